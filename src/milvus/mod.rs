@@ -1,0 +1,1 @@
+//! What Milvus is made of: roles, versions, layered configuration, message queues and stores. Knows no rules.
