@@ -1,3 +1,8 @@
 //! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
 
+pub mod object;
 pub mod quantity;
+pub mod selector;
+pub mod workload;
+
+pub use object::{Object, ObjectRef};

@@ -1,0 +1,111 @@
+//! Who handed the stream over, and the bookkeeping that host keeps in it. Hosts know nothing else.
+
+pub mod parent;
+
+use serde_json::Value;
+
+use crate::stream::Stream;
+
+/// Helm 4 names the template a document came from in this annotation and takes it away again
+/// (helm v4 pkg/action/action.go, annotateAndMerge).
+pub const FILENAME: &str = "postrenderer.helm.sh/postrender-filename";
+
+/// Who hands the stream over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// `# Source:` comments.
+    Helm3,
+    /// The filename annotation. Never told by HELM_PLUGIN_DIR, which helm-diff sets under Helm 3 too.
+    Helm4,
+    /// Neither: a file, `kubectl get`, another tool.
+    Plain,
+}
+
+/// Tells the host by what stands in the stream.
+pub fn detect(stream: &Stream) -> Host {
+    if stream.objects.iter().any(|o| o.annotation(FILENAME).is_some()) {
+        Host::Helm4
+    } else if stream.text.lines().any(|l| l.starts_with("# Source: ")) {
+        Host::Helm3
+    } else {
+        Host::Plain
+    }
+}
+
+/// The chart's template a document was rendered from, as the host noted it.
+pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
+    match stream.host {
+        Host::Plain => None,
+        Host::Helm4 => {
+            let object = stream.objects.iter().find(|o| o.document == document)?;
+            object.annotation(FILENAME).map(str::to_owned)
+        }
+        // A template that begins with an empty document leaves the comment alone in a document of its own (hosts.md 1.8).
+        Host::Helm3 => source_comment(stream.body(document)).or_else(|| {
+            let before = document.checked_sub(1)?;
+            let empty = stream.objects.iter().all(|o| o.document != before);
+            if empty { source_comment(stream.body(before)) } else { None }
+        }),
+    }
+}
+
+fn source_comment(body: &str) -> Option<String> {
+    body.lines()
+        .map(|l| l.trim_end_matches('\r'))
+        .take_while(|l| l.trim().is_empty() || l.starts_with('#'))
+        .find_map(|l| l.strip_prefix("# Source: "))
+        .map(|path| path.trim().to_owned())
+}
+
+/// The folder of a chart's templates: `umbrella/charts/milvus/templates/` for `umbrella/charts/milvus/templates/x/y.yaml`.
+pub fn template_folder(path: &str) -> Option<&str> {
+    path.rfind("/templates/").map(|i| &path[..i + "/templates/".len()])
+}
+
+/// The keys under which a subchart's values stand in the values of the whole: `["milvus"]` for
+/// `umbrella/charts/milvus/templates/x.yaml`, none for the chart itself.
+pub fn values_path(template: &str) -> Vec<String> {
+    let folder = template.split("/templates/").next().unwrap_or("");
+    folder.split("/charts/").skip(1).map(str::to_owned).collect()
+}
+
+/// Text of an injected document with the host's bookkeeping: begins with its own separator.
+pub fn dress(host: Host, template: Option<&str>, value: &Value) -> (Value, String) {
+    let mut value = value.clone();
+    let mut text = String::from("---\n");
+    match (host, template) {
+        (Host::Helm3, Some(path)) => text.push_str(&format!("# Source: {path}\n")),
+        (Host::Helm4, Some(path)) => {
+            if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+                let annotations = metadata.entry("annotations").or_insert(Value::Null);
+                if !annotations.is_object() {
+                    *annotations = Value::Object(serde_json::Map::new());
+                }
+                annotations[FILENAME] = Value::String(path.into());
+            }
+        }
+        _ => {}
+    }
+    text.push_str(&crate::yaml::emit(&value));
+    (value, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn template_paths_tell_where_values_root() {
+        assert_eq!(template_folder("milvus/templates/mixcoord-svc.yaml"), Some("milvus/templates/"));
+        assert_eq!(template_folder("u/charts/milvus/templates/a/b.yaml"), Some("u/charts/milvus/templates/"));
+        assert!(values_path("milvus/templates/x.yaml").is_empty());
+        assert_eq!(values_path("u/charts/vectors/charts/milvus/templates/x.yaml"), ["vectors", "milvus"]);
+    }
+
+    #[test]
+    fn the_source_comment_stands_before_any_content() {
+        assert_eq!(source_comment("# Source: a/templates/x.yaml\n# licence\na: 1\n").as_deref(), Some("a/templates/x.yaml"));
+        assert_eq!(source_comment("a: 1\n# Source: a/templates/x.yaml\n"), None);
+        assert_eq!(source_comment("\r\n# Source: a/templates/x.yaml\r\na: 1\r\n").as_deref(), Some("a/templates/x.yaml"));
+    }
+}

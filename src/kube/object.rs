@@ -1,0 +1,272 @@
+//! Objects of a manifest stream and their identity.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Helm keeps an object with this annotation when the chart no longer renders it.
+/// Source: helm.sh/docs/howto/charts_tips_and_tricks (resource policies).
+pub const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+
+/// What names an object in a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// Group and version, as written (`apps/v1`).
+    pub api_version: String,
+    /// Kind, as written (`Deployment`).
+    pub kind: String,
+    /// `metadata.namespace`; empty when the manifest leaves it to the client.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// Whether both can name the same object: the API group counts, its version does not (`policy/v1beta1` and
+    /// `policy/v1` are one resource), and a namespace left to the client agrees with any.
+    pub fn same_object(&self, other: &ObjectRef) -> bool {
+        self.kind == other.kind
+            && self.name == other.name
+            && group(&self.api_version) == group(&other.api_version)
+            && namespaces_agree(&self.namespace, &other.namespace)
+    }
+}
+
+impl std::fmt::Display for ObjectRef {
+    /// `Deployment my-release-milvus-proxy (namespace default)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)?;
+        if !self.namespace.is_empty() {
+            write!(f, " (namespace {})", self.namespace)?;
+        }
+        Ok(())
+    }
+}
+
+/// The API group of an `apiVersion`; empty for the core group.
+pub fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Two namespaces agree when they are equal or one of them was left to the client.
+pub fn namespaces_agree(a: &str, b: &str) -> bool {
+    a.is_empty() || b.is_empty() || a == b
+}
+
+/// One object, and where in the stream it stands.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Index of the document that holds it.
+    pub document: usize,
+    /// JSON pointer inside that document: empty, or `/items/3` inside a List.
+    pub pointer: String,
+    /// Its identity.
+    pub reference: ObjectRef,
+    /// Its content as Kubernetes reads it.
+    pub value: Value,
+}
+
+/// Why a document is not an object, with a JSON pointer to the offending value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotAnObject {
+    /// What is wrong, with the value in it.
+    pub message: String,
+    /// Where, inside the document.
+    pub pointer: String,
+}
+
+impl Object {
+    /// The objects of one document: itself, or the items of a `kind: List` (also `…List` of typed items).
+    ///
+    /// Errors name the first thing Kubernetes' decoder would refuse: a root that is no mapping, a missing `kind`,
+    /// `apiVersion` or `metadata.name`, a name, label or annotation that is not a string (hosts.md 1.13, T18).
+    pub fn all_in(document: usize, value: Value) -> Result<Vec<Object>, NotAnObject> {
+        let mut found = Vec::new();
+        collect(document, String::new(), value, &mut found)?;
+        Ok(found)
+    }
+
+    /// `metadata.labels[key]`, where it is a string.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        text_at(&self.value, &["metadata", "labels", key])
+    }
+
+    /// `metadata.annotations[key]`, where it is a string.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        text_at(&self.value, &["metadata", "annotations", key])
+    }
+
+    /// Whether Helm treats it as a hook, which is no part of the release's own objects.
+    pub fn is_hook(&self) -> bool {
+        self.annotation("helm.sh/hook").is_some()
+    }
+
+    /// Whether it outlives its removal from the chart (`helm.sh/resource-policy: keep`, Argo CD's `Prune=false`).
+    pub fn is_kept(&self) -> bool {
+        let keep = self.annotation(RESOURCE_POLICY).is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
+        let prune = self
+            .annotation("argocd.argoproj.io/sync-options")
+            .is_some_and(|o| o.split(',').any(|w| w.trim() == "Prune=false"));
+        keep || prune
+    }
+
+    /// The value at a path of keys, `None` where any step is missing.
+    pub fn at(&self, path: &[&str]) -> Option<&Value> {
+        at(&self.value, path)
+    }
+}
+
+fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Object>) -> Result<(), NotAnObject> {
+    let fail = |message: String, at: &str| Err(NotAnObject { message, pointer: format!("{pointer}{at}") });
+    let Value::Object(map) = &value else {
+        return fail(format!("a Kubernetes object is a mapping, this is {}", describe(&value)), "");
+    };
+    let text = |key: &str| match map.get(key) {
+        Some(Value::String(s)) if !s.is_empty() => Ok(s.clone()),
+        Some(Value::Null) | None => Err((format!("an object needs `{key}`, it is missing"), String::new())),
+        Some(other) => Err((format!("`{key}` must be a non-empty string, it is {}", describe(other)), format!("/{key}"))),
+    };
+    let kind = text("kind").or_else(|(m, p)| fail(m, &p))?;
+    let api_version = text("apiVersion").or_else(|(m, p)| fail(m, &p))?;
+    if kind.ends_with("List") && map.get("items").is_some_and(Value::is_array) {
+        let Value::Object(mut map) = value else { unreachable!("checked above") };
+        let items = map.remove("items").and_then(|i| if let Value::Array(items) = i { Some(items) } else { None });
+        for (i, item) in items.unwrap_or_default().into_iter().enumerate() {
+            collect(document, format!("{pointer}/items/{i}"), item, found)?;
+        }
+        return Ok(());
+    }
+    let metadata = match map.get("metadata") {
+        Some(Value::Object(m)) => m,
+        None | Some(Value::Null) => return fail(format!("{kind} has no `metadata`, an object needs a name"), ""),
+        Some(other) => return fail(format!("`metadata` must be a mapping, it is {}", describe(other)), "/metadata"),
+    };
+    let name = match metadata.get("name") {
+        Some(Value::String(s)) if !s.is_empty() => s.clone(),
+        Some(Value::Null) | None if metadata.get("generateName").is_some_and(Value::is_string) => String::new(),
+        Some(Value::Null) | None => return fail(format!("{kind} has no `metadata.name`"), "/metadata"),
+        Some(other) => {
+            let message = format!("`metadata.name` must be a non-empty string, it is {}: quote it", describe(other));
+            return fail(message, "/metadata/name");
+        }
+    };
+    let namespace = match metadata.get("namespace") {
+        Some(Value::String(s)) => s.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => {
+            let message = format!("`metadata.namespace` must be a string, it is {}: quote it", describe(other));
+            return fail(message, "/metadata/namespace");
+        }
+    };
+    for field in ["labels", "annotations"] {
+        match metadata.get(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(entries)) => {
+                for (key, entry) in entries {
+                    if !entry.is_string() && !entry.is_null() {
+                        let message = format!("`metadata.{field}` holds strings, `{key}` is {}: quote it", describe(entry));
+                        return fail(message, &format!("/metadata/{field}/{}", escape(key)));
+                    }
+                }
+            }
+            Some(other) => {
+                let message = format!("`metadata.{field}` must be a mapping, it is {}", describe(other));
+                return fail(message, &format!("/metadata/{field}"));
+            }
+        }
+    }
+    let reference = ObjectRef { api_version, kind, namespace, name };
+    found.push(Object { document, pointer, reference, value });
+    Ok(())
+}
+
+/// A JSON type in words; numbers and booleans with their value, texts without (they may be secret).
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(b) => format!("the boolean {b}"),
+        Value::Number(n) => format!("the number {n}"),
+        Value::String(s) if s.is_empty() => "empty".into(),
+        Value::String(_) => "a text".into(),
+        Value::Array(_) => "a sequence".into(),
+        Value::Object(_) => "a mapping".into(),
+    }
+}
+
+/// A key as one step of a JSON pointer (RFC 6901).
+pub fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The value at a path of keys.
+pub fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
+    path.iter().try_fold(value, |v, key| v.get(*key))
+}
+
+/// The text at a path of keys, `None` where it is missing or no string.
+pub fn text_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
+    at(value, path).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one(value: Value) -> Object {
+        let mut all = Object::all_in(0, value).unwrap();
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+
+    #[test]
+    fn a_list_is_its_items_with_pointers() {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}},
+            {"apiVersion": "apps/v1", "kind": "DeploymentList", "items": [
+                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b", "namespace": "n"}}]}]});
+        let all = Object::all_in(7, list).unwrap();
+        let seen: Vec<_> = all.iter().map(|o| (o.document, o.pointer.as_str(), o.reference.name.as_str())).collect();
+        assert_eq!(seen, [(7, "/items/0", "a"), (7, "/items/1/items/0", "b")]);
+    }
+
+    #[test]
+    fn what_kubernetes_refuses_is_named() {
+        for (value, words, pointer) in [
+            (json!([1]), "sequence", ""),
+            (json!("x"), "a text", ""),
+            (json!({"apiVersion": "v1", "metadata": {"name": "a"}}), "`kind`", ""),
+            (json!({"kind": "Pod", "metadata": {"name": "a"}}), "`apiVersion`", ""),
+            (json!({"apiVersion": "v1", "kind": "Pod"}), "`metadata`", ""),
+            (json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 123}}), "123", "/metadata/name"),
+            (json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": ""}}), "empty", "/metadata/name"),
+            (
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {"x/y": true}}}),
+                "`x/y` is the boolean true",
+                "/metadata/annotations/x~1y",
+            ),
+        ] {
+            let err = Object::all_in(0, value).unwrap_err();
+            assert!(err.message.contains(words), "{err:?}");
+            assert_eq!(err.pointer, pointer);
+        }
+    }
+
+    #[test]
+    fn identity_ignores_the_version_and_an_unsaid_namespace() {
+        let hpa = |v: &str, ns: &str| {
+            one(json!({"apiVersion": v, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a", "namespace": ns}})).reference
+        };
+        assert!(hpa("autoscaling/v2beta2", "x").same_object(&hpa("autoscaling/v2", "")));
+        assert!(!hpa("autoscaling/v2", "x").same_object(&hpa("autoscaling/v2", "y")));
+        assert!(!hpa("autoscaling/v2", "x").same_object(&hpa("other/v2", "x")));
+    }
+
+    #[test]
+    fn kept_objects() {
+        let with = |a: Value| one(json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": a}}));
+        assert!(with(json!({"helm.sh/resource-policy": "keep"})).is_kept());
+        assert!(with(json!({"argocd.argoproj.io/sync-options": "Replace=true, Prune=false"})).is_kept());
+        assert!(!with(json!({"helm.sh/resource-policy": "delete"})).is_kept());
+    }
+}

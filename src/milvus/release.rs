@@ -1,0 +1,310 @@
+//! The inventory: which workloads of a stream run Milvus, as what, from which image, and which belong together.
+
+use serde_json::Value;
+
+use super::image::ImageRef;
+use super::role::{self, Role, Run, Runs};
+use super::version::{self, Read, Undecidable, Version};
+use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::{Object, workload};
+
+/// One workload that runs Milvus in a known role.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Index into the objects of the stream.
+    pub object: usize,
+    /// JSON pointer, inside the object, to the container that runs Milvus.
+    pub container: String,
+    /// What it runs.
+    pub role: Role,
+    /// How that is spelled.
+    pub run: Run,
+    /// The image as written.
+    pub image: String,
+    /// What the image says of the version.
+    pub version: Read,
+    /// The name of the workload.
+    pub name: String,
+    /// `spec.replicas`; `None` where an autoscaler or the default decides.
+    pub replicas: Option<i64>,
+}
+
+impl Component {
+    /// Whether it makes no pods.
+    pub fn is_scaled_to_zero(&self) -> bool {
+        self.replicas == Some(0)
+    }
+}
+
+/// A workload that runs Milvus, and nothing says as what.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Index into the objects of the stream.
+    pub object: usize,
+    /// JSON pointer to the container.
+    pub container: String,
+    /// Why its role cannot be told.
+    pub why: String,
+}
+
+/// How the release runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A workload for each role.
+    Cluster,
+    /// All in one process.
+    Standalone,
+}
+
+/// The Milvus workloads that belong together: one namespace, one instance, one chart name (an umbrella chart renders
+/// several under one instance).
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The namespace; empty where the manifests leave it to the client.
+    pub namespace: String,
+    /// The instance: `app.kubernetes.io/instance`, else the label `release`, else the base of the workloads' names.
+    pub name: String,
+    /// `app.kubernetes.io/name`, which a nameOverride or an alias in an umbrella chart changes.
+    pub app: String,
+    /// Its workloads, in stream order.
+    pub components: Vec<Component>,
+}
+
+/// What a stream holds of Milvus.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// The releases, in the order of their first workload.
+    pub releases: Vec<Release>,
+    /// What runs Milvus in no known role.
+    pub strays: Vec<Stray>,
+}
+
+/// The versions a release's images say.
+#[derive(Clone, Debug, Default)]
+pub struct Versions {
+    /// Every version that could be read, ascending, each once.
+    pub known: Vec<Version>,
+    /// Every tag that says none, each once.
+    pub undecidable: Vec<Undecidable>,
+}
+
+/// Takes the inventory of a stream's objects.
+pub fn inventory(objects: &[Object]) -> Inventory {
+    let mut found = Inventory::default();
+    for (i, object) in objects.iter().enumerate() {
+        if object.is_hook() || matches!(object.reference.kind.as_str(), "Job" | "CronJob") {
+            continue;
+        }
+        let containers = workload::containers(object);
+        let mut running = Vec::new();
+        for (pointer, container) in &containers {
+            match role::runs(container) {
+                Runs::Milvus(run) => running.push((pointer.clone(), *container, run)),
+                Runs::Undecidable(why) => found.strays.push(Stray { object: i, container: pointer.clone(), why }),
+                Runs::NotMilvus if role::mentions_milvus(container) => {
+                    let why = "it has Milvus' image or configuration and no `milvus run ROLE` in command or args".into();
+                    found.strays.push(Stray { object: i, container: pointer.clone(), why });
+                }
+                Runs::NotMilvus => {}
+            }
+        }
+        if running.len() > 1 {
+            let roles: Vec<_> = running.iter().map(|(_, _, run)| run.role.as_str()).collect();
+            let why = format!("one pod runs several roles ({})", roles.join(", "));
+            found.strays.push(Stray { object: i, container: running[1].0.clone(), why });
+        }
+        if let Some((pointer, container, run)) = running.into_iter().next() {
+            let image = text_at(container, &["image"]).unwrap_or_default().to_owned();
+            let component = Component {
+                object: i,
+                container: pointer,
+                role: run.role,
+                run,
+                version: version::read_image(&ImageRef::parse(&image)),
+                image,
+                name: object.reference.name.clone(),
+                replicas: workload::replicas(object),
+            };
+            place(&mut found.releases, object, component);
+        }
+    }
+    found
+}
+
+fn place(releases: &mut Vec<Release>, object: &Object, component: Component) {
+    let namespace = object.reference.namespace.clone();
+    let name = identifying(object, &["app.kubernetes.io/instance", "release"])
+        .unwrap_or_else(|| base_name(&component.name, component.role).unwrap_or(&component.name).to_owned());
+    let app = identifying(object, &["app.kubernetes.io/name", "app"]).unwrap_or_default();
+    let known = releases.iter_mut().find(|r| r.name == name && r.app == app && namespaces_agree(&r.namespace, &namespace));
+    match known {
+        Some(release) => {
+            if release.namespace.is_empty() {
+                release.namespace = namespace;
+            }
+            release.components.push(component);
+        }
+        None => releases.push(Release { namespace, name, app, components: vec![component] }),
+    }
+}
+
+/// A label's value, the immutable selector's first: Argo CD's label tracking rewrites `app.kubernetes.io/instance` on
+/// the object itself (hosts.md 5.10).
+fn identifying(object: &Object, keys: &[&str]) -> Option<String> {
+    let sources = [workload::match_labels(object), workload::pod_labels(object), object.at(&["metadata", "labels"])];
+    keys.iter().find_map(|key| {
+        sources.iter().flatten().find_map(|labels| labels.get(*key).and_then(Value::as_str)).map(str::to_owned)
+    })
+}
+
+/// The chart's full name behind a workload's name: `x` for `x-datanode`, and for `x-datanode-rg1`, the suffix that
+/// charts from 5.0.17 on give to resource groups. `None` where the name does not hold the role.
+pub fn base_name(name: &str, role: Role) -> Option<&str> {
+    let word = format!("-{}", role.as_str());
+    if let Some(base) = name.strip_suffix(&word) {
+        return Some(base);
+    }
+    name.rfind(&format!("{word}-")).map(|i| &name[..i])
+}
+
+impl Release {
+    /// Standalone where one component says so.
+    pub fn mode(&self) -> Mode {
+        match self.components.iter().any(|c| c.role == Role::Standalone) {
+            true => Mode::Standalone,
+            false => Mode::Cluster,
+        }
+    }
+
+    /// The components in a role.
+    pub fn in_role(&self, role: Role) -> impl Iterator<Item = &Component> {
+        self.components.iter().filter(move |c| c.role == role)
+    }
+
+    /// Whether any component is in that role.
+    pub fn has(&self, role: Role) -> bool {
+        self.in_role(role).next().is_some()
+    }
+
+    /// The separate coordinators of 2.5.
+    pub fn legacy_coordinators(&self) -> impl Iterator<Item = &Component> {
+        self.components.iter().filter(|c| c.role.is_legacy_coordinator())
+    }
+
+    /// The chart's full name, as most workloads' names show it.
+    pub fn base(&self) -> Option<&str> {
+        let mut bases: Vec<(&str, usize)> = Vec::new();
+        for base in self.components.iter().filter_map(|c| base_name(&c.name, c.role)) {
+            match bases.iter_mut().find(|(b, _)| *b == base) {
+                Some((_, n)) => *n += 1,
+                None => bases.push((base, 1)),
+            }
+        }
+        let most = bases.iter().map(|(_, n)| *n).max()?;
+        bases.into_iter().find(|(_, n)| *n == most).map(|(b, _)| b)
+    }
+
+    /// The versions its images say. Where an image says none, `assumed` stands in.
+    pub fn versions(&self, assumed: Option<&Version>) -> Versions {
+        let mut found = Versions::default();
+        for component in &self.components {
+            match (&component.version, assumed) {
+                (Read::Known(v), _) => found.known.push(v.clone()),
+                (Read::Undecidable(_), Some(v)) => found.known.push(v.clone()),
+                (Read::Undecidable(u), None) if !found.undecidable.contains(u) => found.undecidable.push(u.clone()),
+                _ => {}
+            }
+        }
+        found.known.sort();
+        found.known.dedup();
+        found
+    }
+
+    /// Whether another release can be this one, seen at another time.
+    pub fn is(&self, other: &Release) -> bool {
+        self.name == other.name && self.app == other.app && namespaces_agree(&self.namespace, &other.namespace)
+    }
+}
+
+impl Versions {
+    /// The lowest version read.
+    pub fn lowest(&self) -> Option<&Version> {
+        self.known.first()
+    }
+
+    /// The highest version read.
+    pub fn highest(&self) -> Option<&Version> {
+        self.known.last()
+    }
+
+    /// The release line: of the highest version, else of a tag that names a line.
+    pub fn line(&self) -> Option<(u64, u64)> {
+        let known = self.highest().map(Version::line);
+        known.max(self.undecidable.iter().filter_map(|u| u.line).max())
+    }
+
+    /// Whether all images say a version.
+    pub fn decided(&self) -> bool {
+        self.undecidable.is_empty() && !self.known.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(name: &str, role: &str, labels: Value, image: &str) -> Object {
+        let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "n", "labels": {"app.kubernetes.io/instance": "argo-app"}},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "c", "image": image, "args": ["milvus", "run", role]}]}}}});
+        Object::all_in(0, value).unwrap().remove(0)
+    }
+
+    #[test]
+    fn releases_are_told_apart_by_selector_instance_name_and_namespace() {
+        let of = |instance: &str, app: &str| json!({"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": app});
+        let objects = [
+            deployment("a-milvus-proxy", "proxy", of("a", "milvus"), "milvusdb/milvus:v2.5.16"),
+            deployment("b-milvus-proxy", "proxy", of("b", "milvus"), "milvusdb/milvus:v2.5.16"),
+            deployment("a-milvus-datanode", "datanode", of("a", "milvus"), "milvusdb/milvus:v2.5.16"),
+            deployment("a-second-datanode", "datanode", of("a", "second"), "milvusdb/milvus:v2.5.16"),
+        ];
+        let found = inventory(&objects);
+        let seen: Vec<_> = found.releases.iter().map(|r| (r.name.as_str(), r.app.as_str(), r.components.len())).collect();
+        assert_eq!(seen, [("a", "milvus", 2), ("b", "milvus", 1), ("a", "second", 1)]);
+        assert_eq!(found.releases[0].base(), Some("a-milvus"));
+    }
+
+    #[test]
+    fn base_names_survive_roles_in_them() {
+        assert_eq!(base_name("v-rootcoord-x-rootcoord", Role::RootCoord), Some("v-rootcoord-x"));
+        assert_eq!(base_name("datanode-datanode", Role::DataNode), Some("datanode"));
+        assert_eq!(base_name("x-querynode-rg1", Role::QueryNode), Some("x"));
+        assert_eq!(base_name("coordinator", Role::RootCoord), None);
+    }
+
+    #[test]
+    fn an_undecidable_image_takes_the_assumed_version() {
+        let labels = json!({"app.kubernetes.io/instance": "a"});
+        let objects = [
+            deployment("a-proxy", "proxy", labels.clone(), "corp/milvus@sha256:0000"),
+            deployment("a-datanode", "datanode", labels, "milvusdb/milvus:v2.5.22"),
+        ];
+        let release = &inventory(&objects).releases[0];
+        assert!(!release.versions(None).decided());
+        let assumed = Version::new(2, 5, 16);
+        let versions = release.versions(Some(&assumed));
+        assert!(versions.decided());
+        assert_eq!((versions.lowest(), versions.highest()), (Some(&assumed), Some(&Version::new(2, 5, 22))));
+    }
+
+    #[test]
+    fn several_roles_in_one_pod_cannot_be_told() {
+        let mut object = deployment("a", "proxy", json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
+        let containers = object.value.pointer_mut("/spec/template/spec/containers").unwrap().as_array_mut().unwrap();
+        containers.push(json!({"name": "d", "image": "milvusdb/milvus:v2.5.22", "args": ["milvus", "run", "datanode"]}));
+        assert!(inventory(&[object]).strays[0].why.contains("proxy, datanode"));
+    }
+}

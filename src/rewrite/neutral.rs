@@ -1,0 +1,125 @@
+//! A workload with the marks of its role taken out, and put in again for another role.
+
+use serde_json::{Map, Value};
+
+use super::share::{ARGS, NAME, ROLE, replace_strings};
+use crate::host::FILENAME;
+use crate::kube::Object;
+use crate::milvus::release::Component;
+use crate::milvus::role::Role;
+
+/// Where labels stand in a workload.
+const LABELS: [&str; 3] = ["/metadata/labels", "/spec/selector/matchLabels", "/spec/template/metadata/labels"];
+
+/// Where the containers of a workload that is a Deployment in shape stand.
+pub const CONTAINERS: &str = "/spec/template/spec/containers";
+
+/// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
+/// without a pod template where Deployments have it.
+pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
+    let mut value = object.value.clone();
+    let role = component.role.as_str();
+    let name = component.name.as_str();
+    value.pointer("/spec/template/spec")?;
+    for pointer in LABELS {
+        for (_, v) in value.pointer_mut(pointer).and_then(Value::as_object_mut).into_iter().flatten() {
+            if v.as_str() == Some(role) {
+                *v = Value::String(ROLE.into());
+            }
+        }
+    }
+    if let Some(annotations) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.shift_remove(FILENAME);
+    }
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("name".into(), NAME.into());
+    }
+    let named = |s: &str| (s == name).then(|| vec![NAME.to_owned()]);
+    if let Some(annotations) = value.pointer_mut("/spec/template/metadata/annotations") {
+        replace_strings(annotations, &named);
+    }
+    let container = value.pointer_mut(&component.container)?.as_object_mut()?;
+    if container.get("name").and_then(Value::as_str) == Some(role) {
+        container.insert("name".into(), ROLE.into());
+    }
+    for field in ["command", "args"] {
+        if let Some(Value::Array(words)) = container.get_mut(field) {
+            take_run_words_out(words, component);
+        }
+    }
+    if let Some(Value::Array(ports)) = container.get_mut("ports") {
+        ports.retain(|p| p.get("name").and_then(Value::as_str) != Some(role));
+    }
+    // The container that runs Milvus stands first, so that those of several workloads can be compared.
+    let index: usize = component.container.rsplit('/').next()?.parse().ok()?;
+    if let Some(Value::Array(containers)) = value.pointer_mut(CONTAINERS) {
+        containers.swap(0, index);
+    }
+    Some(value)
+}
+
+fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
+    let spelled = match component.run.spelled {
+        crate::milvus::role::Spelling::Mixture => "mixture",
+        crate::milvus::role::Spelling::Argument => component.role.as_str(),
+    };
+    let at = words.windows(2).position(|w| w[0].as_str() == Some("run") && matches!(w[1].as_str(), Some(x) if x == spelled || x == "embedded"));
+    if let Some(i) = at {
+        let mut rest = words.split_off(i + 2);
+        words[i + 1] = ARGS.into();
+        if spelled == "mixture" {
+            rest.retain(|w| !w.as_str().is_some_and(|w| w.starts_with('-')));
+        }
+        words.append(&mut rest);
+        return;
+    }
+    for word in words.iter_mut() {
+        if let Some(text) = word.as_str()
+            && let Some(start) = text.find(&format!("run {spelled}"))
+        {
+            let end = start + "run ".len() + spelled.len();
+            let flags: usize = match spelled {
+                "mixture" => text[end..].split_inclusive(' ').take_while(|w| w.trim().is_empty() || w.starts_with('-')).map(str::len).sum(),
+                _ => 0,
+            };
+            *word = Value::String(format!("{}run {ARGS}{}", &text[..start], &text[end + flags..]));
+        }
+    }
+}
+
+/// The words behind `run` with which the chart starts a role (mixcoord as a mixture of four: both 2.5 and 2.6 run that).
+pub fn run_words(role: Role) -> Vec<String> {
+    match role {
+        Role::MixCoord => ["mixture", "-rootcoord", "-querycoord", "-datacoord", "-indexcoord"].map(str::to_owned).to_vec(),
+        other => vec![other.as_str().to_owned()],
+    }
+}
+
+/// Puts a role's marks into a neutral value.
+pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
+    let mut value = neutral.clone();
+    let words = run_words(role);
+    replace_strings(&mut value, &|s| match s {
+        NAME => Some(vec![name.to_owned()]),
+        ROLE => Some(vec![role.as_str().to_owned()]),
+        ARGS => Some(words.clone()),
+        s if s.contains(ARGS) => Some(vec![s.replace(ARGS, &words.join(" "))]),
+        _ => None,
+    });
+    value
+}
+
+/// A mutable map at a pointer, made where it is missing or null; `None` where something else stands in the way.
+pub fn map_at<'v>(value: &'v mut Value, path: &[&str]) -> Option<&'v mut Map<String, Value>> {
+    let mut v = value;
+    for key in path {
+        if v.is_null() {
+            *v = Value::Object(Map::new());
+        }
+        v = v.as_object_mut()?.entry(*key).or_insert(Value::Null);
+    }
+    if v.is_null() {
+        *v = Value::Object(Map::new());
+    }
+    v.as_object_mut()
+}

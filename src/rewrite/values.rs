@@ -1,0 +1,121 @@
+//! The values Helm was given: several files merged as Helm merges them, and read as its templates read them.
+
+use serde_json::{Map, Value};
+
+/// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values(Value);
+
+/// Merges `over` into `base`: maps key by key, everything else replaced; a null stays as a null, which deletes the
+/// chart's default later (helm pkg/chart/common/util coalesce).
+pub fn merge(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(key) {
+                    Some(old) if old.is_object() && value.is_object() => merge(old, value),
+                    _ => {
+                        base.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+/// Truth as Go templates know it: false, 0, "", null, empty maps and lists are false.
+pub fn truthy(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(b)) => *b,
+        Some(Value::Number(n)) => n.as_f64() != Some(0.0),
+        Some(Value::String(s)) => !s.is_empty(),
+        Some(Value::Array(a)) => !a.is_empty(),
+        Some(Value::Object(m)) => !m.is_empty(),
+    }
+}
+
+impl Values {
+    /// Merges the files in order, then descends to the subchart's key where the chart is part of an umbrella.
+    pub fn new(files: &[Value], path: &[String]) -> Values {
+        let mut all = Value::Object(Map::new());
+        for file in files.iter().filter(|f| !f.is_null()) {
+            merge(&mut all, file);
+        }
+        let scoped = path.iter().try_fold(&all, |v, key| v.get(key)).cloned();
+        Values(scoped.filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new())))
+    }
+
+    /// The value at a path, `None` where it was not given.
+    pub fn get(&self, path: &[&str]) -> Option<&Value> {
+        path.iter().try_fold(&self.0, |v, key| v.get(*key))
+    }
+
+    /// The value at a path where a template's `if` takes it for true.
+    pub fn truthy(&self, path: &[&str]) -> Option<&Value> {
+        self.get(path).filter(|v| truthy(Some(v)))
+    }
+
+    /// The value at a path as text, the way a template prints it; `None` where absent or null.
+    pub fn text(&self, path: &[&str]) -> Option<String> {
+        printed(self.get(path)?)
+    }
+}
+
+/// A scalar as `{{ . }}` prints it; `None` for null, maps and lists.
+pub fn printed(value: &Value) -> Option<String> {
+    match value {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+/// Sprig's `int`: numbers truncated, numeric texts read, everything else zero.
+pub fn int(value: Option<&Value>) -> i64 {
+    match value {
+        Some(Value::Number(n)) => n.as_i64().or_else(|| n.as_f64().map(|f| f as i64)).unwrap_or(0),
+        Some(Value::String(s)) => s.trim().parse().unwrap_or(0),
+        Some(Value::Bool(true)) => 1,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn later_files_win_maps_merge_lists_are_replaced_nulls_stay() {
+        let a = json!({"m": {"x": 1, "y": 2}, "l": [1, 2], "n": {"z": 1}});
+        let b = json!({"m": {"y": 3}, "l": [9], "n": null});
+        let v = Values::new(&[a, Value::Null, b], &[]);
+        assert_eq!(v.0, json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
+    }
+
+    #[test]
+    fn a_null_over_a_map_and_a_map_over_a_null() {
+        let v = Values::new(&[json!({"m": null}), json!({"m": {"x": 1}})], &[]);
+        assert_eq!(v.get(&["m", "x"]), Some(&json!(1)));
+    }
+
+    #[test]
+    fn an_umbrella_roots_at_the_subcharts_key() {
+        let files = [json!({"vectors": {"image": {"all": {"tag": "v2.6.6"}}}, "image": {"all": {"tag": "other"}}})];
+        let v = Values::new(&files, &["vectors".into()]);
+        assert_eq!(v.text(&["image", "all", "tag"]).as_deref(), Some("v2.6.6"));
+        assert_eq!(Values::new(&files, &["absent".into()]).get(&["image"]), None);
+    }
+
+    #[test]
+    fn truth_and_int_are_go_s() {
+        for falsy in [json!(null), json!(false), json!(0), json!(0.0), json!(""), json!([]), json!({})] {
+            assert!(!truthy(Some(&falsy)), "{falsy}");
+        }
+        assert!(truthy(Some(&json!("false"))) && !truthy(None));
+        assert_eq!([int(Some(&json!("3"))), int(Some(&json!(2.9))), int(Some(&json!("x"))), int(None), int(Some(&json!(-1)))], [3, 2, 0, 0, -1]);
+    }
+}

@@ -1,0 +1,103 @@
+//! A manifest stream: its text, its documents and the objects in them.
+
+use crate::finding::Input;
+use crate::host::{self, Host};
+use crate::kube::Object;
+use crate::kube::object::NotAnObject;
+use crate::yaml::{self, Document, Position};
+
+/// A stream that was read whole.
+#[derive(Debug)]
+pub struct Stream {
+    /// The text as it came in.
+    pub text: String,
+    /// Its documents; their ranges joined are exactly the text.
+    pub documents: Vec<Document>,
+    /// Its objects, in order; the items of Lists one by one.
+    pub objects: Vec<Object>,
+    /// Which input it is.
+    pub input: Input,
+    /// Who handed it over.
+    pub host: Host,
+}
+
+/// A document that Helm or Kubernetes could not read, with the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong.
+    pub message: String,
+    /// Index of the document.
+    pub document: usize,
+    /// Where, in the whole input.
+    pub position: Position,
+}
+
+impl Stream {
+    /// Reads every document. All that cannot be read is named, not the first alone.
+    pub fn read(bytes: &[u8], input: Input) -> Result<Stream, Vec<Unreadable>> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(e) => {
+                let good = std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default();
+                let message = format!("byte {:#04x} is no UTF-8 here; Helm and Kubernetes read UTF-8 only", bytes[e.valid_up_to()]);
+                return Err(vec![Unreadable { message, document: 0, position: yaml::position(good, good.len()) }]);
+            }
+        };
+        let documents = match yaml::split(&text) {
+            Ok(documents) => documents,
+            Err(e) => {
+                let document = text[..e.offset.min(text.len())].matches("\n---").count();
+                return Err(vec![Unreadable { message: e.message, document, position: yaml::position(&text, e.offset) }]);
+            }
+        };
+        let mut objects = Vec::new();
+        let mut bad = Vec::new();
+        for document in &documents {
+            let body = &text[document.body.clone()];
+            let mut fail = |message: String, offset: usize| {
+                let position = yaml::position(&text, document.body.start + offset);
+                bad.push(Unreadable { message, document: document.index, position });
+            };
+            match yaml::read(body) {
+                Ok(None) => {}
+                Ok(Some(value)) => match Object::all_in(document.index, value) {
+                    Ok(mut found) => objects.append(&mut found),
+                    Err(NotAnObject { message, pointer }) => fail(message, offset_of(body, &pointer)),
+                },
+                Err(e) => fail(e.message, e.offset),
+            }
+        }
+        if !bad.is_empty() {
+            return Err(bad);
+        }
+        let mut stream = Stream { text, documents, objects, input, host: Host::Plain };
+        stream.host = host::detect(&stream);
+        Ok(stream)
+    }
+
+    /// The text of one document without its separator.
+    pub fn body(&self, document: usize) -> &str {
+        &self.text[self.documents[document].body.clone()]
+    }
+
+    /// Line and column of the value at a pointer in a document; of the document where the pointer leads nowhere.
+    pub fn position(&self, document: usize, pointer: &str) -> Position {
+        let body = self.body(document);
+        yaml::position(&self.text, self.documents[document].body.start + offset_of(body, pointer))
+    }
+}
+
+/// The offset of a value, of its nearest ancestor that is there, or of the first content.
+fn offset_of(body: &str, pointer: &str) -> usize {
+    let Ok(Some(tree)) = yaml::Tree::parse(body) else { return 0 };
+    let mut pointer = pointer;
+    loop {
+        if let Some(span) = tree.key_span(pointer).or_else(|| tree.span(pointer)) {
+            return span.start;
+        }
+        match pointer.rfind(['/', '#']) {
+            Some(i) => pointer = &pointer[..i],
+            None => return 0,
+        }
+    }
+}
