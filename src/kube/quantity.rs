@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Add;
 
 use serde_json::Value;
 
@@ -127,20 +128,6 @@ impl Quantity {
         }
     }
 
-    /// The sum, in the family of `self`; of `other` where `self` is zero (apimachinery `Quantity.Add`). Saturates at
-    /// the cap.
-    #[must_use]
-    pub fn add(self, other: Quantity) -> Quantity {
-        Quantity {
-            nanos: (self.nanos + other.nanos).clamp(-CAP, CAP),
-            format: if self.nanos == 0 {
-                other.format
-            } else {
-                self.format
-            },
-        }
-    }
-
     /// Whether the value is zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
@@ -158,6 +145,29 @@ impl Quantity {
     #[must_use]
     pub fn format(self) -> Format {
         self.format
+    }
+}
+
+impl Add for Quantity {
+    type Output = Quantity;
+
+    /// The sum, in the family of `self`; of `other` where `self` is zero (apimachinery `Quantity.Add`). Saturates at
+    /// the cap.
+    fn add(self, other: Quantity) -> Quantity {
+        Quantity {
+            nanos: (self.nanos + other.nanos).clamp(-CAP, CAP),
+            format: if self.nanos == 0 {
+                other.format
+            } else {
+                self.format
+            },
+        }
+    }
+}
+
+impl std::iter::Sum for Quantity {
+    fn sum<I: Iterator<Item = Quantity>>(iter: I) -> Quantity {
+        iter.fold(Quantity::ZERO, Add::add)
     }
 }
 
@@ -365,7 +375,7 @@ mod tests {
             (&["1", "-1"], "0"),
             (&["100m", "1Gi"], "1073741824100m"),
         ] {
-            let total = terms.iter().map(|t| q(t)).reduce(Quantity::add).unwrap();
+            let total = terms.iter().map(|t| q(t)).sum::<Quantity>();
             assert_eq!(total.to_string(), sum, "{terms:?}");
         }
     }
@@ -435,9 +445,9 @@ mod tests {
         #[test]
         fn adding_commutes_and_orders(a in 0_u32..100_000, b in 0_u32..100_000, c in 1_u32..1000) {
             let (a, b, c) = (q(&format!("{a}m")), q(&format!("{b}Ki")), q(&format!("{c}n")));
-            prop_assert_eq!(a.add(b), b.add(a));
-            prop_assert_eq!(a.add(b).add(c), a.add(b.add(c)));
-            prop_assert!(a.add(c) > a);
+            prop_assert_eq!(a + b, b + a);
+            prop_assert_eq!(a + b + c, a + (b + c));
+            prop_assert!(a + c > a);
         }
 
         #[test]
