@@ -1,0 +1,480 @@
+//! The effective configuration of one workload, as far as its manifests show it.
+//!
+//! Milvus layers (upstream `pkg/util/paramtable/base_table.go`, `pkg/config/source.go`, 2.5.27 and 2.6.20): the
+//! image's `milvus.yaml`, then `default.yaml`, then `user.yaml`, then the environment; later wins. Above these stand
+//! values in etcd that no manifest shows. Keys are compared without case and without `/`, `_` and `.`, so `MQ_TYPE`,
+//! `MQTYPE` and `milvus.mq.type` in the environment all mean `mq.type`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+/// Where a setting comes from, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// The `milvus.yaml` inside the image; never seen, only its published defaults are known.
+    ImageDefault,
+    /// The chart's `default.yaml`.
+    DefaultYaml,
+    /// The user's `user.yaml`.
+    UserYaml,
+    /// The environment of a container.
+    Env {
+        /// The container's name.
+        container: String,
+    },
+}
+
+/// The object a setting stands in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owner {
+    /// `ConfigMap`, `Deployment`, …
+    pub kind: String,
+    /// Its `metadata.name`.
+    pub name: String,
+}
+
+/// Where exactly a setting stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The layer.
+    pub layer: Layer,
+    /// The object.
+    pub object: Owner,
+    /// JSON pointer inside the object; a `#` leads on into YAML text: `/data/user.yaml#/mq/type`,
+    /// `/spec/template/spec/containers/0/env/2`.
+    pub path: String,
+}
+
+/// One effective setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The key as it was spelled, sections joined by dots: `mq.type`, or `MQ_TYPE` in the environment.
+    pub key: String,
+    /// The value as Milvus gets it: null is the empty string, a list is joined by commas. `None` where it comes from
+    /// a `valueFrom` and cannot be seen.
+    pub value: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Why the effective configuration is partly invisible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownWhy {
+    /// The configuration is mounted from a ConfigMap (or Secret) that is not in the stream.
+    ConfigNotInStream,
+    /// Environment taken from a ConfigMap or Secret as a whole.
+    EnvFrom,
+    /// The value of one environment variable comes from elsewhere.
+    ValueFrom,
+    /// The configuration's text is no YAML mapping.
+    Unreadable,
+    /// Something else is mounted among the configuration files.
+    ExtraVolume,
+    /// Two spellings of one key in the environment, with different values.
+    EnvClash,
+    /// The configuration is visible and names nothing that could be resolved.
+    Unresolvable,
+}
+
+/// One reason why the effective configuration is partly invisible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The reason.
+    pub why: UnknownWhy,
+    /// The reason in words, with the names and values in it.
+    pub text: String,
+    /// The one key it hides, normalised; `None` when it may hide any.
+    pub key: Option<String>,
+    /// Where it stands; its layer tells which settings it could override.
+    pub origin: Origin,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvValue {
+    /// A literal.
+    Literal(String),
+    /// From elsewhere; carries what the `valueFrom` names (`secretKeyRef my-secret/key`).
+    From(String),
+}
+
+/// One environment variable of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: EnvValue,
+    /// JSON pointer of the entry inside the workload.
+    pub path: String,
+}
+
+/// The environment of the container that runs Milvus.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// The workload.
+    pub workload: Owner,
+    /// The container's name.
+    pub container: String,
+    /// Its variables, in their order.
+    pub vars: Vec<EnvVar>,
+    /// What `envFrom` takes in, and where: (text, JSON pointer).
+    pub from: Vec<(String, String)>,
+}
+
+/// One configuration file, already parsed.
+#[derive(Debug, Clone)]
+pub struct File<'a> {
+    /// The parsed text. A document that is empty is `Null`.
+    pub value: &'a Value,
+    /// The ConfigMap it stands in.
+    pub owner: Owner,
+    /// Its base path: `/data/user.yaml#`.
+    pub path: &'a str,
+}
+
+/// The effective configuration of one workload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    settings: BTreeMap<String, Setting>,
+    /// Why it is partly invisible; empty when all of it is known.
+    pub unknown: Vec<Unknown>,
+}
+
+/// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
+#[must_use]
+pub fn normalise(key: &str) -> String {
+    key.chars()
+        .filter(|c| !matches!(c, '/' | '_' | '.'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// An environment variable's name as a configuration key: as [`normalise`], after a leading `milvus.` is dropped and,
+/// from 2.6 on, a leading `MILVUS_CONF_` (upstream change 40623).
+#[must_use]
+pub fn normalise_env(name: &str, since26: bool) -> String {
+    let lower = name.to_lowercase();
+    let key = lower.strip_prefix("milvus.").unwrap_or(&lower);
+    let key = match key.strip_prefix("milvus_conf_") {
+        Some(rest) if since26 => rest,
+        _ => key,
+    };
+    normalise(key)
+}
+
+impl Environment {
+    /// Reads the environment of a container.
+    ///
+    /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
+    #[must_use]
+    pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
+        let list = |key: &str| {
+            container
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
+        let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let vars = list("env").enumerate().filter_map(|(i, entry)| {
+            let name = entry.get("name")?.as_str()?.to_owned();
+            let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
+                Some(from) => EnvValue::From(reference(from)),
+                None => EnvValue::Literal(entry.get("value").map_or_else(String::new, scalar)),
+            };
+            let path = format!("{path}/env/{i}");
+            Some(EnvVar { name, value, path })
+        });
+        let from = list("envFrom")
+            .enumerate()
+            .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
+        Environment {
+            workload,
+            container: text(container.get("name")),
+            vars: vars.collect(),
+            from: from.collect(),
+        }
+    }
+
+    fn origin(&self, path: &str) -> Origin {
+        Origin {
+            layer: Layer::Env {
+                container: self.container.clone(),
+            },
+            object: self.workload.clone(),
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.
+fn reference(from: &Value) -> String {
+    let entries = from.as_object().into_iter().flatten();
+    let words = entries.filter(|(_, v)| v.is_object()).map(|(kind, v)| {
+        let part = |key: &str| v.get(key).and_then(Value::as_str);
+        let name = part("name")
+            .or(part("fieldPath"))
+            .or(part("resource"))
+            .unwrap_or_default();
+        match part("key") {
+            Some(key) => format!("{kind} {name}/{key}"),
+            None => format!("{kind} {name}"),
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+impl Config {
+    /// Lays the layers over each other.
+    ///
+    /// `since26`: whether the image is 2.6 or later, which accepts one more prefix in the environment. Within one
+    /// file, of two spellings of one key the later wins. So it does in the environment, where the order is the
+    /// container's; but if their values differ, that the key is uncertain is noted in [`Config::unknown`]. So are
+    /// each `envFrom`, and each `valueFrom` (with the key it hides). The caller adds what else it cannot see.
+    #[must_use]
+    pub fn build(
+        default_yaml: Option<&File<'_>>,
+        user_yaml: Option<&File<'_>>,
+        env: &Environment,
+        since26: bool,
+    ) -> Config {
+        let mut config = Config::default();
+        for (file, layer) in [
+            (default_yaml, Layer::DefaultYaml),
+            (user_yaml, Layer::UserYaml),
+        ] {
+            if let Some(file) = file {
+                config.add_file(file, &layer);
+            }
+        }
+        config.add_env(env, since26);
+        config
+    }
+
+    /// The effective setting of a key in any spelling, as far as it can be seen; `None` when no layer sets it. Does
+    /// not tell whether something invisible overrides it: [`Config::certain`] does.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        self.settings.get(&normalise(key))
+    }
+
+    /// As [`Config::get`], but only when nothing invisible could say otherwise.
+    ///
+    /// # Errors
+    /// The first reason why the key cannot be known: a hidden value, or a hidden source of a higher layer.
+    pub fn certain(&self, key: &str) -> Result<Option<&Setting>, &Unknown> {
+        let key = normalise(key);
+        let setting = self.settings.get(&key);
+        let hides = |unknown: &&Unknown| match (&unknown.key, setting) {
+            (Some(hidden), _) => *hidden == key,
+            (None, None) => true,
+            // An explicit variable comes after `envFrom` and wins.
+            (None, Some(setting)) => setting.origin.layer.rank() < unknown.hidden_rank(),
+        };
+        match self.unknown.iter().find(hides) {
+            Some(unknown) => Err(unknown),
+            None => Ok(setting),
+        }
+    }
+
+    /// The value of a key, as far as it can be seen.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.get(key)?.value.as_deref()
+    }
+
+    /// The values of a key that holds a list, either written as one or separated by commas (`etcd.endpoints`,
+    /// `kafka.brokerList`); empty parts are left out.
+    #[must_use]
+    pub fn list(&self, key: &str) -> Vec<String> {
+        split_list(self.value(key).unwrap_or_default())
+    }
+
+    /// Every setting that any layer makes, with its normalised key.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        self.settings
+            .iter()
+            .map(|(key, setting)| (key.as_str(), setting))
+    }
+
+    fn add_file(&mut self, file: &File<'_>, layer: &Layer) {
+        let origin = |path: String| Origin {
+            layer: layer.clone(),
+            object: file.owner.clone(),
+            path,
+        };
+        match file.value {
+            Value::Null => {}
+            Value::Object(_) => flatten(
+                file.value,
+                String::new(),
+                file.path.to_owned(),
+                &mut |key, path, value| {
+                    let setting = Setting {
+                        value: Some(value),
+                        origin: origin(path),
+                        key,
+                    };
+                    self.settings.insert(normalise(&setting.key), setting);
+                },
+            ),
+            _ => self.unknown.push(Unknown {
+                why: UnknownWhy::Unreadable,
+                text: format!(
+                    "{} of {} {} is no YAML mapping",
+                    file.path, file.owner.kind, file.owner.name
+                ),
+                key: None,
+                origin: origin(file.path.to_owned()),
+            }),
+        }
+    }
+
+    fn add_env(&mut self, env: &Environment, since26: bool) {
+        for (source, path) in &env.from {
+            self.unknown.push(Unknown {
+                why: UnknownWhy::EnvFrom,
+                text: format!(
+                    "the environment of {} {} takes in {source}",
+                    env.workload.kind, env.workload.name
+                ),
+                key: None,
+                origin: env.origin(path),
+            });
+        }
+        for var in &env.vars {
+            let key = normalise_env(&var.name, since26);
+            let origin = env.origin(&var.path);
+            let value = match &var.value {
+                EnvValue::Literal(value) => Some(value.clone()),
+                EnvValue::From(_) => None,
+            };
+            // A later entry of the same name replaces the earlier one whole.
+            self.unknown.retain(|u| {
+                !(u.why == UnknownWhy::ValueFrom
+                    && u.key.as_ref() == Some(&key)
+                    && self.settings.get(&key).is_some_and(|s| s.key == var.name))
+            });
+            if let EnvValue::From(source) = &var.value {
+                self.unknown.push(Unknown {
+                    why: UnknownWhy::ValueFrom,
+                    text: format!(
+                        "{} of {} {} comes from {source}",
+                        var.name, env.workload.kind, env.workload.name
+                    ),
+                    key: Some(key.clone()),
+                    origin: origin.clone(),
+                });
+            }
+            let clash = self.settings.get(&key).filter(|before| {
+                matches!(before.origin.layer, Layer::Env { .. })
+                    && before.key != var.name
+                    && before.value != value
+            });
+            if let Some(before) = clash {
+                self.unknown.push(Unknown {
+                    why: UnknownWhy::EnvClash,
+                    text: format!(
+                        "{} and {} of {} {} are the same setting with different values",
+                        before.key, var.name, env.workload.kind, env.workload.name
+                    ),
+                    key: Some(key.clone()),
+                    origin: origin.clone(),
+                });
+            }
+            let setting = Setting {
+                key: var.name.clone(),
+                value,
+                origin,
+            };
+            self.settings.insert(key, setting);
+        }
+    }
+}
+
+impl Layer {
+    /// The order of the layers, whatever the container.
+    fn rank(&self) -> u8 {
+        match self {
+            Layer::ImageDefault => 0,
+            Layer::DefaultYaml => 1,
+            Layer::UserYaml => 2,
+            Layer::Env { .. } => 3,
+        }
+    }
+}
+
+impl Unknown {
+    /// Settings of a layer below this rank may be overridden by what is hidden here.
+    fn hidden_rank(&self) -> u8 {
+        match self.why {
+            // A file whose own text is hidden hides its own layer too.
+            UnknownWhy::ConfigNotInStream | UnknownWhy::Unreadable | UnknownWhy::ExtraVolume => {
+                self.origin.layer.rank() + 1
+            }
+            _ => self.origin.layer.rank(),
+        }
+    }
+}
+
+/// The parts of a comma-separated value, trimmed; empty ones are left out.
+#[must_use]
+pub fn split_list(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Calls `found` with (dotted key, pointer, value) for every leaf below a mapping.
+fn flatten(
+    value: &Value,
+    key: String,
+    path: String,
+    found: &mut impl FnMut(String, String, String),
+) {
+    match value {
+        Value::Object(map) => {
+            for (name, child) in map {
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
+                let path = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
+                flatten(child, key, path, found);
+            }
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items
+                .iter()
+                .filter(|i| !i.is_array() && !i.is_object())
+                .map(scalar)
+                .collect();
+            found(key, path, items.join(","));
+        }
+        leaf => found(key, path, scalar(leaf)),
+    }
+}
+
+/// A scalar as Milvus gets it.
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use super::*;
+
+pub(crate) fn config(default: &str, user: &str, env: &str, since26: bool) -> Config {
+    let parse = |text: &str| -> Value { serde_yaml::from_str(text).unwrap() };
+    let (default, user, container) = (parse(default), parse(user), parse(env));
+    let owner = Owner {
+        kind: "ConfigMap".into(),
+        name: "r-milvus".into(),
+    };
+    let file = |value, path| File {
+        value,
+        owner: owner.clone(),
+        path,
+    };
+    let workload = Owner {
+        kind: "Deployment".into(),
+        name: "r-milvus-proxy".into(),
+    };
+    let env = Environment::of(workload, &container, "/spec/template/spec/containers/0");
+    Config::build(
+        Some(&file(&default, "/data/default.yaml#")),
+        Some(&file(&user, "/data/user.yaml#")),
+        &env,
+        since26,
+    )
+}
+
+#[test]
+fn later_layers_win_and_remember_where() {
+    let c = config(
+        "mq: {type: pulsar}\nminio: {port: 9000}",
+        "MQ:\n  Type: kafka\na/b: {c: 1}",
+        "{name: proxy, env: [{name: MINIO_PORT, value: '9001'}]}",
+        false,
+    );
+    let mq = c.get("mq.type").unwrap();
+    assert_eq!(
+        (mq.key.as_str(), mq.value.as_deref()),
+        ("MQ.Type", Some("kafka"))
+    );
+    assert_eq!(mq.origin.layer, Layer::UserYaml);
+    assert_eq!(mq.origin.path, "/data/user.yaml#/MQ/Type");
+    assert_eq!(
+        c.get("ab.c").unwrap().origin.path,
+        "/data/user.yaml#/a~1b/c"
+    );
+    let port = c.get("MINIO_PORT").unwrap();
+    assert_eq!(port.value.as_deref(), Some("9001"));
+    assert_eq!(port.origin.path, "/spec/template/spec/containers/0/env/0");
+    assert_eq!(
+        port.origin.layer,
+        Layer::Env {
+            container: "proxy".into()
+        }
+    );
+    assert!(c.unknown.is_empty());
+    assert_eq!(c.keys().count(), 3);
+}
+
+#[test]
+fn every_spelling_is_the_same_key() {
+    for name in [
+        "MQ_TYPE",
+        "MQTYPE",
+        "mq.type",
+        "milvus.mq.type",
+        "MILVUS.MQ_TYPE",
+        "mq/type",
+    ] {
+        assert_eq!(normalise_env(name, false), "mqtype", "{name}");
+    }
+    assert_eq!(normalise_env("MILVUS_CONF_MQ_TYPE", true), "mqtype");
+    assert_eq!(
+        normalise_env("MILVUS_CONF_MQ_TYPE", false),
+        "milvusconfmqtype"
+    );
+    assert_eq!(normalise_env("MILVUS_MQ_TYPE", true), "milvusmqtype");
+}
+
+#[test]
+fn values_are_what_milvus_gets() {
+    let c = config(
+        "etcd: {endpoints: [a:1, b:2]}\nkafka: {brokerList: 'a:1, b:2,'}\npulsar: {address: null, port: 6650, tls: true}",
+        "null",
+        "{}",
+        true,
+    );
+    assert_eq!(c.value("etcd.endpoints"), Some("a:1,b:2"));
+    assert_eq!(c.list("etcd.endpoints"), ["a:1", "b:2"]);
+    assert_eq!(c.list("kafka.brokerList"), ["a:1", "b:2"]);
+    assert_eq!(c.value("pulsar.address"), Some(""));
+    assert_eq!(c.value("pulsar.port"), Some("6650"));
+    assert_eq!(c.value("pulsar.tls"), Some("true"));
+    assert!(c.list("absent").is_empty() && c.get("absent").is_none());
+}
+
+#[test]
+fn hidden_values_make_keys_uncertain() {
+    let c = config(
+        "mq: {type: pulsar}",
+        "",
+        "{env: [{name: MQ_TYPE, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: MINIO_PORT, value: '1'}]}",
+        false,
+    );
+    let unknown = c.certain("mq.type").unwrap_err();
+    assert_eq!(unknown.why, UnknownWhy::ValueFrom);
+    assert!(unknown.text.contains("MQ_TYPE") && unknown.text.contains("secretKeyRef s/k"));
+    assert_eq!(c.get("mq.type").unwrap().value, None);
+    assert!(c.certain("minio.port").unwrap().is_some());
+    assert!(c.certain("minio.address").unwrap().is_none());
+}
+
+#[test]
+fn env_from_hides_all_but_explicit_variables() {
+    let c = config(
+        "mq: {type: pulsar}",
+        "",
+        "{envFrom: [{configMapRef: {name: x}}], env: [{name: MINIO_PORT, value: '1'}]}",
+        false,
+    );
+    let unknown = c.certain("mq.type").unwrap_err();
+    assert_eq!(unknown.why, UnknownWhy::EnvFrom);
+    assert!(unknown.text.contains("configMapRef x"));
+    assert!(c.certain("minio.port").unwrap().is_some());
+    assert!(c.certain("pulsar.address").is_err());
+}
+
+#[test]
+fn a_hidden_file_hides_what_no_higher_layer_sets() {
+    let mut c = config(
+        "mq: {type: pulsar}",
+        "",
+        "{env: [{name: MINIO_PORT, value: '1'}]}",
+        false,
+    );
+    c.unknown.push(Unknown {
+        why: UnknownWhy::ConfigNotInStream,
+        text: "custom".into(),
+        key: None,
+        origin: Origin {
+            layer: Layer::UserYaml,
+            object: Owner::default(),
+            path: String::new(),
+        },
+    });
+    assert!(c.certain("mq.type").is_err());
+    assert!(c.certain("minio.address").is_err());
+    assert!(c.certain("minio.port").unwrap().is_some());
+}
+
+#[test]
+fn unreadable_text_is_no_configuration() {
+    let c = config("just text", "mq: {type: kafka}", "{}", false);
+    assert_eq!(c.unknown[0].why, UnknownWhy::Unreadable);
+    assert!(c.certain("mq.type").unwrap().is_some());
+    assert!(c.certain("pulsar.address").is_err());
+    let c = config("mq: {type: kafka}", "[1]", "{}", false);
+    assert!(c.certain("mq.type").is_err());
+}
+
+#[test]
+fn the_later_variable_wins_and_a_clash_is_noted() {
+    let env = |vars: &str| config("", "", &format!("{{env: [{vars}]}}"), true);
+    let same = env("{name: MQ_TYPE, value: kafka}, {name: MQTYPE, value: kafka}");
+    assert!(same.unknown.is_empty());
+    let clash = env("{name: MQ_TYPE, value: kafka}, {name: MILVUS_CONF_MQ_TYPE, value: pulsar}");
+    assert_eq!(clash.value("mq.type"), Some("pulsar"));
+    assert_eq!(
+        clash.certain("mq.type").unwrap_err().why,
+        UnknownWhy::EnvClash
+    );
+    // The same name twice is decided by Kubernetes: the last one counts.
+    let twice = env(
+        "{name: MQ_TYPE, valueFrom: {fieldRef: {fieldPath: x}}}, {name: MQ_TYPE, value: kafka}",
+    );
+    assert_eq!(
+        twice.certain("mq.type").unwrap().unwrap().value.as_deref(),
+        Some("kafka")
+    );
+}

@@ -1,0 +1,346 @@
+//! Whether two configurations lead to the same data: named fields compared one by one, addresses by what they reach.
+
+use super::config::{Config, Origin, Unknown, normalise, split_list};
+
+/// The value of an identifying field.
+#[derive(Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    /// Compared literally.
+    Text(String),
+    /// Endpoints, as written: compared as a set, by host and port.
+    Addresses {
+        /// As written, one per element.
+        written: Vec<String>,
+        /// The port of those that name none.
+        default_port: u16,
+    },
+    /// Compared, never shown.
+    Secret(String),
+}
+
+impl std::fmt::Debug for FieldValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.shown())
+    }
+}
+
+impl FieldValue {
+    /// The value as a report may show it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            FieldValue::Text(text) => text.clone(),
+            FieldValue::Addresses { written, .. } => written.join(","),
+            FieldValue::Secret(_) => "***".to_owned(),
+        }
+    }
+}
+
+/// One field that identifies a queue or a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The configuration key, as Milvus documents it.
+    pub name: &'static str,
+    /// Its value; the image's published default where nothing sets it.
+    pub value: FieldValue,
+    /// Where it is set; `None` for the image's default.
+    pub origin: Option<Origin>,
+}
+
+/// What a comparison of two identities found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing differs.
+    Same,
+    /// Some endpoints were added or removed, and at least one is in both.
+    MembersChanged {
+        /// The field they stand in.
+        field: &'static str,
+        /// In the proposed only, as written.
+        added: Vec<String>,
+        /// In the current only, as written.
+        removed: Vec<String>,
+    },
+    /// The first field that leads elsewhere. The values are fit to be shown.
+    Different {
+        /// The field; the name a report gives it.
+        field: &'static str,
+        /// The current value; empty when there is no such field.
+        current: String,
+        /// The proposed value; empty when there is no such field.
+        proposed: String,
+    },
+}
+
+/// Compares two lists of fields, both of one release in `namespace` (short Service names are resolved in it).
+///
+/// A difference weighs more than changed members, whatever their order; of several differences the first is told.
+#[must_use]
+pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identity {
+    let mut members = Identity::Same;
+    for field in current {
+        let other = proposed.iter().find(|f| f.name == field.name);
+        let different = || Identity::Different {
+            field: field.name,
+            current: field.value.shown(),
+            proposed: other.map(|f| f.value.shown()).unwrap_or_default(),
+        };
+        match (&field.value, other.map(|f| &f.value)) {
+            (
+                FieldValue::Addresses {
+                    written,
+                    default_port,
+                },
+                Some(FieldValue::Addresses {
+                    written: there,
+                    default_port: port_there,
+                }),
+            ) => {
+                let here = resolved(written, *default_port, namespace);
+                let there = resolved(there, *port_there, namespace);
+                let only = |a: &[(String, Address)], b: &[(String, Address)]| -> Vec<String> {
+                    let missing = a
+                        .iter()
+                        .filter(|(_, x)| !b.iter().any(|(_, y)| x.reaches(y)));
+                    missing.map(|(text, _)| text.clone()).collect()
+                };
+                let (removed, added) = (only(&here, &there), only(&there, &here));
+                if removed.is_empty() && added.is_empty() {
+                    continue;
+                }
+                if removed.len() == here.len() || added.len() == there.len() {
+                    return different();
+                }
+                if members == Identity::Same {
+                    members = Identity::MembersChanged {
+                        field: field.name,
+                        added,
+                        removed,
+                    };
+                }
+            }
+            (a, Some(b)) if a == b => {}
+            _ => return different(),
+        }
+    }
+    let new = proposed
+        .iter()
+        .find(|f| !current.iter().any(|c| c.name == f.name));
+    match new {
+        Some(field) => Identity::Different {
+            field: field.name,
+            current: String::new(),
+            proposed: field.value.shown(),
+        },
+        None => members,
+    }
+}
+
+fn resolved(written: &[String], default_port: u16, namespace: &str) -> Vec<(String, Address)> {
+    let each = written.iter();
+    each.map(|text| (text.clone(), Address::parse(text, default_port, namespace)))
+        .collect()
+}
+
+/// An endpoint reduced to what it reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The names it may resolve as, lower-case, without a cluster domain: a short Service name is completed by the
+    /// namespace; `a.b` may be a Service with its namespace, or a pod below a headless Service.
+    hosts: Vec<String>,
+    port: String,
+}
+
+impl Address {
+    /// Reads `host`, `host:port`, `scheme://host:port/path`, `[ipv6]:port`. The scheme gives the port where neither
+    /// the text nor the key does.
+    #[must_use]
+    pub fn parse(text: &str, default_port: u16, namespace: &str) -> Address {
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let authority = authority.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match authority.strip_prefix('[').and_then(|a| a.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
+            None => match authority.rsplit_once(':') {
+                Some((host, port)) if !host.contains(':') => (host, port),
+                _ => (authority, ""),
+            },
+        };
+        let port = match (port, scheme) {
+            ("", "pulsar+ssl") => "6651".to_owned(),
+            ("", _) => default_port.to_string(),
+            (port, _) => port.to_owned(),
+        };
+        Address {
+            hosts: names(host, namespace),
+            port,
+        }
+    }
+
+    /// Whether both lead to the same place.
+    #[must_use]
+    pub fn reaches(&self, other: &Address) -> bool {
+        self.port == other.port && self.hosts.iter().any(|h| other.hosts.contains(h))
+    }
+}
+
+fn names(host: &str, namespace: &str) -> Vec<String> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let literal = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
+    if literal || host.is_empty() {
+        return vec![host];
+    }
+    // `x.ns.svc` and `x.ns.svc.cluster.local`, whatever the cluster's domain.
+    if let Some((name, domain)) = host.split_once(".svc")
+        && name.contains('.')
+        && (domain.is_empty() || domain.starts_with('.'))
+    {
+        return vec![name.to_owned()];
+    }
+    match host.matches('.').count() {
+        0 => vec![format!("{host}.{namespace}")],
+        1 => vec![format!("{host}.{namespace}"), host],
+        _ => vec![host],
+    }
+}
+
+/// Collects identifying fields out of a configuration, refusing where one cannot be known.
+pub(super) struct Fields<'a> {
+    config: &'a Config,
+    pub(super) fields: Vec<Field>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(config: &'a Config) -> Self {
+        Fields {
+            config,
+            fields: Vec::new(),
+        }
+    }
+
+    /// The certain value of the first of `keys` that is set (a key and its fallbacks), else `default`.
+    pub(super) fn certain(
+        &self,
+        keys: &[&str],
+        default: &str,
+    ) -> Result<(String, Option<Origin>), Box<Unknown>> {
+        for key in keys {
+            if let Some(setting) = self
+                .config
+                .certain(key)
+                .map_err(|unknown| Box::new(unknown.clone()))?
+            {
+                // `certain` has refused a value that cannot be seen.
+                let value = setting.value.clone().unwrap_or_default();
+                return Ok((value, Some(setting.origin.clone())));
+            }
+        }
+        Ok((default.to_owned(), None))
+    }
+
+    pub(super) fn push(&mut self, name: &'static str, value: FieldValue, origin: Option<Origin>) {
+        self.fields.push(Field {
+            name,
+            value,
+            origin,
+        });
+    }
+
+    /// Adds a literal field; an empty value means the default.
+    pub(super) fn text(
+        &mut self,
+        name: &'static str,
+        keys: &[&str],
+        default: &str,
+    ) -> Result<(), Box<Unknown>> {
+        let (value, origin) = self.certain(keys, default)?;
+        let value = if value.is_empty() {
+            default.to_owned()
+        } else {
+            value
+        };
+        self.push(name, FieldValue::Text(value), origin);
+        Ok(())
+    }
+
+    /// Adds a path: as text, without slashes at its end.
+    pub(super) fn path(
+        &mut self,
+        name: &'static str,
+        keys: &[&str],
+        default: &str,
+    ) -> Result<(), Box<Unknown>> {
+        let (value, origin) = self.certain(keys, default)?;
+        let value = value.trim_end_matches('/').to_owned();
+        self.push(name, FieldValue::Text(value), origin);
+        Ok(())
+    }
+
+    /// Adds endpoints, separated by commas; `port_key` holds the port of those without one.
+    pub(super) fn addresses(
+        &mut self,
+        name: &'static str,
+        default: &str,
+        port_key: Option<&str>,
+        default_port: u16,
+    ) -> Result<(), Box<Unknown>> {
+        let (value, origin) = self.certain(&[name], default)?;
+        let port = match port_key {
+            Some(key) => self.certain(&[key], "")?.0,
+            None => String::new(),
+        };
+        let value = FieldValue::Addresses {
+            written: split_list(&value),
+            default_port: port.trim().parse().unwrap_or(default_port),
+        };
+        self.push(name, value, origin);
+        Ok(())
+    }
+}
+
+/// Keys whose values never appear in a report, normalised. Next to them, every key that ends in `password`,
+/// `secret`, `token`, `passphrase` or `credential`.
+pub const SECRET_KEYS: &[&str] = &[
+    "minioaccesskeyid",
+    "miniosecretaccesskey",
+    "miniogcpcredentialjson",
+    "pulsarauthparams",
+    "kafkasaslusername",
+    "kafkasaslpassword",
+    "kafkassltlskeypassword",
+    "kafkassltlskey",
+    "etcdauthusername",
+    "etcdauthpassword",
+    "commonsecuritydefaultrootpassword",
+    "commonsecuritysuperusers",
+    "credentialapikey",
+];
+
+/// Whether the value of a key (in any spelling) is a secret.
+#[must_use]
+pub fn is_secret_key(key: &str) -> bool {
+    let key = normalise(key);
+    let key = key.strip_prefix("milvusconf").unwrap_or(&key);
+    SECRET_KEYS.contains(&key)
+        || [
+            "password",
+            "passwd",
+            "passphrase",
+            "secret",
+            "token",
+            "authparams",
+            "credential",
+            "credentials",
+            "apikey",
+            "accesskey",
+            "accesskeyid",
+            "secretkey",
+            "secretaccesskey",
+            "privatekey",
+            "credentialjson",
+        ]
+        .iter()
+        .any(|end| key.ends_with(end))
+        || key.starts_with("credential")
+}

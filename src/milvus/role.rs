@@ -1,0 +1,348 @@
+//! What a container runs: the role behind `milvus run …`, wherever the words stand.
+//!
+//! Roles and flags are those of upstream `cmd/milvus/util.go` (2.5.16 and 2.6.20); which version accepts which is a
+//! rule's matter.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::image::ImageRef;
+
+/// A role of a Milvus process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// The root coordinator of 2.5 and before.
+    RootCoord,
+    /// The query coordinator of 2.5 and before.
+    QueryCoord,
+    /// The data coordinator of 2.5 and before.
+    DataCoord,
+    /// The index coordinator of 2.5 and before.
+    IndexCoord,
+    /// All coordinators in one process: `run mixture` with their flags, or `run mixcoord` from 2.6 on.
+    MixCoord,
+    /// Builds indexes in 2.5; datanode does in 2.6.
+    IndexNode,
+    /// Searches and queries.
+    QueryNode,
+    /// Writes and compacts segments.
+    DataNode,
+    /// Holds the write-ahead log from 2.6 on.
+    StreamingNode,
+    /// Takes the clients' requests.
+    Proxy,
+    /// Everything in one process (also spelled `embedded`).
+    Standalone,
+    /// Change data capture.
+    Cdc,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 12] = [
+        Role::RootCoord,
+        Role::QueryCoord,
+        Role::DataCoord,
+        Role::IndexCoord,
+        Role::MixCoord,
+        Role::IndexNode,
+        Role::QueryNode,
+        Role::DataNode,
+        Role::StreamingNode,
+        Role::Proxy,
+        Role::Standalone,
+        Role::Cdc,
+    ];
+
+    /// The word after `run`, which is also the chart's component name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::RootCoord => "rootcoord",
+            Role::QueryCoord => "querycoord",
+            Role::DataCoord => "datacoord",
+            Role::IndexCoord => "indexcoord",
+            Role::MixCoord => "mixcoord",
+            Role::IndexNode => "indexnode",
+            Role::QueryNode => "querynode",
+            Role::DataNode => "datanode",
+            Role::StreamingNode => "streamingnode",
+            Role::Proxy => "proxy",
+            Role::Standalone => "standalone",
+            Role::Cdc => "cdc",
+        }
+    }
+
+    /// The role of a `run` argument; Milvus compares case-sensitively. `mixture` is no role of its own.
+    #[must_use]
+    pub fn from_argument(word: &str) -> Option<Role> {
+        match word {
+            "embedded" => Some(Role::Standalone),
+            _ => Role::ALL.into_iter().find(|r| r.as_str() == word),
+        }
+    }
+
+    /// Whether it is one of the four coordinators that 2.6 cannot run on their own.
+    #[must_use]
+    pub fn is_legacy_coordinator(self) -> bool {
+        matches!(
+            self,
+            Role::RootCoord | Role::QueryCoord | Role::DataCoord | Role::IndexCoord
+        )
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How the role was spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// `run <role>`.
+    Argument,
+    /// `run mixture` with flags.
+    Mixture,
+}
+
+/// One `milvus run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What it runs.
+    pub role: Role,
+    /// How that was spelled.
+    pub spelled: Spelling,
+    /// The roles switched on by flags after `mixture`, without dashes, in the order written, each once; flags set to
+    /// false are left out, unknown ones are kept. Empty for other spellings.
+    pub mixture_flags: Vec<String>,
+    /// The words before `milvus` in its command: a heaptrack or tini prefix.
+    pub tokens: Vec<String>,
+    /// Whether the words were found inside a shell string.
+    pub in_shell: bool,
+}
+
+impl Run {
+    /// Whether `mixture` was given all flags without which 2.6 starts nothing: rootcoord, querycoord and datacoord
+    /// (upstream `cmd/roles/roles.go`, 2.6.20). False for other spellings.
+    #[must_use]
+    pub fn mixture_is_complete(&self) -> bool {
+        ["rootcoord", "querycoord", "datacoord"]
+            .iter()
+            .all(|flag| self.mixture_flags.iter().any(|f| f == flag))
+    }
+}
+
+/// What a container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runs {
+    /// Milvus, in a known role.
+    Milvus(Run),
+    /// Milvus, and nothing says as what; carries why, with the words in question.
+    Undecidable(String),
+    /// No `milvus run` is to be seen. Whether it is Milvus all the same tells [`mentions_milvus`].
+    NotMilvus,
+}
+
+/// What a container (an element of `containers`) runs, by its `command` followed by its `args`.
+#[must_use]
+pub fn runs(container: &Value) -> Runs {
+    let words: Vec<&str> = ["command", "args"]
+        .iter()
+        .filter_map(|key| container.get(key)?.as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut found: Vec<(Vec<String>, usize, bool)> = Vec::new();
+    let plain: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+    found.extend(
+        run_positions(&plain)
+            .into_iter()
+            .map(|at| (plain.clone(), at, false)),
+    );
+    for (i, word) in words.iter().enumerate() {
+        let is_script = word.contains(char::is_whitespace) && follows_shell(&words[..i]);
+        if !is_script {
+            continue;
+        }
+        match shell::commands(word) {
+            Ok(commands) => {
+                for command in commands {
+                    let positions = run_positions(&command);
+                    found.extend(positions.into_iter().map(|at| (command.clone(), at, true)));
+                }
+            }
+            Err(why) if mentions_run(word) => {
+                return Runs::Undecidable(format!("{why} in `{word}`"));
+            }
+            Err(_) => {}
+        }
+    }
+    match found.as_slice() {
+        [] => words
+            .iter()
+            .enumerate()
+            .find(|(i, w)| follows_shell(&words[..*i]) && mentions_run(w))
+            .map_or(Runs::NotMilvus, |(_, w)| {
+                Runs::Undecidable(format!(
+                    "`milvus run` stands in `{w}` in a way that is not understood"
+                ))
+            }),
+        [(command, at, in_shell)] => judge(command, *at, *in_shell),
+        _ => Runs::Undecidable(format!(
+            "`milvus run` stands {} times in `{}`",
+            found.len(),
+            words.join(" ")
+        )),
+    }
+}
+
+/// Whether a container has to do with Milvus whatever it runs: its image is Milvus', or something is mounted at the
+/// directory of Milvus' configuration.
+#[must_use]
+pub fn mentions_milvus(container: &Value) -> bool {
+    let image = container.get("image").and_then(Value::as_str);
+    if image.is_some_and(|text| ImageRef::parse(text).is_milvus()) {
+        return true;
+    }
+    let mounts = container.get("volumeMounts").and_then(Value::as_array);
+    mounts.into_iter().flatten().any(|mount| {
+        let path = mount
+            .get("mountPath")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let path = path.trim_end_matches('/');
+        path == "/milvus/configs" || path.starts_with("/milvus/configs/")
+    })
+}
+
+/// The literal value of an environment variable; the last entry of that name wins. `None` when it is absent or comes
+/// from elsewhere (`valueFrom`).
+#[must_use]
+pub fn env_value<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
+    let entries = container.get("env")?.as_array()?;
+    let last = entries
+        .iter()
+        .rev()
+        .find(|e| e.get("name").and_then(Value::as_str) == Some(name))?;
+    if last.get("valueFrom").is_some_and(|v| !v.is_null()) {
+        return None;
+    }
+    match last.get("value") {
+        None | Some(Value::Null) => Some(""),
+        Some(value) => value.as_str(),
+    }
+}
+
+/// Whether the words end with a shell that reads its next word as a script (`sh -c`, `/bin/bash -euo pipefail -c`).
+fn follows_shell(before: &[&str]) -> bool {
+    let Some((flag, before)) = before.split_last() else {
+        return false;
+    };
+    let is_flag = flag.starts_with('-') && !flag.starts_with("--") && flag[1..].contains('c');
+    is_flag
+        && before.iter().any(|w| {
+            matches!(
+                basename(w),
+                "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh" | "busybox"
+            )
+        })
+}
+
+fn basename(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+/// Whether a text has the words `milvus run` in it, however they are quoted.
+fn mentions_run(text: &str) -> bool {
+    let words: Vec<&str> = text
+        .split(|c: char| !(c.is_alphanumeric() || "/_.-${}".contains(c)))
+        .filter(|w| !w.is_empty())
+        .collect();
+    words
+        .windows(2)
+        .any(|w| basename(w[0]) == "milvus" && w[1] == "run")
+}
+
+/// Where in a command `milvus` is followed by `run`.
+fn run_positions(command: &[String]) -> Vec<usize> {
+    (1..command.len())
+        .filter(|&i| command[i] == "run" && basename(&command[i - 1]) == "milvus")
+        .map(|i| i - 1)
+        .collect()
+}
+
+fn judge(command: &[String], at: usize, in_shell: bool) -> Runs {
+    let spelled = command[at..].join(" ");
+    let rest = &command[at + 2..];
+    let Some(word) = rest.first() else {
+        return Runs::Undecidable(format!("`{spelled}` names no role"));
+    };
+    let run = |role, spelled, mixture_flags| {
+        Runs::Milvus(Run {
+            role,
+            spelled,
+            mixture_flags,
+            tokens: command[..at].to_vec(),
+            in_shell,
+        })
+    };
+    if word == "mixture" {
+        let flags = &rest[1..];
+        if let Some(variable) = flags.iter().find(|w| is_variable(w)) {
+            return Runs::Undecidable(format!(
+                "`{variable}` in `{spelled}` is not known before it runs"
+            ));
+        }
+        return run(Role::MixCoord, Spelling::Mixture, mixture_flags(flags));
+    }
+    match Role::from_argument(word) {
+        Some(role) => run(role, Spelling::Argument, Vec::new()),
+        None if is_variable(word) => Runs::Undecidable(format!(
+            "the role `{word}` in `{spelled}` is not known before it runs"
+        )),
+        None => Runs::Undecidable(format!("`{word}` in `{spelled}` is no role of Milvus")),
+    }
+}
+
+fn is_variable(word: &str) -> bool {
+    word.contains(['$', '`'])
+}
+
+/// The flags after `mixture` as Go's flag package reads them: one dash or two, `=false` switches off, the first word
+/// that is no flag (or `--`) ends them.
+fn mixture_flags(words: &[String]) -> Vec<String> {
+    let mut flags: Vec<String> = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
+            break;
+        };
+        if flag.is_empty() {
+            break;
+        }
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (flag, None),
+        };
+        if name == "alias" {
+            // The only flag of `run` that takes its value from the next word.
+            if value.is_none() {
+                words.next();
+            }
+            continue;
+        }
+        flags.retain(|f| f != name);
+        if !matches!(value, Some("0" | "f" | "F" | "false" | "FALSE" | "False")) {
+            flags.push(name.to_owned());
+        }
+    }
+    flags
+}
+
+mod shell;
+
+#[cfg(test)]
+mod tests;
