@@ -1,9 +1,11 @@
 //! What Milvus is made of: roles, versions, layered configuration, message queues and stores. Knows no rules.
 
 pub mod config;
+pub mod effective;
 pub mod identity;
 pub mod image;
 pub mod queue;
+pub mod release;
 pub mod role;
 pub mod store;
 pub mod version;

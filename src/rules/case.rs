@@ -1,0 +1,161 @@
+//! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
+
+use crate::kube::Object;
+use crate::milvus::config::{Config, Unknown};
+use crate::milvus::effective::{self, Texts};
+use crate::milvus::queue::{self, Mq, Queue};
+use crate::milvus::release::{Component, Mode, Release};
+use crate::milvus::role::Role;
+use crate::milvus::store::{self, Stores};
+use crate::finding::{Finding, Input};
+use crate::options::Options;
+use crate::rewrite::Rewrite;
+use crate::rewrite::values::Values;
+use crate::stream::Stream;
+use crate::transition::Transition;
+
+/// One side of the transition: a release among the objects of its stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// Which input its objects came in with.
+    pub input: Input,
+    /// All objects of the stream.
+    pub objects: &'a [Object],
+    /// The release.
+    pub release: &'a Release,
+    /// What its configuration says.
+    pub effective: &'a Effective,
+}
+
+impl<'a> Side<'a> {
+    /// The object of a component.
+    pub fn object(&self, component: &Component) -> &'a Object {
+        &self.objects[component.object]
+    }
+
+    /// Points a finding at a component's workload, or at a field in it.
+    pub fn point(&self, finding: Finding, component: &Component, pointer: &str) -> Finding {
+        let object = self.object(component);
+        finding.on(&object.reference).at(self.input, object.document, format!("{}{pointer}", object.pointer))
+    }
+
+    /// The object with a kind and name, in the release's namespace.
+    pub fn find(&self, kind: &str, name: &str) -> Option<&'a Object> {
+        self.objects.iter().find(|o| {
+            o.reference.kind == kind
+                && o.reference.name == name
+                && crate::kube::object::namespaces_agree(&o.reference.namespace, &self.release.namespace)
+        })
+    }
+
+    /// The components that run Milvus and are not scaled to zero.
+    pub fn running(&self) -> impl Iterator<Item = &'a Component> {
+        self.release.components.iter().filter(|c| !c.is_scaled_to_zero())
+    }
+}
+
+/// What the configuration of a release says, read once.
+#[derive(Debug)]
+pub struct Effective {
+    /// The configuration of each component, in their order.
+    pub configs: Vec<Config>,
+    /// The component (index) whose configuration speaks for the release.
+    pub speaker: usize,
+    /// The queue's type, as the speaker sees it.
+    pub mq: Result<Mq, Box<Unknown>>,
+    /// The queue with its broker, as the speaker sees it.
+    pub queue: Result<Queue, Box<Unknown>>,
+    /// The stores, as the speaker sees them.
+    pub stores: Result<Stores, Box<Unknown>>,
+    /// The release line by which `default` was resolved.
+    pub line: (u64, u64),
+}
+
+/// The roles in the order in which one speaks for the release: those that open the log first.
+const SPEAKERS: [Role; 9] = [
+    Role::Standalone,
+    Role::MixCoord,
+    Role::RootCoord,
+    Role::DataCoord,
+    Role::StreamingNode,
+    Role::DataNode,
+    Role::QueryNode,
+    Role::Proxy,
+    Role::QueryCoord,
+];
+
+impl Effective {
+    /// Reads the configuration of every component. `line` is the release line that resolves defaults.
+    pub fn new(objects: &[Object], release: &Release, line: (u64, u64)) -> Effective {
+        let mut texts = Texts::default();
+        let configs: Vec<Config> =
+            release.components.iter().map(|c| effective::config(objects, c, line >= (2, 6), &mut texts)).collect();
+        let speaker = SPEAKERS.iter().find_map(|role| release.components.iter().position(|c| c.role == *role)).unwrap_or(0);
+        let standalone = release.mode() == Mode::Standalone;
+        let config = &configs[speaker];
+        Effective {
+            mq: queue::resolve_type(config, line, standalone).map(|(mq, _, _)| mq),
+            queue: queue::resolve(config, line, standalone),
+            stores: store::resolve(config),
+            speaker,
+            line,
+            configs,
+        }
+    }
+
+    /// The configuration that speaks for the release.
+    pub fn config(&self) -> &Config {
+        &self.configs[self.speaker]
+    }
+
+    /// The queue's type as another component sees it.
+    pub fn mq_of(&self, component: usize, standalone: bool) -> Result<Mq, Box<Unknown>> {
+        queue::resolve_type(&self.configs[component], self.line, standalone).map(|(mq, _, _)| mq)
+    }
+}
+
+/// Everything a rule may look at.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The stream as it came in.
+    pub target: &'a Stream,
+    /// The release in the stream as it came in.
+    pub came: &'a Release,
+    /// The release as it would be applied.
+    pub after: Side<'a>,
+    /// The release as it is deployed; `None` where nobody said, and where nothing is.
+    pub before: Option<Side<'a>>,
+    /// From what to what.
+    pub transition: &'a Transition,
+    /// What the rewrite did and could not do.
+    pub rewrite: &'a Rewrite,
+    /// The chart's values, where given.
+    pub values: Option<&'a Values>,
+    /// What the user stated.
+    pub options: &'a Options,
+}
+
+impl Case<'_> {
+    /// The queue's type that would be applied; what was assumed where it cannot be read.
+    pub fn target_mq(&self) -> Option<Mq> {
+        assumed(&self.after.effective.mq, self.options.assume.target_mq.as_deref())
+    }
+
+    /// The queue's type that is in use; what was assumed where it cannot be read.
+    pub fn current_mq(&self) -> Option<Mq> {
+        let before = self.before?;
+        assumed(&before.effective.mq, self.options.assume.current_mq.as_deref())
+    }
+
+    /// Both sides' components of one role that run pods.
+    pub fn standalone(&self) -> bool {
+        self.after.release.mode() == Mode::Standalone
+    }
+}
+
+fn assumed(read: &Result<Mq, Box<Unknown>>, assumption: Option<&str>) -> Option<Mq> {
+    match read {
+        Ok(mq) => Some(mq.clone()),
+        Err(_) => assumption.map(Mq::parse),
+    }
+}
