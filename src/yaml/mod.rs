@@ -1,1 +1,94 @@
 //! YAML text: documents, values as go-yaml reads them, spans, scalars and edits. Knows no Kubernetes.
+//!
+//! The reader answers what `sigs.k8s.io/yaml` (Helm, kubectl, the API server) makes of a text, and refuses what it
+//! refuses. The editor changes bytes of the original text and never re-emits what was not asked for.
+//!
+//! * [`split`] cuts a stream into documents without losing a byte.
+//! * [`read`] turns one document into a [`Value`]; [`Tree`] also knows where each value stands.
+//! * [`patch`] applies RFC 6902 operations to the text, [`patch_value`] the same to the value.
+//! * [`emit`] and [`scalar`] write new YAML that every reader takes for the same value.
+//! * [`restyle_folded`] protects folded scalars from a second pass through Helm 4.
+
+mod block_edit;
+mod compose;
+mod edit;
+mod emit;
+mod flow_edit;
+mod folded;
+mod layout;
+mod pointer;
+mod resolve;
+mod restyle;
+mod shape;
+mod split;
+mod string_edit;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value_patch;
+
+use std::fmt;
+
+pub use compose::{MAX_DEPTH, read};
+pub use edit::{EditError, Op, PatchOp, patch};
+pub use emit::{emit, scalar};
+pub use folded::restyle_folded;
+pub use split::{Document, split};
+pub use tree::{Folded, Tree};
+pub use value_patch::patch_value;
+
+/// A parsed value: what the JSON of a document would be. Maps keep the order of their source.
+pub type Value = serde_json::Value;
+
+/// A parsed mapping.
+pub type Map = serde_json::Map<String, Value>;
+
+/// A text that is not a document Helm and Kubernetes would read, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlError {
+    /// What is wrong, in words.
+    pub message: String,
+    /// The byte offset into the text handed in.
+    pub offset: usize,
+}
+
+impl YamlError {
+    pub(crate) fn new(message: impl Into<String>, offset: usize) -> Self {
+        Self {
+            message: message.into(),
+            offset,
+        }
+    }
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (byte {})", self.message, self.offset)
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+/// A place in a text as people count: both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// The line and column of a byte offset. An offset past the end, or inside a character, counts as the nearest before.
+pub fn position(text: &str, offset: usize) -> Position {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before[line_start..].trim_start_matches('\u{feff}');
+    Position {
+        line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+        column: column.chars().count() + 1,
+    }
+}

@@ -1,0 +1,553 @@
+//! From parser events to values: anchors, merges, keys, limits. One pass, with or without spans.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use libyaml_safer::{
+    Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle,
+};
+
+use super::layout::{self, Source};
+use super::resolve::{Scalar, resolve};
+use super::shape::{Entry, Kind, Shape, Style};
+use super::{Map, Value, YamlError};
+
+/// How deep collections may nest. Deeper texts are refused; Kubernetes' own schemas stay far below.
+pub const MAX_DEPTH: usize = 100;
+
+/// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
+pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
+    let value = compose::<Values>(text)?.map(|(value, ())| value);
+    Ok(value.filter(|value| !value.is_null()))
+}
+
+/// Reads a document's body together with the shape of its source.
+pub(super) fn read_shape(text: &str) -> Result<Option<(Value, Shape)>, YamlError> {
+    compose::<Shapes>(text)
+}
+
+/// What is recorded beside the values.
+trait Record {
+    type Node;
+    type Entries: Default;
+    fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Self::Node;
+    fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Self::Node>) -> Self::Node;
+    fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Self::Entries) -> Self::Node;
+    fn entry(
+        entries: &mut Self::Entries,
+        key: &str,
+        span: &Range<usize>,
+        merged: Option<&Map>,
+        node: Self::Node,
+    );
+}
+
+#[derive(Clone, Copy)]
+enum Leaf {
+    Scalar(ScalarStyle),
+    Alias,
+}
+
+/// How a collection starts.
+struct Head {
+    start: Mark,
+    /// Where the start event ends: after `[` or `{` in flow style.
+    end: Mark,
+    flow: bool,
+    properties: bool,
+}
+
+/// Values only.
+struct Values;
+
+impl Record for Values {
+    type Node = ();
+    type Entries = ();
+    fn leaf(_: &Source<'_>, _: &Event, _: Leaf) {}
+    fn sequence(_: &Source<'_>, _: &Head, _: Mark, _: Vec<()>) {}
+    fn mapping(_: &Source<'_>, _: &Head, _: Mark, (): ()) {}
+    fn entry((): &mut (), _: &str, _: &Range<usize>, _: Option<&Map>, (): ()) {}
+}
+
+/// Values and where they stand.
+struct Shapes;
+
+impl Record for Shapes {
+    type Node = Shape;
+    type Entries = Vec<Entry>;
+
+    fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Shape {
+        let span = source.range(event.start_mark, event.end_mark);
+        match kind {
+            Leaf::Alias => Shape {
+                content: span.start,
+                span,
+                kind: Kind::Alias,
+            },
+            Leaf::Scalar(style) => {
+                let style = match style {
+                    ScalarStyle::SingleQuoted => Style::Single,
+                    ScalarStyle::DoubleQuoted => Style::Double,
+                    ScalarStyle::Literal => Style::Literal,
+                    ScalarStyle::Folded => Style::Folded,
+                    _ => Style::Plain,
+                };
+                layout::scalar(source, span, style, has_properties(&event.data))
+            }
+        }
+    }
+
+    fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Shape>) -> Shape {
+        let last = items.last().map(|item| item.span.end);
+        let (span, content) = layout::collection(source, &head.layout(end), last);
+        Shape {
+            span,
+            content,
+            kind: Kind::Seq {
+                flow: head.flow,
+                items,
+            },
+        }
+    }
+
+    fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Vec<Entry>) -> Shape {
+        let last = entries
+            .last()
+            .map(|entry| entry.value.span.end.max(entry.key_span.end));
+        let (span, content) = layout::collection(source, &head.layout(end), last);
+        Shape {
+            span,
+            content,
+            kind: Kind::Map {
+                flow: head.flow,
+                entries,
+            },
+        }
+    }
+
+    fn entry(
+        entries: &mut Vec<Entry>,
+        key: &str,
+        span: &Range<usize>,
+        merged: Option<&Map>,
+        node: Shape,
+    ) {
+        entries.push(Entry {
+            key: key.to_owned(),
+            key_span: span.clone(),
+            merged: merged.map(|map| map.keys().cloned().collect()),
+            value: node,
+        });
+    }
+}
+
+impl Head {
+    fn layout(&self, end: Mark) -> layout::Collection {
+        layout::Collection {
+            start: self.start,
+            head_end: self.end,
+            end,
+            flow: self.flow,
+            properties: self.properties,
+        }
+    }
+}
+
+fn has_properties(data: &EventData) -> bool {
+    match data {
+        EventData::Scalar { anchor, tag, .. }
+        | EventData::SequenceStart { anchor, tag, .. }
+        | EventData::MappingStart { anchor, tag, .. } => anchor.is_some() || tag.is_some(),
+        _ => false,
+    }
+}
+
+/// A node that was read.
+struct Node<N> {
+    value: Value,
+    /// The scalar before it became a value; what a key is made of.
+    scalar: Option<Scalar>,
+    size: usize,
+    shape: N,
+}
+
+/// What an anchor stands for; `None` while its node is still being read.
+type Anchors = HashMap<String, Option<Anchored>>;
+
+#[derive(Clone)]
+struct Anchored {
+    value: Value,
+    scalar: Option<Scalar>,
+    size: usize,
+}
+
+struct Composer<'t> {
+    source: Source<'t>,
+    parser: Parser<layout::Chunks<'t>>,
+    anchors: Anchors,
+    depth: usize,
+    /// Nodes made so far, and how many of them by aliases.
+    nodes: usize,
+    copies: usize,
+}
+
+fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError> {
+    layout::check_characters(text)?;
+    let source = Source::new(text);
+    let mut parser = Parser::new();
+    parser.set_encoding(Encoding::Utf8);
+    parser.set_input(source.chunks());
+    let mut composer = Composer {
+        source,
+        parser,
+        anchors: HashMap::new(),
+        depth: 0,
+        nodes: 0,
+        copies: 0,
+    };
+    composer.document::<R>()
+}
+
+impl Composer<'_> {
+    fn next(&mut self) -> Result<Event, YamlError> {
+        self.parser
+            .parse()
+            .map_err(|error| self.source.error(&error))
+    }
+
+    fn fail<T>(&self, message: impl Into<String>, mark: Mark) -> Result<T, YamlError> {
+        Err(YamlError::new(message, self.source.offset(mark)))
+    }
+
+    fn document<R: Record>(&mut self) -> Result<Option<(Value, R::Node)>, YamlError> {
+        self.next()?;
+        let start = self.next()?;
+        match &start.data {
+            EventData::StreamEnd => return Ok(None),
+            EventData::DocumentStart {
+                version_directive,
+                tag_directives,
+                ..
+            } => {
+                if version_directive.is_some() || !tag_directives.is_empty() {
+                    return self.fail("a `%` directive: Helm refuses it", start.start_mark);
+                }
+            }
+            _ => return self.fail("no document starts here", start.start_mark),
+        }
+        let first = self.next()?;
+        let root_start = first.start_mark;
+        let empty = matches!(&first.data, EventData::Scalar { value, style: ScalarStyle::Plain, anchor: None, tag: None, .. } if value.is_empty());
+        let root = self.node::<R>(first)?;
+        self.next()?;
+        let end = self
+            .next()
+            .map_err(|error| self.after_root(error, root_start))?;
+        if !matches!(end.data, EventData::StreamEnd) {
+            return self.fail("a second document in what should be one", end.start_mark);
+        }
+        let value = self.value(root.value, root.scalar, root_start)?;
+        Ok((!empty).then_some((value, root.shape)))
+    }
+
+    /// Says more about text that follows the root node.
+    fn after_root(&self, error: YamlError, root: Mark) -> YamlError {
+        let text = self.source.text;
+        let here = |offset: usize| text[offset.min(text.len())..].starts_with(['{', '[']);
+        if here(self.source.offset(root)) && here(error.offset) {
+            return YamlError::new(
+                "several JSON values in one document: separate them with `---`, or all but the first are lost",
+                error.offset,
+            );
+        }
+        error
+    }
+
+    fn node<R: Record>(&mut self, event: Event) -> Result<Node<R::Node>, YamlError> {
+        match &event.data {
+            EventData::Scalar { .. } => self.scalar::<R>(event),
+            EventData::Alias { .. } => self.alias::<R>(&event),
+            EventData::SequenceStart { .. } | EventData::MappingStart { .. } => {
+                self.depth += 1;
+                if self.depth > MAX_DEPTH {
+                    return self.fail(
+                        format!("nested deeper than {MAX_DEPTH} levels"),
+                        event.start_mark,
+                    );
+                }
+                let node = self.collection::<R>(event);
+                self.depth -= 1;
+                node
+            }
+            _ => self.fail("a value is missing here", event.start_mark),
+        }
+    }
+
+    fn scalar<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
+        let EventData::Scalar {
+            anchor,
+            tag,
+            value,
+            style,
+            ..
+        } = &mut event.data
+        else {
+            return self.fail("not a scalar", event.start_mark);
+        };
+        let (style, anchor, tag) = (*style, anchor.clone(), tag.clone());
+        let mut text = std::mem::take(value);
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            self.source
+                .correct_end(&mut text, event.start_mark, event.end_mark);
+        }
+        self.count(1, 0, event.start_mark)?;
+        if style == ScalarStyle::DoubleQuoted {
+            self.source
+                .check_escapes(event.start_mark, event.end_mark)?;
+        }
+        let plain = style == ScalarStyle::Plain;
+        let start = event.start_mark;
+        let scalar =
+            resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
+        let shape = R::leaf(&self.source, &event, Leaf::Scalar(style));
+        if let Some(anchor) = anchor {
+            let value = scalar.clone().into_value().unwrap_or(Value::Null);
+            self.anchors.insert(
+                anchor,
+                Some(Anchored {
+                    value,
+                    scalar: Some(scalar.clone()),
+                    size: 1,
+                }),
+            );
+        }
+        Ok(Node {
+            value: Value::Null,
+            scalar: Some(scalar),
+            size: 1,
+            shape,
+        })
+    }
+
+    fn alias<R: Record>(&mut self, event: &Event) -> Result<Node<R::Node>, YamlError> {
+        let EventData::Alias { anchor } = &event.data else {
+            return self.fail("not an alias", event.start_mark);
+        };
+        let size = match self.anchors.get(anchor) {
+            None => return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark),
+            Some(None) => {
+                return self.fail(
+                    format!("anchor `{anchor}` contains itself"),
+                    event.start_mark,
+                );
+            }
+            Some(Some(target)) => target.size,
+        };
+        self.count(1 + size, size, event.start_mark)?;
+        let target = self.anchors.get(anchor).cloned().flatten();
+        let Some(target) = target else {
+            return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark);
+        };
+        let shape = R::leaf(&self.source, event, Leaf::Alias);
+        Ok(Node {
+            value: target.value,
+            scalar: target.scalar,
+            size: 1 + size,
+            shape,
+        })
+    }
+
+    /// Counts nodes and refuses alias bombs by go-yaml's measure: nearly all of a small document may come from
+    /// aliases, and less and less of a large one.
+    fn count(&mut self, nodes: usize, copies: usize, mark: Mark) -> Result<(), YamlError> {
+        const LOW: f64 = 400_000.0;
+        const HIGH: f64 = 4_000_000.0;
+        self.nodes += nodes;
+        self.copies += copies;
+        if copies == 0 || self.copies <= 100 || self.nodes <= 1000 {
+            return Ok(());
+        }
+        let total = self.nodes as f64;
+        let allowed = 0.99 - 0.89 * ((total - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
+        if self.copies as f64 / total > allowed {
+            return self.fail("the document multiplies itself through aliases", mark);
+        }
+        Ok(())
+    }
+
+    fn collection<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
+        let properties = has_properties(&event.data);
+        let (anchor, flow, is_map) = match &mut event.data {
+            EventData::SequenceStart { anchor, style, .. } => {
+                (anchor.take(), *style == SequenceStyle::Flow, false)
+            }
+            EventData::MappingStart { anchor, style, .. } => {
+                (anchor.take(), *style == MappingStyle::Flow, true)
+            }
+            _ => (None, false, false),
+        };
+        if let Some(anchor) = &anchor {
+            self.anchors.insert(anchor.clone(), None);
+        }
+        let head = Head {
+            start: event.start_mark,
+            end: event.end_mark,
+            flow,
+            properties,
+        };
+        self.count(1, 0, head.start)?;
+        let node = if is_map {
+            self.mapping::<R>(&head)?
+        } else {
+            self.sequence::<R>(&head)?
+        };
+        if let Some(anchor) = anchor {
+            let anchored = Anchored {
+                value: node.value.clone(),
+                scalar: None,
+                size: node.size,
+            };
+            self.anchors.insert(anchor, Some(anchored));
+        }
+        Ok(node)
+    }
+
+    fn sequence<R: Record>(&mut self, head: &Head) -> Result<Node<R::Node>, YamlError> {
+        let (mut values, mut shapes, mut size) = (Vec::new(), Vec::new(), 1);
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::SequenceEnd) {
+                let shape = R::sequence(&self.source, head, event.end_mark, shapes);
+                return Ok(Node {
+                    value: Value::Array(values),
+                    scalar: None,
+                    size,
+                    shape,
+                });
+            }
+            let start = event.start_mark;
+            let node = self.node::<R>(event)?;
+            size += node.size;
+            values.push(self.value(node.value, node.scalar, start)?);
+            shapes.push(node.shape);
+        }
+    }
+
+    fn mapping<R: Record>(&mut self, head: &Head) -> Result<Node<R::Node>, YamlError> {
+        let (mut map, mut entries, mut size) = (Map::new(), R::Entries::default(), 1);
+        let mut typed_keys = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::MappingEnd) {
+                let shape = R::mapping(&self.source, head, event.end_mark, entries);
+                return Ok(Node {
+                    value: Value::Object(map),
+                    scalar: None,
+                    size,
+                    shape,
+                });
+            }
+            let span = self.source.range(event.start_mark, event.end_mark);
+            if is_merge(&event.data) {
+                let value = self.next()?;
+                let (start, is_alias) = (
+                    value.start_mark,
+                    matches!(value.data, EventData::Alias { .. }),
+                );
+                let node = self.node::<R>(value)?;
+                size += node.size;
+                let merged = self.merged(node.value, is_alias, start)?;
+                R::entry(&mut entries, "<<", &span, Some(&merged), node.shape);
+                map.extend(merged);
+                continue;
+            }
+            let start = event.start_mark;
+            let key = self.node::<R>(event)?;
+            let Some(scalar) = key.scalar else {
+                return self.fail("a map or a list is no map key", start);
+            };
+            let key_type = (!matches!(scalar, Scalar::Str(_))).then(|| scalar.clone());
+            let key_text = scalar
+                .into_key()
+                .or_else(|message| self.fail(message, start))?;
+            let event = self.next()?;
+            let value_start = event.start_mark;
+            let node = self.node::<R>(event)?;
+            size += key.size + node.size;
+            let value = self.value(node.value, node.scalar, value_start)?;
+            R::entry(&mut entries, &key_text, &span, None, node.shape);
+            let again = (key_type.is_some() || !typed_keys.is_empty()).then(|| key_text.clone());
+            let is_known = map.insert(key_text, value).is_some();
+            if let Some(key) = again {
+                self.check_key_type(&mut typed_keys, key, key_type, is_known, start)?;
+            }
+        }
+    }
+
+    /// Refuses a key that is there twice as different types (`1` and `'1'`): which one wins is chance in Go.
+    fn check_key_type(
+        &self,
+        typed: &mut Vec<(String, Scalar)>,
+        key: String,
+        key_type: Option<Scalar>,
+        is_known: bool,
+        mark: Mark,
+    ) -> Result<(), YamlError> {
+        let before = typed
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, scalar)| scalar);
+        if is_known && before != key_type.as_ref() {
+            return self.fail(
+                format!("the key `{key}` is there twice, spelled so that either may win"),
+                mark,
+            );
+        }
+        typed.extend(key_type.map(|scalar| (key, scalar)));
+        Ok(())
+    }
+
+    fn value(&self, value: Value, scalar: Option<Scalar>, mark: Mark) -> Result<Value, YamlError> {
+        match scalar {
+            Some(scalar) => scalar
+                .into_value()
+                .or_else(|message| self.fail(message, mark)),
+            None => Ok(value),
+        }
+    }
+
+    /// What a `<<` brings in. In a list the earlier map wins, so the later ones are laid down first.
+    fn merged(&self, value: Value, is_alias: bool, mark: Mark) -> Result<Map, YamlError> {
+        let refuse = || self.fail("a `<<` merges a map or a list of maps, nothing else", mark);
+        match value {
+            Value::Object(map) => Ok(map),
+            // Go merges a list of maps only where it is written out.
+            Value::Array(items) if !is_alias => {
+                let mut merged = Map::new();
+                for item in items.into_iter().rev() {
+                    match item {
+                        Value::Object(map) => merged.extend(map),
+                        _ => return refuse(),
+                    }
+                }
+                Ok(merged)
+            }
+            _ => refuse(),
+        }
+    }
+}
+
+/// A plain `<<`, or one tagged `!!merge` as Helm 4 writes it.
+fn is_merge(data: &EventData) -> bool {
+    match data {
+        EventData::Scalar {
+            value,
+            plain_implicit,
+            tag,
+            ..
+        } => {
+            value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge"))
+        }
+        _ => false,
+    }
+}

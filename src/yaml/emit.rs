@@ -1,0 +1,187 @@
+//! New YAML that every reader takes for the same value.
+
+use std::fmt::Write as _;
+
+use super::Value;
+
+/// Longest key that may stand before its `:`. Readers look ahead 1024 bytes for the colon.
+const SIMPLE_KEY: usize = 1000;
+
+/// A value in block style: two spaces, lists at the indent of their key, empty collections as `{}` and `[]`.
+/// Ends with a newline.
+pub fn emit(value: &Value) -> String {
+    let mut out = lines(value).join("\n");
+    out.push('\n');
+    out
+}
+
+/// The lines of a value in block style, without indentation from outside.
+pub(super) fn lines(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) if !map.is_empty() => map
+            .iter()
+            .flat_map(|(key, value)| entry_lines(key, value))
+            .collect(),
+        Value::Array(items) if !items.is_empty() => items.iter().flat_map(item_lines).collect(),
+        _ => vec![inline(value)],
+    }
+}
+
+/// The lines of one entry of a block mapping.
+pub(super) fn entry_lines(key: &str, value: &Value) -> Vec<String> {
+    let key = scalar(key);
+    let mut out = Vec::new();
+    let head = if key.len() > SIMPLE_KEY {
+        out.push(format!("? {key}"));
+        String::new()
+    } else {
+        key
+    };
+    if is_block(value) {
+        let pad = if value.is_array() { "" } else { "  " };
+        out.push(format!("{head}:"));
+        out.extend(lines(value).into_iter().map(|line| format!("{pad}{line}")));
+    } else {
+        out.push(format!("{head}: {}", inline(value)));
+    }
+    out
+}
+
+/// The lines of one item of a block sequence.
+pub(super) fn item_lines(value: &Value) -> Vec<String> {
+    lines(value)
+        .into_iter()
+        .enumerate()
+        .map(|(number, line)| format!("{}{line}", if number == 0 { "- " } else { "  " }))
+        .collect()
+}
+
+/// Whether a value takes lines of its own.
+pub(super) fn is_block(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => false,
+    }
+}
+
+/// A value on one line: scalars, empty collections, and flow style for the rest.
+pub(super) fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => scalar(text),
+        Value::Object(map) => {
+            let entries: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", flow_key(key), inline(value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(inline).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A key inside flow style.
+pub(super) fn flow_key(key: &str) -> String {
+    let key = scalar(key);
+    if key.len() > SIMPLE_KEY {
+        format!("? {key}")
+    } else {
+        key
+    }
+}
+
+/// A string as a YAML scalar on one line.
+///
+/// Plain only where every reader agrees that it is this string (go-yaml v2 and v3, YAML 1.1, YAML 1.2), as a key and
+/// as a value, in block and in flow style. Otherwise double-quoted like JSON, with escapes for what a reader could
+/// take for a line break or refuse. Never folded, never wrapped.
+pub fn scalar(value: &str) -> String {
+    if is_plain(value) {
+        value.to_owned()
+    } else {
+        double_quoted(value)
+    }
+}
+
+/// A string between double quotes.
+pub(super) fn double_quoted(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 2);
+    out.push('"');
+    escape_into(value, &mut out);
+    out.push('"');
+    out
+}
+
+/// The characters of a string as they stand between double quotes.
+pub(super) fn escape_into(value: &str, out: &mut String) {
+    for character in value.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            character if !is_safe(character) => {
+                // Every unsafe character is in the basic plane.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            character => out.push(character),
+        }
+    }
+}
+
+/// Whether a character may stand as it is in every style but needs no line break or escape.
+pub(super) fn is_safe(character: char) -> bool {
+    !matches!(character,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Whether a string may stand without quotes. Cautious: says no whenever some reader could think otherwise.
+pub(super) fn is_plain(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    if first.is_ascii_digit() {
+        return is_quantity(value);
+    }
+    if !(first.is_ascii_alphabetic() || first == b'/') || matches!(last, b':' | b' ') {
+        return false;
+    }
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._/-: =+@".contains(byte);
+    bytes.iter().all(allowed)
+        && !value.contains(": ")
+        && !value.contains("  ")
+        && !is_reserved(value)
+}
+
+/// `500m`, `2Gi`: digits and a unit no number grammar knows.
+fn is_quantity(value: &str) -> bool {
+    let unit = value.trim_start_matches(|character: char| character.is_ascii_digit());
+    matches!(unit, "m" | "Ki" | "Mi" | "Gi" | "Ti")
+}
+
+/// Words some reader takes for a boolean, a null or a number.
+fn is_reserved(value: &str) -> bool {
+    value.len() <= 8
+        && matches!(
+            value.to_ascii_lowercase().as_str(),
+            "y" | "n"
+                | "yes"
+                | "no"
+                | "on"
+                | "off"
+                | "true"
+                | "false"
+                | "null"
+                | "nil"
+                | "none"
+                | "nan"
+                | "inf"
+                | "infinity"
+        )
+}

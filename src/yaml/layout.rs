@@ -1,0 +1,280 @@
+//! Between the parser's marks and the bytes of the text.
+
+use std::io::{BufRead, Read};
+use std::ops::Range;
+
+use libyaml_safer::{Error, Mark};
+
+use super::YamlError;
+use super::shape::{Kind, Shape, Style};
+
+const BOM: &str = "\u{feff}";
+
+/// The text of a document, as it is handed to the parser.
+pub(super) struct Source<'t> {
+    pub text: &'t str,
+    /// What the parser's offsets must be raised by: a byte order mark it never sees.
+    base: usize,
+    /// Whether a newline is added for the parser, which cannot end a block scalar without one.
+    extended: bool,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let base = if text.starts_with(BOM) { BOM.len() } else { 0 };
+        Self {
+            text,
+            base,
+            extended: !text.ends_with('\n'),
+        }
+    }
+
+    /// The text in pieces small enough that the parser never holds much of it.
+    pub(super) fn chunks(&self) -> Chunks<'t> {
+        Chunks {
+            rest: &self.text.as_bytes()[self.base..],
+            tail: if self.extended { b"\n" } else { b"" },
+        }
+    }
+
+    pub(super) fn offset(&self, mark: Mark) -> usize {
+        let mut offset = (mark.index as usize)
+            .saturating_add(self.base)
+            .min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    pub(super) fn range(&self, start: Mark, end: Mark) -> Range<usize> {
+        self.offset(start)..self.offset(end)
+    }
+
+    pub(super) fn error(&self, error: &Error) -> YamlError {
+        let offset = error
+            .problem_mark()
+            .map_or(self.text.len(), |mark| self.offset(mark));
+        let message = match error.context() {
+            Some(context) => format!("{} {context}", error.problem()),
+            None => error.problem().to_owned(),
+        };
+        YamlError::new(message, offset)
+    }
+
+    /// Refuses the escape `\/`, which the parser knows and Go does not.
+    pub(super) fn check_escapes(&self, start: Mark, end: Mark) -> Result<(), YamlError> {
+        let range = self.range(start, end);
+        let source = &self.text[range.clone()];
+        if !source.contains("\\/") {
+            return Ok(());
+        }
+        let mut bytes = source.bytes().enumerate();
+        while let Some((at, byte)) = bytes.next() {
+            if byte == b'\\' && bytes.next().is_some_and(|(_, escaped)| escaped == b'/') {
+                return Err(YamlError::new(
+                    "found unknown escape character `\\/`",
+                    range.start + at,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back from a block scalar's value the newline that was only added for the parser.
+    pub(super) fn correct_end(&self, value: &mut String, start: Mark, end: Mark) {
+        if !self.extended
+            || (end.index as usize) + self.base <= self.text.len()
+            || !value.ends_with('\n')
+        {
+            return;
+        }
+        let source = &self.text[self.offset(start)..];
+        let header = source.lines().next().unwrap_or_default();
+        let keep = header
+            .split('#')
+            .next()
+            .is_some_and(|header| header.contains('+'));
+        let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let is_content =
+            last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
+        if (keep || is_content) && source.len() > header.len() {
+            value.pop();
+        }
+    }
+}
+
+/// The indentation of a block scalar: how much less its first written line is indented in the value.
+fn block_indent(source: &str, value: &str) -> usize {
+    let leading = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_written = |line: &&str| !line.trim_matches(' ').is_empty();
+    match (
+        source.lines().skip(1).find(is_written),
+        value.lines().find(is_written),
+    ) {
+        (Some(source), Some(value)) => leading(source).saturating_sub(leading(value)),
+        _ => usize::MAX,
+    }
+}
+
+/// Refuses characters no YAML reader takes, and says where they are.
+pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
+    // Nearly every text is printable ASCII: look closer only where a byte stands out.
+    for (offset, byte) in text.bytes().enumerate() {
+        if (0x20..0x7f).contains(&byte) || byte == b'\n' {
+            continue;
+        }
+        if matches!(byte, b'\t' | b'\r') || !text.is_char_boundary(offset) {
+            continue;
+        }
+        let Some(character) = text[offset..].chars().next() else {
+            continue;
+        };
+        let allowed = matches!(character, '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+        let stray_mark = character == '\u{feff}' && offset > 0 && !is_inside_line(text, offset);
+        if stray_mark {
+            return Err(YamlError::new(
+                "a byte order mark at the start of a line",
+                offset,
+            ));
+        }
+        if !allowed {
+            let message = format!(
+                "control characters are not allowed (U+{:04X})",
+                u32::from(character)
+            );
+            return Err(YamlError::new(message, offset));
+        }
+    }
+    Ok(())
+}
+
+/// Whether something other than a leading byte order mark precedes an offset on its line.
+fn is_inside_line(text: &str, offset: usize) -> bool {
+    let before = &text[..offset];
+    !(before.is_empty() || before == BOM || before.ends_with(['\n', '\r']))
+}
+
+/// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to
+/// the scalar only when it keeps them (`+`).
+pub(super) fn scalar(
+    source: &Source<'_>,
+    mut span: Range<usize>,
+    style: Style,
+    properties: bool,
+) -> Shape {
+    let text = source.text;
+    let content = if properties {
+        after_properties(text, span.clone())
+    } else {
+        span.start
+    };
+    if matches!(style, Style::Literal | Style::Folded) {
+        let header = text[content..span.end].lines().next().unwrap_or_default();
+        let keep = header
+            .split('#')
+            .next()
+            .is_some_and(|header| header.contains('+'));
+        let body = &text[content..span.end];
+        let trimmed = if keep {
+            body.strip_suffix('\n').unwrap_or(body)
+        } else {
+            body.trim_end_matches(['\n', '\r', ' '])
+        };
+        let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
+        span.end = content + trimmed.len().max(header.trim_end().len());
+        // Blanks at the end of the last line are content.
+        if !keep && span.end > content + header.len() {
+            let rest = &text[span.end..];
+            span.end += rest.len() - rest.trim_start_matches(' ').len();
+        }
+    }
+    Shape {
+        span,
+        content,
+        kind: Kind::Scalar(style),
+    }
+}
+
+/// What the parser said about a collection.
+pub(super) struct Collection {
+    pub start: Mark,
+    pub head_end: Mark,
+    pub end: Mark,
+    pub flow: bool,
+    pub properties: bool,
+}
+
+/// A collection's span and where its content starts. `last`: where its last child ends.
+pub(super) fn collection(
+    source: &Source<'_>,
+    head: &Collection,
+    last: Option<usize>,
+) -> (Range<usize>, usize) {
+    let start = source.offset(head.start);
+    let content = if !head.properties {
+        start
+    } else if head.flow {
+        source.offset(head.head_end).saturating_sub(1)
+    } else {
+        after_properties(source.text, start..source.text.len())
+    };
+    let end = if head.flow {
+        source.offset(head.end)
+    } else {
+        last.unwrap_or(content)
+    };
+    (start..end.max(content), content)
+}
+
+/// Skips anchors, tags, and the white space, line breaks and comments after them.
+fn after_properties(text: &str, span: Range<usize>) -> usize {
+    let mut at = span.start;
+    loop {
+        let rest = &text[at..span.end];
+        let skipped = match rest.chars().next() {
+            Some('&' | '!') => rest
+                .find([' ', '\t', '\n', '\r', ',', ']', '}'])
+                .unwrap_or(rest.len()),
+            Some('#') => rest.find('\n').unwrap_or(rest.len()),
+            Some(character) if character.is_whitespace() => character.len_utf8(),
+            _ => return at,
+        };
+        at += skipped;
+    }
+}
+
+/// Hands a text to the parser in pieces.
+pub(super) struct Chunks<'t> {
+    rest: &'t [u8],
+    tail: &'static [u8],
+}
+
+const CHUNK: usize = 4096;
+
+impl Read for Chunks<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let from = self.fill_buf()?;
+        let len = from.len().min(out.len());
+        out[..len].copy_from_slice(&from[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+}
+
+impl BufRead for Chunks<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if self.rest.is_empty() {
+            return Ok(self.tail);
+        }
+        Ok(&self.rest[..CHUNK.min(self.rest.len())])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        if self.rest.is_empty() {
+            self.tail = &self.tail[amount..];
+        } else {
+            self.rest = &self.rest[amount..];
+        }
+    }
+}

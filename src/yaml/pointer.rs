@@ -1,0 +1,47 @@
+//! RFC 6901 pointers, and `#` pointers into the text of a string.
+
+use super::Value;
+
+/// Splits a pointer into its unescaped tokens. `None`: not a pointer.
+pub(super) fn tokens(pointer: &str) -> Option<Vec<String>> {
+    if pointer.is_empty() {
+        return Some(Vec::new());
+    }
+    let rest = pointer.strip_prefix('/')?;
+    Some(
+        rest.split('/')
+            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+            .collect(),
+    )
+}
+
+/// Writes one token of a pointer.
+pub(super) fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+/// The pointer of a list of tokens.
+pub(super) fn join(tokens: &[String]) -> String {
+    tokens
+        .iter()
+        .map(|token| format!("/{}", escape(token)))
+        .collect()
+}
+
+/// Splits `/data/x.yaml#/mq/type` at the first `#` whose left side names a string and whose right side is a pointer.
+/// A key that itself holds a `#` is thereby still reachable.
+pub(super) fn split_embedded<'a>(value: &Value, pointer: &'a str) -> Option<(&'a str, &'a str)> {
+    pointer.match_indices('#').find_map(|(at, _)| {
+        let (outer, inner) = (&pointer[..at], &pointer[at + 1..]);
+        let is_pointer = inner.is_empty() || inner.starts_with('/');
+        (is_pointer && value.pointer(outer).is_some_and(Value::is_string)).then_some((outer, inner))
+    })
+}
+
+/// The index of a list a token names: digits without a leading zero.
+pub(super) fn index(token: &str) -> Option<usize> {
+    let canonical = token == "0" || !token.starts_with('0');
+    (canonical && !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| token.parse().ok())
+        .flatten()
+}
