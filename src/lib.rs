@@ -6,13 +6,31 @@
 //!
 //! ```text
 //! bytes -> documents -> inventory of each release -> transition (from, to, stage) -> changes + findings -> vouched bytes + report
-//! yaml     yaml, kube   milvus                       transition                      rewrite, rules        apply, report
+//!          yaml, kube,  milvus, facts                transition                      rewrite, rules        apply, report
+//!          stream, host
 //! ```
 //!
 //! * [`yaml`] knows text: documents, spans, scalars, edits. It knows no Kubernetes.
 //! * [`kube`] knows objects: identity, pod templates, references, quantities. It knows no Milvus.
-//! * [`milvus`] knows roles, versions, layered configuration, queues and stores. It knows no rules.
+//! * [`stream`] is a text with its documents and objects; [`host`] knows who handed it over, and only bookkeeping.
+//! * [`milvus`] knows roles, versions, layered configuration, queues and stores; [`facts`] is what changes with each of
+//!   its releases. They know no rules.
+//! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
+//! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
+//! * [`judge`] walks that way once; [`cli`] is the program around it.
 
+pub mod apply;
+pub mod cli;
+pub mod facts;
+pub mod finding;
+pub mod host;
+pub mod judge;
 pub mod kube;
 pub mod milvus;
+pub mod options;
+pub mod report;
+pub mod rewrite;
+pub mod rules;
+pub mod stream;
+pub mod transition;
 pub mod yaml;

@@ -1,0 +1,106 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Lifts rendered Milvus manifests from the 2.5 to the 2.6 architecture, and refuses them when the transition is invalid.
+#[derive(Debug, Parser)]
+#[command(name = "milvus-uplift", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(after_help = "Without a command: render. Every option can also be set as MILVUS_UPLIFT_<OPTION>; of those that may be\n\
+    repeated, the variable holds one per line. The command line replaces the environment.\n\n\
+    Exit status: 0 rendered, nothing to object to; 1 refused; 2 wrong command line; 3 reading or writing failed.")]
+pub struct Cli {
+    /// What to judge by.
+    #[command(flatten)]
+    pub context: Context,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every judgement takes.
+#[derive(Debug, Args)]
+pub struct Context {
+    /// What is deployed now: a file (manifest stream, `kubectl get -o yaml` or `-o json` List), or `none` for a fresh install
+    #[arg(long, value_name = "SOURCE", global = true, env = "MILVUS_UPLIFT_CURRENT", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    pub current: Option<String>,
+
+    /// The values Helm was given (`helm get values` plus this call's); repeatable, later wins
+    #[arg(long, value_name = "FILE", global = true, env = "MILVUS_UPLIFT_VALUES", hide_env = true, value_delimiter = '\n')]
+    pub values: Vec<PathBuf>,
+
+    /// How much to change
+    #[arg(long, value_name = "MODE", global = true, default_value = "auto", env = "MILVUS_UPLIFT_REWRITE", hide_env = true)]
+    pub rewrite: Rewrite,
+
+    /// State what the manifests cannot show: current-version, target-version, current-mq, target-mq, same-queue,
+    /// no-dynamic-fields, helm-version, kube-version; repeatable
+    #[arg(long, value_name = "KEY=VALUE", global = true, env = "MILVUS_UPLIFT_ASSUME", hide_env = true, value_delimiter = '\n')]
+    pub assume: Vec<String>,
+
+    /// Let one named refusal pass, for one target version where given (MU304@2.6.16); repeatable
+    #[arg(long, value_name = "CODE[@TARGET]", global = true, env = "MILVUS_UPLIFT_ALLOW", hide_env = true, value_delimiter = '\n')]
+    pub allow: Vec<String>,
+
+    /// Write the report as JSON, on success and on refusal
+    #[arg(long, value_name = "FILE", global = true, env = "MILVUS_UPLIFT_REPORT", hide_env = true)]
+    pub report: Option<PathBuf>,
+
+    /// How to say it
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text", env = "MILVUS_UPLIFT_FORMAT", hide_env = true)]
+    pub format: Format,
+}
+
+/// `--rewrite`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rewrite {
+    /// Mend the topology
+    Auto,
+    /// Only guard
+    Never,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Manifests on stdin, manifests on stdout; nothing on refusal (the default)
+    Render,
+    /// The same judgement, findings instead of manifests
+    Check {
+        /// Where the manifests are; stdin where not given or `-`
+        file: Option<PathBuf>,
+        /// Judge the stream without rewriting it first
+        #[arg(long)]
+        as_is: bool,
+        /// A warning counts as a refusal
+        #[arg(long)]
+        strict: bool,
+    },
+    /// The table of all rules
+    Rules,
+    /// The page of one rule
+    Explain {
+        /// Its code, such as MU301
+        code: String,
+    },
+    /// Completions for a shell, on stdout
+    #[command(hide = true)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The man page, on stdout
+    #[command(hide = true)]
+    Man,
+}

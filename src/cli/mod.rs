@@ -1,0 +1,161 @@
+//! The program: command line in, exit status out.
+
+pub mod args;
+mod check;
+mod render;
+mod rules;
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::host::parent;
+use crate::judge::{Current, Request, ValuesFile};
+use crate::options::{Allowances, Assumptions, Options, RewriteMode};
+use args::{Cli, Command, Context, Rewrite};
+
+/// Nothing to object to.
+pub const EXIT_OK: u8 = 0;
+/// Refused.
+pub const EXIT_REFUSED: u8 = 1;
+/// The command line is wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// Reading or writing failed, or the output could not be vouched for.
+pub const EXIT_FAILED: u8 = 3;
+
+/// Where the program reads and writes, so that tests can stand in its place.
+pub struct Io<'a> {
+    /// Where manifests come from.
+    pub stdin: &'a mut dyn Read,
+    /// Where manifests and findings go.
+    pub stdout: &'a mut dyn Write,
+    /// Where refusals and errors go.
+    pub stderr: &'a mut dyn Write,
+}
+
+/// A wrong command line, in words.
+struct Usage(String);
+
+/// Runs the program with its arguments (the first is its own name) and returns the exit status.
+pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
+    let matches = match Cli::command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(e) => return clap_exit(&e, io),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(e) => return clap_exit(&e, io),
+    };
+    let from_env = allow_from_env(&matches);
+    let outcome = match cli.command.unwrap_or(Command::Render) {
+        Command::Render => options(&cli.context, from_env).map(|o| render::run(&cli.context, o, io)),
+        Command::Check { file, as_is, strict } => {
+            options(&cli.context, from_env).map(|o| check::run(&cli.context, o, file.as_deref(), as_is, strict, io))
+        }
+        Command::Rules => Ok(rules::table(cli.context.format, io)),
+        Command::Explain { code } => rules::explain(&code, cli.context.format, io),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "milvus-uplift", &mut text);
+            Ok(put(io.stdout, &text))
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            Ok(clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Into::into).and_then(|()| put(io.stdout, &text)))
+        }
+    };
+    match outcome {
+        Ok(Ok(status)) => status,
+        Ok(Err(e)) => {
+            complain(io, &format!("milvus-uplift: {e:#}\n"));
+            EXIT_FAILED
+        }
+        Err(Usage(message)) => {
+            complain(io, &format!("milvus-uplift: {message}\n"));
+            EXIT_USAGE
+        }
+    }
+}
+
+/// Help and version are no errors; everything else clap says is about the command line.
+fn clap_exit(e: &clap::Error, io: &mut Io) -> u8 {
+    let text = e.render().to_string();
+    if e.use_stderr() {
+        complain(io, &text);
+        EXIT_USAGE
+    } else {
+        put(io.stdout, text.as_bytes()).unwrap_or(EXIT_FAILED)
+    }
+}
+
+/// An error on stderr; as a Helm 4 plugin also on Helm's, which drops ours.
+fn complain(io: &mut Io, text: &str) {
+    let _ = io.stderr.write_all(text.as_bytes());
+    if std::env::var_os("HELM_PLUGIN_NAME").is_some_and(|name| name == "milvus-uplift") {
+        parent::tell(text);
+    }
+}
+
+/// Whether `--allow` came from the environment: there each must name its target.
+fn allow_from_env(matches: &clap::ArgMatches) -> bool {
+    let level = matches.subcommand().map_or(matches, |(_, sub)| sub);
+    [matches, level].iter().any(|m| m.value_source("allow") == Some(ValueSource::EnvVariable))
+}
+
+fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
+    let given = |list: &[String]| list.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect::<Vec<_>>();
+    let assume = given(&context.assume);
+    let allow = given(&context.allow);
+    Ok(Options {
+        assume: Assumptions::parse(assume.iter().map(String::as_str)).map_err(Usage)?,
+        allow: Allowances::parse(allow.iter().map(String::as_str), &crate::rules::codes(), allow_from_env).map_err(Usage)?,
+        rewrite: match context.rewrite {
+            Rewrite::Auto => RewriteMode::Auto,
+            Rewrite::Never => RewriteMode::Never,
+        },
+    })
+}
+
+/// Gathers the inputs of a judgement.
+fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Result<Request> {
+    let current = match context.current.as_deref() {
+        None => Current::Unsaid,
+        Some("none") => Current::Nothing,
+        Some(path) => Current::Manifests(read_file(Path::new(path)).with_context(|| format!("--current {path}"))?),
+    };
+    let mut values = Vec::new();
+    for path in context.values.iter().filter(|p| !p.as_os_str().is_empty()) {
+        let name = path.display().to_string();
+        values.push(ValuesFile { bytes: read_file(path).with_context(|| format!("--values {name}"))?, name });
+    }
+    Ok(Request { target, current, values, options })
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn read_stdin(io: &mut Io) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io.stdin.read_to_end(&mut bytes).context("cannot read stdin")?;
+    Ok(bytes)
+}
+
+/// Writes all of it and makes sure it is out.
+fn put(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<u8> {
+    out.write_all(bytes).and_then(|()| out.flush()).context("cannot write to stdout")?;
+    Ok(EXIT_OK)
+}
+
+/// Writes the report where one is wanted: before the output, so that a full disk leaves stdout empty.
+fn write_report(context: &Context, judgement: &crate::judge::Judgement) -> anyhow::Result<()> {
+    if let Some(path) = &context.report {
+        let mut text = serde_json::to_string_pretty(&crate::report::json(judgement))?;
+        text.push('\n');
+        std::fs::write(path, text).with_context(|| format!("--report {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `render`: manifests in, manifests out.
+
+use std::io::Write;
+
+use super::args::{Context, Format};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_stdin, request, write_report};
+use crate::host::{FILENAME, Host, parent};
+use crate::judge::judge;
+use crate::options::Options;
+use crate::report::{self, text};
+
+pub fn run(context: &Context, options: Options, io: &mut Io) -> anyhow::Result<u8> {
+    let stdin = read_stdin(io)?;
+    if stdin.is_empty() {
+        // Helm 3 runs a post-renderer without input for `helm template --output-dir` (hosts.md 1.11).
+        return Ok(EXIT_OK);
+    }
+    // Where the stream cannot be read, its host still must be told how to reach the user.
+    let helm4 = stdin.windows(FILENAME.len()).any(|w| w == FILENAME.as_bytes());
+    let judgement = judge(&request(context, options, stdin)?);
+    write_report(context, &judgement)?;
+    if let Some(output) = &judgement.output {
+        put(io.stdout, output.as_bytes())?;
+        if let Some(line) = text::warnings(&judgement) {
+            let line = format!("{line}\n");
+            let _ = io.stderr.write_all(line.as_bytes());
+            parent::tell(&line);
+        }
+        return Ok(EXIT_OK);
+    }
+    let said = match context.format {
+        Format::Text => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
+    };
+    let _ = io.stderr.write_all(said.as_bytes());
+    if helm4 || judgement.host == Host::Helm4 {
+        parent::tell(&format!("\n{said}"));
+    }
+    Ok(if judgement.unvouched { EXIT_FAILED } else { EXIT_REFUSED })
+}

@@ -1,0 +1,90 @@
+//! The process that called us: what a post-renderer's user must see although its host throws stderr away.
+//!
+//! Helm 4 discards a post-renderer's stderr even on failure, and no Helm shows it on success (hosts.md 1.17, 2.5). What
+//! reaches the person at the terminal is a line written to the stderr of Helm itself: on Linux through `/proc`, elsewhere
+//! through the controlling terminal.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+/// How many ancestors are asked: a plugin may be started through a shell.
+const GENERATIONS: usize = 4;
+
+/// The nearest ancestor that is Helm.
+pub fn helm() -> Option<u32> {
+    let mut pid = parent_of_self()?;
+    for _ in 0..GENERATIONS {
+        if is_helm(pid) {
+            return Some(pid);
+        }
+        pid = parent(pid)?;
+    }
+    None
+}
+
+/// Writes to the stderr of Helm, where Helm called us and its stderr can be reached. Says whether it could.
+pub fn tell(text: &str) -> bool {
+    let Some(pid) = helm() else { return false };
+    write_to(&format!("/proc/{pid}/fd/2"), text) || write_to("/dev/tty", text)
+}
+
+fn write_to(path: &str, text: &str) -> bool {
+    // Appending: where Helm's stderr is a file, its own offset must stay true.
+    OpenOptions::new().append(true).open(path).and_then(|mut f| f.write_all(text.as_bytes())).is_ok()
+}
+
+#[cfg(unix)]
+fn parent_of_self() -> Option<u32> {
+    Some(std::os::unix::process::parent_id()).filter(|pid| *pid > 1)
+}
+
+#[cfg(not(unix))]
+fn parent_of_self() -> Option<u32> {
+    None
+}
+
+/// The parent of a process, from `/proc/PID/stat`; the name in parentheses may hold anything.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let behind = &stat[stat.rfind(')')? + 1..];
+    behind.split_whitespace().nth(1)?.parse().ok().filter(|p| *p > 1)
+}
+
+/// Whether a process is Helm, by the name of its executable: `helm`, `helm4`, `helm.exe`; `helmfile` is not.
+fn is_helm(pid: u32) -> bool {
+    let Ok(cmdline) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+    let first = cmdline.split(|b| *b == 0).next().unwrap_or_default();
+    named_helm(&String::from_utf8_lossy(first))
+}
+
+fn named_helm(path: &str) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".exe");
+    name.strip_prefix("helm").is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', 'v', '3', '4']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_helm_is_helm() {
+        for (path, want) in [
+            ("/usr/local/bin/helm", true),
+            ("helm4", true),
+            ("helm-v3.14.4", true),
+            ("C:\\tools\\helm.exe", true),
+            ("helmfile", false),
+            ("/bin/bash", false),
+            ("whelm", false),
+            ("", false),
+        ] {
+            assert_eq!(named_helm(path), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_where_helm_is_no_ancestor() {
+        assert!(helm().is_none());
+        assert!(!tell("not to be seen\n"));
+    }
+}

@@ -1,0 +1,395 @@
+//! The judgement: everything between the inputs and the answer, in the order of the crate's front page.
+
+use serde_json::Value;
+
+use crate::apply;
+use crate::finding::{Anchor, Finding, Input, Location};
+use crate::host::{self, Host};
+use crate::kube::Object;
+use crate::milvus::release::{Inventory, Mode, Release, inventory};
+use crate::milvus::version::Version;
+use crate::options::{Options, RewriteMode};
+use crate::report::{ReleaseReport, StageReport};
+use crate::rewrite::values::Values;
+use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
+use crate::rules::case::{Case, Effective, Side};
+use crate::rules::{self, Check, RULES};
+use crate::stream::{Stream, Unreadable};
+use crate::transition::{From, Kind, Transition};
+use crate::yaml;
+
+/// What `--current` gave.
+#[derive(Debug, Default)]
+pub enum Current {
+    /// Nobody said.
+    #[default]
+    Unsaid,
+    /// `none`: a fresh install.
+    Nothing,
+    /// Manifests.
+    Manifests(Vec<u8>),
+}
+
+/// One `--values` file.
+#[derive(Debug)]
+pub struct ValuesFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// The inputs of a judgement.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// The manifests.
+    pub target: Vec<u8>,
+    /// What is deployed.
+    pub current: Current,
+    /// The values Helm was given, in order.
+    pub values: Vec<ValuesFile>,
+    /// What the user stated.
+    pub options: Options,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Each release on its way.
+    pub releases: Vec<ReleaseReport>,
+    /// Everything there is to say, refusals first, then by code.
+    pub findings: Vec<Finding>,
+    /// What is changed, complete.
+    pub changes: Vec<Change>,
+    /// The output; `None` on refusal.
+    pub output: Option<String>,
+    /// Who handed the stream over.
+    pub host: Host,
+    /// Whether the refusal is ours: the output could not be vouched for (MU901).
+    pub unvouched: bool,
+}
+
+impl Judgement {
+    /// Whether anything refuses the output.
+    pub fn refused(&self) -> bool {
+        self.findings.iter().any(Finding::refuses)
+    }
+}
+
+/// Judges the inputs. A pure function of them.
+pub fn judge(request: &Request) -> Judgement {
+    let mut findings = Vec::new();
+    let target = read(&request.target, Input::Target, &mut findings);
+    let current = match &request.current {
+        Current::Manifests(bytes) => read(bytes, Input::Current, &mut findings).map(without_children),
+        _ => None,
+    };
+    let files = read_values(&request.values, &mut findings);
+    let (Some(target), Some(files)) = (target, files) else {
+        return answer(Answer { findings, ..Answer::default() }, &request.options, Host::Plain);
+    };
+    let unread_current = matches!(request.current, Current::Manifests(_)) && current.is_none();
+    if unread_current {
+        let host = target.host;
+        return answer(Answer { findings, target: Some(target), ..Answer::default() }, &request.options, host);
+    }
+    let state = match (&request.current, &current) {
+        (Current::Nothing, _) => State::Nothing,
+        (_, Some(stream)) => State::Stream(stream),
+        _ => State::Unsaid,
+    };
+    let whole = Whole { target: &target, state: &state, files: &files, options: &request.options };
+    let mut done = whole.judge(findings);
+    let host = target.host;
+    done.current = current;
+    done.target = Some(target);
+    answer(done, &request.options, host)
+}
+
+/// What the judgement of the whole stream collects.
+#[derive(Default)]
+struct Answer {
+    releases: Vec<ReleaseReport>,
+    findings: Vec<Finding>,
+    changes: Vec<Change>,
+    targets: Vec<Option<Version>>,
+    target: Option<Stream>,
+    current: Option<Stream>,
+}
+
+/// What is known to be deployed.
+enum State<'a> {
+    Unsaid,
+    Nothing,
+    Stream(&'a Stream),
+}
+
+struct Whole<'a> {
+    target: &'a Stream,
+    state: &'a State<'a>,
+    files: &'a [Value],
+    options: &'a Options,
+}
+
+/// A release with what its rewrite decided.
+struct Judged<'a> {
+    came: &'a Release,
+    before: Option<&'a Release>,
+    transition: Transition,
+    rewrite: Rewrite,
+    values: Option<Values>,
+}
+
+impl Whole<'_> {
+    fn judge(&self, mut findings: Vec<Finding>) -> Answer {
+        let came = inventory(&self.target.objects);
+        let before = match self.state {
+            State::Stream(stream) => inventory(&stream.objects),
+            _ => Inventory::default(),
+        };
+        findings.extend(rules::mu007_role_undecidable::check(self.target, &came));
+        if let State::Stream(stream) = self.state {
+            findings.extend(rules::mu007_role_undecidable::check(stream, &before));
+        }
+        findings.extend(rules::mu002_no_milvus_found::check(self.target, &came, &before));
+        findings.extend(rules::mu113_component_lost::lost_releases(self.target, &came, self.current_stream(), &before));
+        findings.extend(rules::mu004_state_of_another_release::check(&came, &before));
+        let mut judged: Vec<Judged> = came.releases.iter().map(|release| self.decide(release, &came, &before)).collect();
+        let mut changes = Vec::new();
+        for one in &mut judged {
+            for change in &one.rewrite.changes {
+                // A policy or monitor of two releases is decided twice and changed once.
+                let twin = |c: &Change| c.op == change.op && c.document == change.document && c.pointer == change.pointer && c.object == change.object && c.patch == change.patch;
+                if !changes.iter().any(twin) {
+                    changes.push(change.clone());
+                }
+            }
+        }
+        if !came.releases.is_empty() && self.target.host == Host::Helm4 {
+            changes.extend(restyled(self.target, &changes));
+        }
+        let mut releases = Vec::new();
+        let mut targets = Vec::new();
+        match apply::proposed(self.target, &changes) {
+            Ok(proposed) => {
+                let after = inventory(&proposed);
+                for one in &judged {
+                    self.rules(one, &proposed, &after, &before, &mut findings, &mut releases);
+                    targets.push(one.transition.target().cloned());
+                }
+            }
+            Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
+        }
+        if matches!(self.state, State::Unsaid) {
+            let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
+            findings.extend(rules::mu003_state_unknown::check(&judged.iter().map(|j| &j.transition).collect::<Vec<_>>(), changing));
+        }
+        Answer { releases, findings, changes, targets, ..Answer::default() }
+    }
+
+    fn current_stream(&self) -> Option<&Stream> {
+        match self.state {
+            State::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Finds what is deployed of a release, tells the transition and decides the changes.
+    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory) -> Judged<'r> {
+        let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| match (&before.releases[..], &came.releases[..]) {
+            // Names can differ where one side does not say its instance; MU004 tells when both do.
+            ([only], [_]) => Some(only),
+            _ => None,
+        });
+        let assume = &self.options.assume;
+        let to = release.versions(assume.target_version.as_ref());
+        let from = match (self.state, deployed) {
+            (State::Unsaid, _) => From::Unsaid,
+            (State::Nothing, _) | (State::Stream(_), None) => From::Nothing,
+            (State::Stream(_), Some(deployed)) => {
+                let versions = deployed.versions(assume.current_version.as_ref());
+                From::Release {
+                    highest: versions.highest().cloned(),
+                    versions,
+                    separate_coordinators: deployed.mode() == Mode::Cluster && deployed.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
+                    images: deployed.components.iter().map(|c| c.image.clone()).collect(),
+                }
+            }
+        };
+        let images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
+        let transition = Transition::new(from, to, release, &images);
+        let topology = rewrite::topology(release, &transition.to);
+        let mut scene = Scene { stream: self.target, release, topology, values: None };
+        let values = (!self.files.is_empty()).then(|| {
+            let template = release.components.iter().find_map(|c| host::template_of(self.target, scene.object(c).document));
+            Values::new(self.files, &template.map(|t| host::values_path(&t)).unwrap_or_default())
+        });
+        scene.values = values.as_ref();
+        let rewrite = match self.options.rewrite {
+            RewriteMode::Auto => rewrite::rewrite(&scene),
+            RewriteMode::Never => Rewrite::default(),
+        };
+        Judged { came: release, before: deployed, transition, rewrite, values }
+    }
+
+    /// Runs every rule over one release and notes its line of the report.
+    fn rules(&self, one: &Judged, proposed: &[Object], after: &Inventory, before: &Inventory, findings: &mut Vec<Finding>, releases: &mut Vec<ReleaseReport>) {
+        let empty = Release { components: vec![], ..one.came.clone() };
+        let applied = after.releases.iter().find(|r| r.is(one.came)).unwrap_or(&empty);
+        if applied.components.is_empty() {
+            return;
+        }
+        let line = one.transition.target_line().unwrap_or((2, 6));
+        let effective_after = Effective::new(proposed, applied, line);
+        let from_line = one.transition.source_line().unwrap_or((2, 5));
+        let stream = self.current_stream();
+        let effective_before = one.before.zip(stream).map(|(release, stream)| Effective::new(&stream.objects, release, from_line));
+        let side = one.before.zip(stream).zip(effective_before.as_ref()).map(|((release, stream), effective)| Side {
+            input: Input::Current,
+            objects: &stream.objects,
+            release,
+            effective,
+        });
+        let case = Case {
+            target: self.target,
+            came: one.came,
+            after: Side { input: Input::Target, objects: proposed, release: applied, effective: &effective_after },
+            before: side.filter(|_| !before.releases.is_empty()),
+            transition: &one.transition,
+            rewrite: &one.rewrite,
+            values: one.values.as_ref(),
+            options: self.options,
+        };
+        for rule in RULES {
+            if let Check::Release(check) = rule.check {
+                let mut found = check(&case);
+                for finding in &mut found {
+                    finding.allowed = self.options.allow.allows(rule.code, one.transition.target());
+                }
+                findings.append(&mut found);
+            }
+        }
+        releases.push(release_report(&case, one));
+    }
+}
+
+fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
+    let text = |v: Option<&Version>| v.map(ToString::to_string);
+    let last = one.transition.kind.and_then(Kind::last_stage);
+    let deployed = matches!(one.transition.from, From::Release { .. });
+    ReleaseReport {
+        namespace: one.came.namespace.clone(),
+        name: one.came.name.clone(),
+        mode: one.came.mode(),
+        kind: one.transition.kind,
+        current: deployed.then(|| crate::report::CurrentReport {
+            version: text(one.transition.source()),
+            highest: text(one.transition.highest()),
+            mq: case.current_mq().map(|m| m.to_string()),
+        }),
+        target: crate::report::TargetReport { version: text(one.transition.target()), mq: case.target_mq().map(|m| m.to_string()) },
+        stage: last.map(|last| StageReport { applied: last, last }),
+    }
+}
+
+/// The folded scalars that Helm 4's second pass would alter, as changes; documents that leave are left out.
+fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
+    let mut found = Vec::new();
+    for document in &stream.documents {
+        let body = stream.body(document.index);
+        let dropped = changes.iter().any(|c| c.op == ChangeOp::Drop && c.document == document.index && c.pointer.is_empty());
+        if dropped || !body.contains('>') {
+            continue;
+        }
+        if !yaml::restyle_folded(body).is_ok_and(|(_, pointers)| !pointers.is_empty()) {
+            continue;
+        }
+        if let Some(object) = stream.objects.iter().find(|o| o.document == document.index) {
+            found.push(Change { op: ChangeOp::Restyle, ..Change::drop(object, "Helm 4 would add a line break to a folded text on its way back") });
+        }
+    }
+    found
+}
+
+/// Pods and ReplicaSets of a `kubectl get all` are what the workloads beside them made.
+fn without_children(mut stream: Stream) -> Stream {
+    const MAKERS: [&str; 7] = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"];
+    stream.objects.retain(|o| {
+        let owners = o.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
+        !owners.into_iter().flatten().any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
+    });
+    stream
+}
+
+fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Stream> {
+    match Stream::read(bytes, input) {
+        Ok(stream) => Some(stream),
+        Err(all) => {
+            findings.extend(all.into_iter().map(|u| rules::mu001_unreadable_input::finding(&u, input, None)));
+            None
+        }
+    }
+}
+
+fn read_values(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    let mut good = true;
+    for file in files {
+        let parsed = std::str::from_utf8(&file.bytes)
+            .map_err(|e| Unreadable { message: format!("no UTF-8: {e}"), document: 0, position: yaml::Position { line: 1, column: 1 } })
+            .and_then(|text| match yaml::read(text) {
+                Ok(None) => Ok(Value::Null),
+                Ok(Some(value)) if value.is_object() => Ok(value),
+                Ok(Some(_)) => Err(Unreadable { message: "values are a mapping".into(), document: 0, position: yaml::Position { line: 1, column: 1 } }),
+                Err(e) => Err(Unreadable { position: yaml::position(text, e.offset), message: e.message, document: 0 }),
+            });
+        match parsed {
+            Ok(value) => all.push(value),
+            Err(u) => {
+                good = false;
+                findings.push(rules::mu001_unreadable_input::finding(&u, Input::Values, Some(&file.name)));
+            }
+        }
+    }
+    good.then_some(all)
+}
+
+/// Orders the findings, resolves their places, and writes the output where nothing refuses it.
+fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
+    let only = |targets: &[Option<Version>]| targets.first().cloned().flatten();
+    for finding in &mut done.findings {
+        let never = crate::options::NEVER_ALLOWED.contains(&finding.code);
+        finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
+        finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
+        if let (None, Some(anchor)) = (&finding.location, &finding.anchor) {
+            finding.location = resolve(anchor, &done);
+        }
+    }
+    let mut output = None;
+    let mut unvouched = false;
+    if !done.findings.iter().any(Finding::refuses)
+        && let Some(target) = &done.target
+    {
+        match apply::render(target, &done.changes) {
+            Ok(text) => output = Some(text),
+            Err(e) => {
+                unvouched = true;
+                done.findings.push(rules::mu901_output_not_vouched_for::finding(&e.0));
+            }
+        }
+    }
+    unvouched |= done.findings.iter().any(|f| f.code == "MU901");
+    done.findings.sort_by(|a, b| (a.severity, a.code).cmp(&(b.severity, b.code)));
+    Judgement { releases: done.releases, findings: done.findings, changes: done.changes, output, host, unvouched }
+}
+
+fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
+    let stream = match anchor.stream {
+        Input::Target => done.target.as_ref()?,
+        Input::Current => done.current.as_ref()?,
+        Input::Values => return None,
+    };
+    stream.documents.get(anchor.document)?;
+    let place = stream.position(anchor.document, &anchor.pointer);
+    Some(Location { stream: anchor.stream, document: anchor.document, line: place.line, column: place.column })
+}

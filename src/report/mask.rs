@@ -1,0 +1,151 @@
+//! Secrets: what must appear in no message, report or diff, not even by length.
+
+use serde_json::Value;
+
+use crate::milvus::store::is_secret_key;
+use crate::yaml;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// A value as it may be shown. `kind` is the object's, `path` leads from the object to the value.
+pub fn value(kind: &str, path: &str, value: &Value) -> Value {
+    let mut shown = value.clone();
+    if kind == "Secret" {
+        secret_data(path, &mut shown);
+    }
+    walk(path.rsplit(['/', '#']).next().unwrap_or(""), &mut shown);
+    shown
+}
+
+/// `data` and `stringData` of a Secret, and anything below them.
+fn secret_data(path: &str, shown: &mut Value) {
+    if path.starts_with("/data") || path.starts_with("/stringData") {
+        mask_all(shown);
+        return;
+    }
+    for field in ["data", "stringData"] {
+        if let Some(data) = shown.get_mut(field) {
+            mask_all(data);
+        }
+    }
+}
+
+fn mask_all(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(mask_all),
+        Value::Array(list) => list.iter_mut().for_each(mask_all),
+        Value::Null => {}
+        other => *other = MASK.into(),
+    }
+}
+
+fn walk(key: &str, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            // An environment variable, or any pair of a name and a value.
+            let named = map.get("name").and_then(Value::as_str).is_some_and(is_secret_key);
+            if named && let Some(v) = map.get_mut("value") {
+                mask_all(v);
+            }
+            for (key, inner) in map.iter_mut() {
+                walk(key, inner);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|v| walk(key, v)),
+        Value::String(text) => {
+            if is_secret_key(key) {
+                *text = MASK.into();
+            } else if text.contains('\n') && text.contains(':') {
+                *text = embedded(text);
+            } else {
+                *text = url(text);
+            }
+        }
+        Value::Number(_) | Value::Bool(_) if is_secret_key(key) => *value = MASK.into(),
+        _ => {}
+    }
+}
+
+/// Configuration text with the values of its secret keys masked; line by line where it is no YAML.
+pub fn embedded(text: &str) -> String {
+    if !matches!(yaml::read(text), Ok(Some(Value::Object(_)))) {
+        return text.lines().map(line).collect::<Vec<_>>().join("\n");
+    }
+    let mut out: Vec<String> = Vec::new();
+    let mut hiding: Option<usize> = None;
+    for l in text.lines() {
+        let indent = l.len() - l.trim_start().len();
+        if hiding.is_some_and(|at| l.trim().is_empty() || indent > at) {
+            continue;
+        }
+        hiding = None;
+        let shown = line(l);
+        if shown != l {
+            hiding = Some(indent);
+        }
+        out.push(shown);
+    }
+    let mut joined = out.join("\n");
+    if text.ends_with('\n') {
+        joined.push('\n');
+    }
+    joined
+}
+
+fn line(l: &str) -> String {
+    if let Some((key, value)) = l.split_once(':')
+        && !value.trim().is_empty()
+        && is_secret_key(key.trim().trim_start_matches("- ").trim_matches(['"', '\'']))
+    {
+        return format!("{key}: {MASK}");
+    }
+    url(l)
+}
+
+/// An address without the user and password in front of its host.
+pub fn url(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(i) = rest.find("://") {
+        let after = &rest[i + 3..];
+        let end = after.find(|c: char| matches!(c, '/' | ',' | ' ' | '"' | '\'')).unwrap_or(after.len());
+        out.push_str(&rest[..i + 3]);
+        match after[..end].rfind('@') {
+            Some(at) => {
+                out.push_str(MASK);
+                out.push_str(&after[at..end]);
+            }
+            None => out.push_str(&after[..end]),
+        }
+        rest = &after[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let secret = json!({"kind": "Secret", "data": {"a": "c2VjcmV0"}, "stringData": {"b": "hunter2"}, "type": "Opaque"});
+        assert_eq!(value("Secret", "", &secret), json!({"kind": "Secret", "data": {"a": "***"}, "stringData": {"b": "***"}, "type": "Opaque"}));
+        let workload = json!({"env": [{"name": "MINIO_SECRET_ACCESS_KEY", "value": "hunter2"}, {"name": "GOMAXPROCS", "value": "4"}]});
+        assert_eq!(value("Deployment", "", &workload)["env"], json!([{"name": "MINIO_SECRET_ACCESS_KEY", "value": "***"}, {"name": "GOMAXPROCS", "value": "4"}]));
+        assert_eq!(value("ConfigMap", "/data/user.yaml#/minio/secretAccessKey", &json!("hunter2")), json!("***"));
+    }
+
+    #[test]
+    fn configuration_text_keeps_everything_but_its_secrets() {
+        let text = "minio:\n  accessKeyID: admin\n  secretAccessKey: |\n    hunter2\n    more\n  port: 9000\nkafka:\n  saslPassword: \"hunter2\"\n";
+        assert_eq!(embedded(text), "minio:\n  accessKeyID: ***\n  secretAccessKey: ***\n  port: 9000\nkafka:\n  saslPassword: ***\n");
+    }
+
+    #[test]
+    fn addresses_lose_their_password() {
+        assert_eq!(url("pulsar://u:hunter2@host:6650,x://h/p@q"), "pulsar://***@host:6650,x://h/p@q");
+    }
+}
