@@ -13,6 +13,7 @@
 //! * [`kube`] knows objects: identity, pod templates, references, quantities. It knows no Milvus.
 //! * [`milvus`] knows roles, versions, layered configuration, queues and stores. It knows no rules.
 
+pub mod facts;
 pub mod kube;
 pub mod milvus;
 pub mod yaml;

@@ -477,4 +477,4 @@ fn scalar(value: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

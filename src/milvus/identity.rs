@@ -291,11 +291,26 @@ impl<'a> Fields<'a> {
             None => String::new(),
         };
         let value = FieldValue::Addresses {
-            written: split_list(&value),
+            written: split_list(&value)
+                .iter()
+                .map(|a| without_login(a))
+                .collect(),
             default_port: port.trim().parse().unwrap_or(default_port),
         };
         self.push(name, value, origin);
         Ok(())
+    }
+}
+
+/// An endpoint with its login, if it has one, masked: a report shows it.
+fn without_login(address: &str) -> String {
+    let start = address.find("://").map_or(0, |i| i + 3);
+    let end = address[start..]
+        .find(['/', '?'])
+        .map_or(address.len(), |i| start + i);
+    match address[start..end].rfind('@') {
+        Some(at) => format!("{}***{}", &address[..start], &address[start + at..]),
+        None => address.to_owned(),
     }
 }
 
