@@ -72,6 +72,8 @@ pub enum UnknownWhy {
     Unreadable,
     /// Something else is mounted among the configuration files.
     ExtraVolume,
+    /// `MILVUSCONF` makes Milvus read its files from another directory than the one they are mounted at.
+    ConfigElsewhere,
     /// Two spellings of one key in the environment, with different values.
     EnvClash,
     /// The configuration is visible and names nothing that could be resolved.
@@ -185,22 +187,32 @@ impl Environment {
                 .flatten()
         };
         let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let vars = list("env").enumerate().filter_map(|(i, entry)| {
-            let name = entry.get("name")?.as_str()?.to_owned();
+        let mut vars: Vec<EnvVar> = Vec::new();
+        let may_hide = list("envFrom").next().is_some();
+        for (i, entry) in list("env").enumerate() {
+            let Some(name) = entry.get("name").and_then(Value::as_str) else {
+                continue;
+            };
             let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
                 Some(from) => EnvValue::From(reference(from)),
-                None => EnvValue::Literal(entry.get("value").map_or_else(String::new, scalar)),
+                None => {
+                    let text = entry.get("value").map_or_else(String::new, scalar);
+                    expand(&text, &vars, may_hide)
+                }
             };
-            let path = format!("{path}/env/{i}");
-            Some(EnvVar { name, value, path })
-        });
+            vars.push(EnvVar {
+                name: name.to_owned(),
+                value,
+                path: format!("{path}/env/{i}"),
+            });
+        }
         let from = list("envFrom")
             .enumerate()
             .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
         Environment {
             workload,
             container: text(container.get("name")),
-            vars: vars.collect(),
+            vars,
             from: from.collect(),
         }
     }
@@ -214,6 +226,44 @@ impl Environment {
             path: path.to_owned(),
         }
     }
+}
+
+/// Replaces `$(NAME)` by the variables before it, as Kubernetes does; `$$` stands for `$`, and a name that nothing
+/// defines stays as written. `may_hide`: an `envFrom` may define it.
+fn expand(text: &str, before: &[EnvVar], may_hide: bool) -> EnvValue {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(tail) = rest.strip_prefix('$') {
+            expanded.push('$');
+            rest = tail;
+            continue;
+        }
+        let Some((name, tail)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) else {
+            expanded.push('$');
+            continue;
+        };
+        match before
+            .iter()
+            .rev()
+            .find(|v| v.name == name)
+            .map(|v| &v.value)
+        {
+            Some(EnvValue::Literal(value)) => expanded.push_str(value),
+            Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
+            None if may_hide => return EnvValue::From(format!("$({name})")),
+            None => {
+                expanded.push_str("$(");
+                expanded.push_str(name);
+                expanded.push(')');
+            }
+        }
+        rest = tail;
+    }
+    expanded.push_str(rest);
+    EnvValue::Literal(expanded)
 }
 
 /// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.
@@ -351,6 +401,23 @@ impl Config {
                 origin: env.origin(path),
             });
         }
+        let moved = env.vars.iter().rev().find(|var| var.name == "MILVUSCONF");
+        let unmoved = ["", "configs", "./configs", "/milvus/configs"];
+        if let Some(var) = moved
+            && !matches!(&var.value, EnvValue::Literal(dir) if unmoved.contains(&dir.trim_end_matches('/')))
+        {
+            let mut origin = env.origin(&var.path);
+            origin.layer = Layer::UserYaml;
+            self.unknown.push(Unknown {
+                why: UnknownWhy::ConfigElsewhere,
+                text: format!(
+                    "MILVUSCONF of {} {} makes it read its configuration from another directory",
+                    env.workload.kind, env.workload.name
+                ),
+                key: None,
+                origin,
+            });
+        }
         for var in &env.vars {
             let key = normalise_env(&var.name, since26);
             let origin = env.origin(&var.path);
@@ -418,9 +485,10 @@ impl Unknown {
     fn hidden_rank(&self) -> u8 {
         match self.why {
             // A file whose own text is hidden hides its own layer too.
-            UnknownWhy::ConfigNotInStream | UnknownWhy::Unreadable | UnknownWhy::ExtraVolume => {
-                self.origin.layer.rank() + 1
-            }
+            UnknownWhy::ConfigElsewhere
+            | UnknownWhy::ConfigNotInStream
+            | UnknownWhy::Unreadable
+            | UnknownWhy::ExtraVolume => self.origin.layer.rank() + 1,
             _ => self.origin.layer.rank(),
         }
     }

@@ -277,7 +277,8 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Adds endpoints, separated by commas; `port_key` holds the port of those without one.
+    /// Adds endpoints, separated by commas. `port_key` names the key of the port, which Milvus appends to an address
+    /// without any colon.
     pub(super) fn addresses(
         &mut self,
         name: &'static str,
@@ -286,16 +287,19 @@ impl<'a> Fields<'a> {
         default_port: u16,
     ) -> Result<(), Box<Unknown>> {
         let (value, origin) = self.certain(&[name], default)?;
-        let port = match port_key {
-            Some(key) => self.certain(&[key], "")?.0,
-            None => String::new(),
-        };
+        let mut written: Vec<String> = split_list(&value)
+            .iter()
+            .map(|a| without_login(a))
+            .collect();
+        if let Some(key) = port_key {
+            let (port, _) = self.certain(&[key], &default_port.to_string())?;
+            for address in written.iter_mut().filter(|a| !a.contains(':')) {
+                *address = format!("{address}:{}", port.trim());
+            }
+        }
         let value = FieldValue::Addresses {
-            written: split_list(&value)
-                .iter()
-                .map(|a| without_login(a))
-                .collect(),
-            default_port: port.trim().parse().unwrap_or(default_port),
+            written,
+            default_port,
         };
         self.push(name, value, origin);
         Ok(())

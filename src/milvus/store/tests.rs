@@ -39,7 +39,7 @@ fn the_defaults_are_those_of_the_image() {
         shown(&found.object),
         [
             ("common.storageType", text("remote")),
-            ("minio.address", text("localhost")),
+            ("minio.address", text("localhost:9000")),
             ("minio.bucketName", text("a-bucket")),
             ("minio.rootPath", text("files")),
         ]
