@@ -55,6 +55,8 @@ pub struct Setting {
     /// The value as Milvus gets it: null is the empty string, a list is joined by commas. `None` where it comes from
     /// a `valueFrom` and cannot be seen.
     pub value: Option<String>,
+    /// What a `valueFrom` names, where the value comes from one (`secretKeyRef my-secret/key`).
+    pub hidden: Option<String>,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -99,39 +101,6 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// The value of an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EnvValue {
-    /// A literal.
-    Literal(String),
-    /// From elsewhere; carries what the `valueFrom` names (`secretKeyRef my-secret/key`).
-    From(String),
-}
-
-/// One environment variable of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvVar {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: EnvValue,
-    /// JSON pointer of the entry inside the workload.
-    pub path: String,
-}
-
-/// The environment of the container that runs Milvus.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Environment {
-    /// The workload.
-    pub workload: Owner,
-    /// The container's name.
-    pub container: String,
-    /// Its variables, in their order.
-    pub vars: Vec<EnvVar>,
-    /// What `envFrom` takes in, and where: (text, JSON pointer).
-    pub from: Vec<(String, String)>,
-}
-
 /// One configuration file, already parsed.
 #[derive(Debug, Clone)]
 pub struct File<'a> {
@@ -171,116 +140,6 @@ pub fn normalise_env(name: &str, since26: bool) -> String {
         _ => key,
     };
     normalise(key)
-}
-
-impl Environment {
-    /// Reads the environment of a container.
-    ///
-    /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
-    #[must_use]
-    pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
-        let list = |key: &str| {
-            container
-                .get(key)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
-        let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let mut vars: Vec<EnvVar> = Vec::new();
-        let may_hide = list("envFrom").next().is_some();
-        for (i, entry) in list("env").enumerate() {
-            let Some(name) = entry.get("name").and_then(Value::as_str) else {
-                continue;
-            };
-            let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
-                Some(from) => EnvValue::From(reference(from)),
-                None => {
-                    let text = entry.get("value").map_or_else(String::new, scalar);
-                    expand(&text, &vars, may_hide)
-                }
-            };
-            vars.push(EnvVar {
-                name: name.to_owned(),
-                value,
-                path: format!("{path}/env/{i}"),
-            });
-        }
-        let from = list("envFrom")
-            .enumerate()
-            .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
-        Environment {
-            workload,
-            container: text(container.get("name")),
-            vars,
-            from: from.collect(),
-        }
-    }
-
-    fn origin(&self, path: &str) -> Origin {
-        Origin {
-            layer: Layer::Env {
-                container: self.container.clone(),
-            },
-            object: self.workload.clone(),
-            path: path.to_owned(),
-        }
-    }
-}
-
-/// Replaces `$(NAME)` by the variables before it, as Kubernetes does; `$$` stands for `$`, and a name that nothing
-/// defines stays as written. `may_hide`: an `envFrom` may define it.
-fn expand(text: &str, before: &[EnvVar], may_hide: bool) -> EnvValue {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        expanded.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(tail) = rest.strip_prefix('$') {
-            expanded.push('$');
-            rest = tail;
-            continue;
-        }
-        let Some((name, tail)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) else {
-            expanded.push('$');
-            continue;
-        };
-        match before
-            .iter()
-            .rev()
-            .find(|v| v.name == name)
-            .map(|v| &v.value)
-        {
-            Some(EnvValue::Literal(value)) => expanded.push_str(value),
-            Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
-            None if may_hide => return EnvValue::From(format!("$({name})")),
-            None => {
-                expanded.push_str("$(");
-                expanded.push_str(name);
-                expanded.push(')');
-            }
-        }
-        rest = tail;
-    }
-    expanded.push_str(rest);
-    EnvValue::Literal(expanded)
-}
-
-/// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.
-fn reference(from: &Value) -> String {
-    let entries = from.as_object().into_iter().flatten();
-    let words = entries.filter(|(_, v)| v.is_object()).map(|(kind, v)| {
-        let part = |key: &str| v.get(key).and_then(Value::as_str);
-        let name = part("name")
-            .or(part("fieldPath"))
-            .or(part("resource"))
-            .unwrap_or_default();
-        match part("key") {
-            Some(key) => format!("{kind} {name}/{key}"),
-            None => format!("{kind} {name}"),
-        }
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 impl Config {
@@ -349,6 +208,20 @@ impl Config {
         split_list(self.value(key).unwrap_or_default())
     }
 
+    /// This configuration as if nothing invisible could override it. The value of a `valueFrom` becomes what that
+    /// names, in angle brackets: two such configurations compare as far as they can be seen.
+    #[must_use]
+    pub fn as_seen(&self) -> Config {
+        let mut seen = self.clone();
+        seen.unknown.clear();
+        for setting in seen.settings.values_mut() {
+            if let Some(source) = setting.hidden.take() {
+                setting.value = Some(format!("<{source}>"));
+            }
+        }
+        seen
+    }
+
     /// Every setting that any layer makes, with its normalised key.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
         self.settings
@@ -371,6 +244,7 @@ impl Config {
                 &mut |key, path, value| {
                     let setting = Setting {
                         value: Some(value),
+                        hidden: None,
                         origin: origin(path),
                         key,
                     };
@@ -421,9 +295,9 @@ impl Config {
         for var in &env.vars {
             let key = normalise_env(&var.name, since26);
             let origin = env.origin(&var.path);
-            let value = match &var.value {
-                EnvValue::Literal(value) => Some(value.clone()),
-                EnvValue::From(_) => None,
+            let (value, hidden) = match &var.value {
+                EnvValue::Literal(value) => (Some(value.clone()), None),
+                EnvValue::From(source) => (None, Some(source.clone())),
             };
             // A later entry of the same name replaces the earlier one whole.
             self.unknown.retain(|u| {
@@ -461,6 +335,7 @@ impl Config {
             let setting = Setting {
                 key: var.name.clone(),
                 value,
+                hidden,
                 origin,
             };
             self.settings.insert(key, setting);
@@ -543,6 +418,10 @@ fn scalar(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+mod env;
+
+pub use env::{EnvValue, EnvVar, Environment};
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::milvus::config::UnknownWhy;
 use crate::milvus::config::tests::config;
 
 const V25: (u64, u64) = (2, 5);
@@ -18,7 +19,13 @@ fn an_explicit_type_wins() {
         ("woodpecker", Mq::Woodpecker),
         ("Pulsar", Mq::Other("Pulsar".into())),
     ] {
-        let found = queue(&format!("mq: {{type: {text}}}"), "", "{}", V25, true);
+        let found = queue(
+            &format!("mq: {{type: {text}}}\nkafka: {{brokerList: k}}"),
+            "",
+            "{}",
+            V25,
+            true,
+        );
         assert_eq!(found.mq, mq);
         assert!(found.explicit);
         assert_eq!(found.mq.as_str(), text);
@@ -195,7 +202,7 @@ fn pulsars_are_told_apart() {
         );
     }
     assert_eq!(
-        compared(base, "mq: {type: kafka}"),
+        compared(base, "mq: {type: kafka}\nkafka: {brokerList: k}"),
         Is::Different("mq.type")
     );
 }
@@ -211,7 +218,6 @@ fn kafkas_are_sets_of_brokers() {
         ("'a:9092,b:9092,c:9092'", Is::Members),
         ("'c:9092'", Is::Different("kafka.brokerList")),
         ("'a:9093,b:9093'", Is::Different("kafka.brokerList")),
-        ("''", Is::Different("kafka.brokerList")),
     ] {
         assert_eq!(
             compared(&kafka("'a:9092,b:9092'"), &kafka(proposed)),
@@ -219,6 +225,8 @@ fn kafkas_are_sets_of_brokers() {
             "{proposed}"
         );
     }
+    let nothing = resolve(&config(&kafka("''"), "", "{}", true), V26, false);
+    assert_eq!(nothing.unwrap_err().why, UnknownWhy::Unresolvable);
     let q = |brokers: &str| queue(&kafka(brokers), "", "{}", V26, false);
     let expected = Identity::MembersChanged {
         field: "kafka.brokerList",

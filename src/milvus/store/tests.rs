@@ -166,7 +166,18 @@ fn what_may_be_overridden_is_unknown() {
         true,
     );
     assert!(resolve(&c).is_err());
-    assert!(visible(&c).is_some());
+    assert_eq!(visible(&c).unwrap().meta[2].value.shown(), "<fieldRef x>");
+    let from = |key: &str| {
+        let env = format!(
+            "{{env: [{{name: ETCD_ENDPOINTS, valueFrom: {{secretKeyRef: {{name: s, key: {key}}}}}}}]}}"
+        );
+        visible(&config("", "", &env, true)).unwrap()
+    };
+    assert_eq!(compare(&from("a"), &from("a"), "ns"), Identity::Same);
+    assert!(matches!(
+        compare(&from("a"), &from("b"), "ns"),
+        Identity::Different { .. }
+    ));
     // Credentials from a Secret say nothing of the store.
     let c = config(
         "",
