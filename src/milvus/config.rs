@@ -55,6 +55,8 @@ pub struct Setting {
     /// The value as Milvus gets it: null is the empty string, a list is joined by commas. `None` where it comes from
     /// a `valueFrom` and cannot be seen.
     pub value: Option<String>,
+    /// What a `valueFrom` names, where the value comes from one (`secretKeyRef my-secret/key`).
+    pub hidden: Option<String>,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -72,6 +74,8 @@ pub enum UnknownWhy {
     Unreadable,
     /// Something else is mounted among the configuration files.
     ExtraVolume,
+    /// `MILVUSCONF` makes Milvus read its files from another directory than the one they are mounted at.
+    ConfigElsewhere,
     /// Two spellings of one key in the environment, with different values.
     EnvClash,
     /// The configuration is visible and names nothing that could be resolved.
@@ -95,39 +99,6 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// The value of an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EnvValue {
-    /// A literal.
-    Literal(String),
-    /// From elsewhere; carries what the `valueFrom` names (`secretKeyRef my-secret/key`).
-    From(String),
-}
-
-/// One environment variable of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvVar {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: EnvValue,
-    /// JSON pointer of the entry inside the workload.
-    pub path: String,
-}
-
-/// The environment of the container that runs Milvus.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Environment {
-    /// The workload.
-    pub workload: Owner,
-    /// The container's name.
-    pub container: String,
-    /// Its variables, in their order.
-    pub vars: Vec<EnvVar>,
-    /// What `envFrom` takes in, and where: (text, JSON pointer).
-    pub from: Vec<(String, String)>,
 }
 
 /// One configuration file, already parsed.
@@ -169,68 +140,6 @@ pub fn normalise_env(name: &str, since26: bool) -> String {
         _ => key,
     };
     normalise(key)
-}
-
-impl Environment {
-    /// Reads the environment of a container.
-    ///
-    /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
-    #[must_use]
-    pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
-        let list = |key: &str| {
-            container
-                .get(key)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
-        let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let vars = list("env").enumerate().filter_map(|(i, entry)| {
-            let name = entry.get("name")?.as_str()?.to_owned();
-            let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
-                Some(from) => EnvValue::From(reference(from)),
-                None => EnvValue::Literal(entry.get("value").map_or_else(String::new, scalar)),
-            };
-            let path = format!("{path}/env/{i}");
-            Some(EnvVar { name, value, path })
-        });
-        let from = list("envFrom")
-            .enumerate()
-            .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
-        Environment {
-            workload,
-            container: text(container.get("name")),
-            vars: vars.collect(),
-            from: from.collect(),
-        }
-    }
-
-    fn origin(&self, path: &str) -> Origin {
-        Origin {
-            layer: Layer::Env {
-                container: self.container.clone(),
-            },
-            object: self.workload.clone(),
-            path: path.to_owned(),
-        }
-    }
-}
-
-/// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.
-fn reference(from: &Value) -> String {
-    let entries = from.as_object().into_iter().flatten();
-    let words = entries.filter(|(_, v)| v.is_object()).map(|(kind, v)| {
-        let part = |key: &str| v.get(key).and_then(Value::as_str);
-        let name = part("name")
-            .or(part("fieldPath"))
-            .or(part("resource"))
-            .unwrap_or_default();
-        match part("key") {
-            Some(key) => format!("{kind} {name}/{key}"),
-            None => format!("{kind} {name}"),
-        }
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 impl Config {
@@ -299,6 +208,20 @@ impl Config {
         split_list(self.value(key).unwrap_or_default())
     }
 
+    /// This configuration as if nothing invisible could override it. The value of a `valueFrom` becomes what that
+    /// names, in angle brackets: two such configurations compare as far as they can be seen.
+    #[must_use]
+    pub fn as_seen(&self) -> Config {
+        let mut seen = self.clone();
+        seen.unknown.clear();
+        for setting in seen.settings.values_mut() {
+            if let Some(source) = setting.hidden.take() {
+                setting.value = Some(format!("<{source}>"));
+            }
+        }
+        seen
+    }
+
     /// Every setting that any layer makes, with its normalised key.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
         self.settings
@@ -321,6 +244,7 @@ impl Config {
                 &mut |key, path, value| {
                     let setting = Setting {
                         value: Some(value),
+                        hidden: None,
                         origin: origin(path),
                         key,
                     };
@@ -351,12 +275,29 @@ impl Config {
                 origin: env.origin(path),
             });
         }
+        let moved = env.vars.iter().rev().find(|var| var.name == "MILVUSCONF");
+        let unmoved = ["", "configs", "./configs", "/milvus/configs"];
+        if let Some(var) = moved
+            && !matches!(&var.value, EnvValue::Literal(dir) if unmoved.contains(&dir.trim_end_matches('/')))
+        {
+            let mut origin = env.origin(&var.path);
+            origin.layer = Layer::UserYaml;
+            self.unknown.push(Unknown {
+                why: UnknownWhy::ConfigElsewhere,
+                text: format!(
+                    "MILVUSCONF of {} {} makes it read its configuration from another directory",
+                    env.workload.kind, env.workload.name
+                ),
+                key: None,
+                origin,
+            });
+        }
         for var in &env.vars {
             let key = normalise_env(&var.name, since26);
             let origin = env.origin(&var.path);
-            let value = match &var.value {
-                EnvValue::Literal(value) => Some(value.clone()),
-                EnvValue::From(_) => None,
+            let (value, hidden) = match &var.value {
+                EnvValue::Literal(value) => (Some(value.clone()), None),
+                EnvValue::From(source) => (None, Some(source.clone())),
             };
             // A later entry of the same name replaces the earlier one whole.
             self.unknown.retain(|u| {
@@ -394,6 +335,7 @@ impl Config {
             let setting = Setting {
                 key: var.name.clone(),
                 value,
+                hidden,
                 origin,
             };
             self.settings.insert(key, setting);
@@ -418,9 +360,10 @@ impl Unknown {
     fn hidden_rank(&self) -> u8 {
         match self.why {
             // A file whose own text is hidden hides its own layer too.
-            UnknownWhy::ConfigNotInStream | UnknownWhy::Unreadable | UnknownWhy::ExtraVolume => {
-                self.origin.layer.rank() + 1
-            }
+            UnknownWhy::ConfigElsewhere
+            | UnknownWhy::ConfigNotInStream
+            | UnknownWhy::Unreadable
+            | UnknownWhy::ExtraVolume => self.origin.layer.rank() + 1,
             _ => self.origin.layer.rank(),
         }
     }
@@ -476,5 +419,9 @@ fn scalar(value: &Value) -> String {
     }
 }
 
+mod env;
+
+pub use env::{EnvValue, EnvVar, Environment};
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

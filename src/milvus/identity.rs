@@ -1,6 +1,6 @@
 //! Whether two configurations lead to the same data: named fields compared one by one, addresses by what they reach.
 
-use super::config::{Config, Origin, Unknown, normalise, split_list};
+use super::config::{Config, Layer, Origin, Owner, Unknown, UnknownWhy, normalise, split_list};
 
 /// The value of an identifying field.
 #[derive(Clone, PartialEq, Eq)]
@@ -157,6 +157,12 @@ impl Address {
     #[must_use]
     pub fn parse(text: &str, default_port: u16, namespace: &str) -> Address {
         let text = text.trim();
+        if is_hidden(text) {
+            return Address {
+                hosts: vec![text.to_owned()],
+                port: String::new(),
+            };
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         let authority = authority.rsplit('@').next().unwrap_or_default();
@@ -183,6 +189,11 @@ impl Address {
     pub fn reaches(&self, other: &Address) -> bool {
         self.port == other.port && self.hosts.iter().any(|h| other.hosts.contains(h))
     }
+}
+
+/// Whether a value stands for one that cannot be seen ([`Config::as_seen`]).
+fn is_hidden(text: &str) -> bool {
+    text.starts_with('<')
 }
 
 fn names(host: &str, namespace: &str) -> Vec<String> {
@@ -277,7 +288,8 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Adds endpoints, separated by commas; `port_key` holds the port of those without one.
+    /// Adds endpoints, separated by commas. `port_key` names the key of the port, which Milvus appends to an address
+    /// without any colon.
     pub(super) fn addresses(
         &mut self,
         name: &'static str,
@@ -286,16 +298,58 @@ impl<'a> Fields<'a> {
         default_port: u16,
     ) -> Result<(), Box<Unknown>> {
         let (value, origin) = self.certain(&[name], default)?;
-        let port = match port_key {
-            Some(key) => self.certain(&[key], "")?.0,
-            None => String::new(),
-        };
+        let mut written: Vec<String> = split_list(&value)
+            .iter()
+            .map(|a| without_login(a))
+            .collect();
+        if let Some(key) = port_key {
+            let (port, _) = self.certain(&[key], &default_port.to_string())?;
+            for address in written
+                .iter_mut()
+                .filter(|a| !a.contains(':') && !is_hidden(a))
+            {
+                *address = format!("{address}:{}", port.trim());
+            }
+        }
+        if written.is_empty() {
+            return Err(unresolvable(
+                format!("{name} is empty"),
+                normalise(name),
+                origin,
+            ));
+        }
         let value = FieldValue::Addresses {
-            written: split_list(&value),
-            default_port: port.trim().parse().unwrap_or(default_port),
+            written,
+            default_port,
         };
         self.push(name, value, origin);
         Ok(())
+    }
+}
+
+/// A configuration that is visible and says nothing that could work.
+pub(super) fn unresolvable(text: String, key: String, origin: Option<Origin>) -> Box<Unknown> {
+    Box::new(Unknown {
+        why: UnknownWhy::Unresolvable,
+        text,
+        key: Some(key),
+        origin: origin.unwrap_or(Origin {
+            layer: Layer::ImageDefault,
+            object: Owner::default(),
+            path: String::new(),
+        }),
+    })
+}
+
+/// An endpoint with its login, if it has one, masked: a report shows it.
+fn without_login(address: &str) -> String {
+    let start = address.find("://").map_or(0, |i| i + 3);
+    let end = address[start..]
+        .find(['/', '?'])
+        .map_or(address.len(), |i| start + i);
+    match address[start..end].rfind('@') {
+        Some(at) => format!("{}***{}", &address[..start], &address[start + at..]),
+        None => address.to_owned(),
     }
 }
 

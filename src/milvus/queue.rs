@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::config::{Config, Layer, Origin, Owner, Unknown, UnknownWhy};
+use super::config::{Config, Origin, Unknown};
 use super::identity::{self, Field, FieldValue, Fields, Identity};
 
 /// A message queue (from 2.6 on: a write-ahead log) by the value of `mq.type`.
@@ -157,7 +157,11 @@ pub fn resolve_type(
     let fields = Fields::new(config);
     let (text, origin) = fields.certain(&["mq.type"], "default")?;
     if text.is_empty() {
-        return Err(unresolvable("mq.type is empty".to_owned(), origin));
+        return Err(identity::unresolvable(
+            "mq.type is empty".to_owned(),
+            "mqtype".to_owned(),
+            origin,
+        ));
     }
     if text != "default" {
         return Ok((Mq::parse(&text), true, origin));
@@ -181,15 +185,14 @@ pub fn resolve_type(
     }
     let text =
         "mq.type is `default` and neither rocksmq, pulsar nor kafka is configured".to_owned();
-    Err(unresolvable(text, origin))
+    Err(identity::unresolvable(text, "mqtype".to_owned(), origin))
 }
 
-/// What can be seen of the queue, whatever may override it: to be compared where [`resolve`] fails on both sides.
+/// What can be seen of the queue, whatever may override it (see [`Config::as_seen`]): to be compared where [`resolve`]
+/// fails on both sides. `None` when what can be seen does not resolve either.
 #[must_use]
 pub fn visible(config: &Config, line: (u64, u64), standalone: bool) -> Option<Queue> {
-    let mut seen = config.clone();
-    seen.unknown.clear();
-    resolve(&seen, line, standalone).ok()
+    resolve(&config.as_seen(), line, standalone).ok()
 }
 
 /// Whether two queues of one release in `namespace` hold the same log. A different type is a difference of `mq.type`.
@@ -265,19 +268,6 @@ fn woodpecker(fields: &mut Fields<'_>) -> Result<(), Box<Unknown>> {
         )?;
     }
     Ok(())
-}
-
-fn unresolvable(text: String, origin: Option<Origin>) -> Box<Unknown> {
-    Box::new(Unknown {
-        why: UnknownWhy::Unresolvable,
-        text,
-        key: Some("mqtype".to_owned()),
-        origin: origin.unwrap_or(Origin {
-            layer: Layer::ImageDefault,
-            object: Owner::default(),
-            path: String::new(),
-        }),
-    })
 }
 
 #[cfg(test)]

@@ -31,13 +31,10 @@ pub fn resolve(config: &Config) -> Result<Stores, Box<Unknown>> {
     })
 }
 
-/// What can be seen of the stores, whatever may override it.
+/// What can be seen of the stores, whatever may override it (see [`Config::as_seen`]).
 #[must_use]
 pub fn visible(config: &Config) -> Option<Stores> {
-    let mut seen = config.clone();
-    seen.unknown.clear();
-    // A value that is hidden is then the empty one.
-    resolve(&seen).ok()
+    resolve(&config.as_seen()).ok()
 }
 
 /// Whether two workloads of one release in `namespace` keep their metadata and data in the same place. Metadata

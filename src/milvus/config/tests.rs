@@ -178,3 +178,41 @@ fn the_later_variable_wins_and_a_clash_is_noted() {
         Some("kafka")
     );
 }
+
+#[test]
+fn references_between_variables_are_expanded() {
+    let env = |vars: &str| config("", "", &format!("{{{vars}}}"), true);
+    let c = env(
+        "env: [{name: HOST, value: e}, {name: ETCD_ENDPOINTS, value: 'http://$(HOST):$(PORT)$$(HOST)$'}]",
+    );
+    assert_eq!(c.value("etcd.endpoints"), Some("http://e:$(PORT)$(HOST)$"));
+    let c = env(
+        "env: [{name: H, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: ETCD_ENDPOINTS, value: '$(H)'}]",
+    );
+    let unknown = c.certain("etcd.endpoints").unwrap_err();
+    assert_eq!(unknown.why, UnknownWhy::ValueFrom);
+    assert!(unknown.text.contains("s/k"));
+    let c =
+        env("envFrom: [{secretRef: {name: s}}], env: [{name: ETCD_ENDPOINTS, value: '$(H):2379'}]");
+    assert_eq!(
+        c.certain("etcd.endpoints").unwrap_err().why,
+        UnknownWhy::ValueFrom
+    );
+}
+
+#[test]
+fn another_directory_hides_the_files() {
+    let at = |dir: &str| {
+        let env = format!(
+            "{{env: [{{name: MILVUSCONF, value: {dir}}}, {{name: MINIO_PORT, value: '1'}}]}}"
+        );
+        config("mq: {type: pulsar}", "", &env, true)
+    };
+    assert!(at("/milvus/configs/").certain("mq.type").is_ok());
+    let c = at("/etc/milvus");
+    assert_eq!(
+        c.certain("mq.type").unwrap_err().why,
+        UnknownWhy::ConfigElsewhere
+    );
+    assert!(c.certain("minio.port").is_ok());
+}

@@ -1,0 +1,73 @@
+//! What is known of Milvus and its chart: embedded tables, each row with its source and the day it was checked.
+//!
+//! A table is read when it is first asked for, so that a run pays only for what it needs.
+
+mod charts;
+mod keys;
+mod sizing;
+mod versions;
+
+pub use charts::{
+    ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts,
+};
+pub use keys::{DefaultRow, KeyRow, KeyStatus, config_keys, default_changes, key_status};
+pub use sizing::{PortRow, Size, Sizing, StreamingRow, ports, sizing};
+pub use versions::{
+    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops,
+    versions,
+};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use crate::milvus::version::Version;
+
+/// Reads an embedded table; that each one can be read is tested.
+fn load<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> T {
+    serde_yaml::from_str(text).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
+}
+
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Version::parse(&text).map_err(D::Error::custom)
+}
+
+fn version_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|t| Version::parse(&t))
+        .transpose()
+        .map_err(D::Error::custom)
+}
+
+fn chart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<semver::Version, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    semver::Version::parse(&text).map_err(D::Error::custom)
+}
+
+fn chart_option<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<semver::Version>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|t| semver::Version::parse(&t))
+        .transpose()
+        .map_err(D::Error::custom)
+}
+
+fn line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(u64, u64), D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let numbers = text.split_once('.').map(|(a, b)| (a.parse(), b.parse()));
+    match numbers {
+        Some((Ok(major), Ok(minor))) => Ok((major, minor)),
+        _ => Err(D::Error::custom(format!("`{text}` is no release line"))),
+    }
+}
+
+fn quantity<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<crate::kube::quantity::Quantity, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    crate::kube::quantity::Quantity::parse(&text).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,265 @@
+use super::*;
+use crate::milvus::role::Role;
+
+const TABLES: &[(&str, &str)] = &[
+    ("versions", include_str!("data/versions.yaml")),
+    ("hops", include_str!("data/hops.yaml")),
+    ("config-keys", include_str!("data/config-keys.yaml")),
+    (
+        "defaults-changed",
+        include_str!("data/defaults-changed.yaml"),
+    ),
+    ("charts", include_str!("data/charts.yaml")),
+    ("sizing", include_str!("data/sizing.yaml")),
+    ("ports", include_str!("data/ports.yaml")),
+];
+
+fn v(text: &str) -> Version {
+    Version::parse(text).unwrap()
+}
+
+/// Every mapping that has a source, and every one that has neither mappings below nor a source.
+fn rows<'a>(
+    value: &'a serde_json::Value,
+    found: &mut Vec<&'a serde_json::Map<String, serde_json::Value>>,
+) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|i| rows(i, found)),
+        serde_json::Value::Object(map) if map.contains_key("source") => found.push(map),
+        serde_json::Value::Object(map) => {
+            if !map.values().any(|v| v.is_object() || v.is_array()) {
+                found.push(map);
+            }
+            map.values().for_each(|v| rows(v, found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_row_says_where_and_when() {
+    for (name, text) in TABLES {
+        let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+        let mut found = Vec::new();
+        rows(&value, &mut found);
+        assert!(found.len() > 3, "{name}");
+        for row in found {
+            let text = |key: &str| row.get(key).and_then(|v| v.as_str()).unwrap_or_default();
+            assert!(text("source").len() > 5, "{name}: {row:?}");
+            assert_eq!(text("checked"), "2026-11-20", "{name}: {row:?}");
+        }
+    }
+}
+
+#[test]
+fn versions_are_in_order() {
+    let table = versions();
+    for defect in &table.defects {
+        assert!(defect.range.from < defect.range.before);
+    }
+    assert!(
+        table
+            .defects
+            .windows(2)
+            .all(|w| w[0].range.before <= w[1].range.from)
+    );
+    assert!(
+        table
+            .fixes
+            .windows(2)
+            .all(|w| w[0].fixed_in < w[1].fixed_in)
+    );
+    assert!(table.marks.consolidate.version < table.marks.prefer.version);
+    assert!(!table.marks.streaming.version.is_pre());
+}
+
+#[test]
+fn defects_are_found() {
+    let table = versions();
+    let lifted = |t: &str| table.defect(&v(t)).map(|d| d.lifted_by.clone());
+    assert_eq!(lifted("2.6.0"), None);
+    assert_eq!(lifted("2.6.1-gpu"), Some(None));
+    assert_eq!(lifted("2.6.2"), None);
+    assert_eq!(lifted("2.6.11"), None);
+    assert_eq!(lifted("2.6.12"), Some(Some("no-dynamic-fields".into())));
+    assert_eq!(lifted("2.6.14"), Some(Some("no-dynamic-fields".into())));
+    assert_eq!(lifted("2.6.15"), None);
+    assert_eq!(table.missing_fixes(&v("2.6.16")).count(), 0);
+    assert_eq!(table.missing_fixes(&v("3.0.0")).count(), 0);
+    assert_eq!(table.missing_fixes(&v("2.6.15")).count(), 1);
+    assert_eq!(table.missing_fixes(&v("2.6.0")).count(), table.fixes.len());
+}
+
+#[test]
+fn hops_lead_up_one_line_at_a_time() {
+    let table = hops();
+    assert!(table.hops.iter().all(|h| h.from < h.to));
+    assert!(table.hops.windows(2).all(|w| w[0].from < w[1].from));
+    assert!(table.direct((2, 4), (2, 6)).is_none());
+    assert!(table.direct((2, 5), (3, 0)).is_none());
+    let hop = table.direct((2, 5), (2, 6)).unwrap();
+    assert_eq!(hop.leave_at, Some(v("2.5.16")));
+    assert_eq!(hop.prefer_at, Some(v("2.5.22")));
+    assert_eq!(table.direct((2, 1), (2, 2)).unwrap().how, How::Migration);
+    let lines: Vec<_> = table
+        .route((2, 3), (3, 0))
+        .unwrap()
+        .iter()
+        .map(|h| h.to)
+        .collect();
+    assert_eq!(lines, [(2, 4), (2, 5), (2, 6), (3, 0)]);
+    assert!(table.route((2, 6), (2, 6)).unwrap().is_empty());
+    assert!(table.route((2, 6), (2, 5)).is_none());
+    assert!(table.route((2, 6), (2, 9)).is_none());
+    assert!(table.route((1, 1), (2, 6)).is_none());
+}
+
+#[test]
+fn ways_back_are_known() {
+    let allowed = |from: &str, to: &str| hops().back(&v(from), &v(to)).map(|b| b.allowed);
+    assert_eq!(allowed("3.0.0", "2.6.20"), Some(true));
+    assert_eq!(allowed("3.0.1", "2.6.22"), Some(true));
+    assert_eq!(allowed("3.0.0", "2.6.19"), Some(false));
+    assert_eq!(allowed("2.6.0", "2.5.27"), Some(false));
+    assert_eq!(allowed("2.6.6", "2.6.5"), Some(false));
+    assert_eq!(allowed("2.6.7", "2.6.6"), None);
+    assert_eq!(allowed("2.5.22", "2.5.16"), None);
+    // Pre-releases of 2.6 count as 2.6 for Milvus; a downgrade from them is for the rules, which refuse them anyway.
+    assert_eq!(allowed("3.1.0", "2.6.20"), None);
+}
+
+#[test]
+fn keys_are_sorted_and_found() {
+    let table = config_keys();
+    for pair in table.windows(2) {
+        let key = |r: &KeyRow| (r.key.to_lowercase(), r.since.clone());
+        assert!(
+            key(&pair[0]) < key(&pair[1]),
+            "{} {}",
+            pair[0].key,
+            pair[1].key
+        );
+    }
+    for row in table {
+        assert!(row.since >= v("2.5.0"));
+        if row.status == KeyStatus::MovedWithoutFallback
+            || row.status == KeyStatus::RenamedWithFallback
+        {
+            assert!(row.new.is_some(), "{}", row.key);
+        }
+    }
+    let status = |key: &str, target: &str| key_status(key, &v(target)).map(|r| r.status);
+    assert_eq!(
+        status("rootCoord.enableActiveStandby", "2.6.7"),
+        Some(KeyStatus::RenamedWithFallback)
+    );
+    assert_eq!(
+        status("rootCoord.enableActiveStandby", "2.6.8"),
+        Some(KeyStatus::Dead)
+    );
+    assert_eq!(
+        status("ROOTCOORD_ENABLEACTIVESTANDBY", "2.6.8"),
+        Some(KeyStatus::Dead)
+    );
+    assert_eq!(status("rootCoord.enableActiveStandby", "2.5.16"), None);
+    assert_eq!(
+        status("natsmq.server.port", "2.6.0"),
+        Some(KeyStatus::Removed)
+    );
+    assert_eq!(
+        status("indexNode.scheduler.buildParallel", "2.6.0"),
+        Some(KeyStatus::Kept)
+    );
+    assert_eq!(
+        status("indexNode.grpc.serverMaxSendSize", "2.6.0"),
+        Some(KeyStatus::Removed)
+    );
+    assert_eq!(status("common.storage.enablev2", "2.6.8"), None);
+    assert_eq!(
+        status("common.storage.enablev2", "2.6.9"),
+        Some(KeyStatus::Removed)
+    );
+    assert_eq!(status("proxy.maxNameLength", "2.6.9"), None);
+    assert!(KeyStatus::Dead.is_ignored() && !KeyStatus::Kept.is_ignored());
+}
+
+#[test]
+fn changed_defaults_differ() {
+    assert!(
+        default_changes()
+            .iter()
+            .all(|d| d.old != d.new && !d.matters.is_empty())
+    );
+}
+
+#[test]
+fn charts_do_not_overlap() {
+    let table = charts();
+    let chart = |t: &str| semver::Version::parse(t).unwrap();
+    assert!(table.shapes.iter().all(|s| s.from < s.before));
+    assert!(table.shapes.windows(2).all(|w| w[0].before <= w[1].from));
+    assert!(
+        table
+            .releases
+            .windows(2)
+            .all(|w| w[0].chart < w[1].chart && w[0].app < w[1].app)
+    );
+    assert_eq!(
+        table.shape(&chart("4.2.58")).unwrap().liveness,
+        Some(Liveness::TcpSocket)
+    );
+    assert!(table.shape(&chart("4.2.58")).unwrap().legacy_services);
+    assert!(table.shape(&chart("5.0.19")).unwrap().resource_groups);
+    assert!(!table.shape(&chart("5.0.6")).unwrap().resource_groups);
+    assert!(table.shape(&chart("5.0.20")).is_none());
+    assert!(table.shape(&chart("4.2.40")).is_none());
+    assert_eq!(table.app_version(&chart("5.0.27")), Some(&v("3.0.1")));
+    assert_eq!(table.marks.milvus_2_6.chart, chart("5.0.0"));
+}
+
+#[test]
+fn sizes_follow_the_query_nodes() {
+    let table = sizing();
+    assert!(
+        table
+            .streamingnode
+            .windows(2)
+            .all(|w| w[0].up_to_querynode_cores < w[1].up_to_querynode_cores)
+    );
+    for (cores, replicas, cpu, memory) in [
+        (0.5, 1, "2", "8Gi"),
+        (16.0, 1, "2", "8Gi"),
+        (16.5, 1, "4", "16Gi"),
+        (64.0, 2, "4", "16Gi"),
+        (128.0, 2, "8", "32Gi"),
+        (129.0, 3, "8", "32Gi"),
+        (256.0, 4, "8", "32Gi"),
+    ] {
+        let (nodes, size) = table.streamingnodes(cores);
+        assert_eq!(
+            (nodes, size.cpu.to_string(), size.memory.to_string()),
+            (replicas, cpu.into(), memory.into()),
+            "{cores}"
+        );
+    }
+    let q = |t: &str| Some(crate::kube::quantity::Quantity::parse(t).unwrap());
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+    assert!(near(table.units(q("500m"), q("1Gi")), 1.0));
+    assert!(near(table.units(q("8"), q("16Gi")), 2.0));
+    assert!(near(table.units(q("3"), q("64Gi")), 1.5));
+    assert!(near(table.units(None, q("64Gi")), 1.0));
+}
+
+#[test]
+fn ports_are_those_of_roles() {
+    let numbers = |role| ports(role).map(|p| p.port).collect::<Vec<_>>();
+    assert_eq!(numbers(Role::StreamingNode), [22222, 21123, 9091]);
+    assert_eq!(numbers(Role::MixCoord), [53100, 9091]);
+    assert_eq!(numbers(Role::Cdc), [9091]);
+    let table: Vec<PortRow> = load("ports", include_str!("data/ports.yaml"));
+    assert!(
+        table
+            .iter()
+            .all(|p| p.role == "any" || Role::from_argument(&p.role).is_some())
+    );
+}

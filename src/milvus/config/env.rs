@@ -1,0 +1,148 @@
+//! The environment of a container, as Kubernetes hands it over.
+
+use serde_json::Value;
+
+use super::{Layer, Origin, Owner, scalar};
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvValue {
+    /// A literal.
+    Literal(String),
+    /// From elsewhere; carries what the `valueFrom` names (`secretKeyRef my-secret/key`).
+    From(String),
+}
+
+/// One environment variable of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: EnvValue,
+    /// JSON pointer of the entry inside the workload.
+    pub path: String,
+}
+
+/// The environment of the container that runs Milvus.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// The workload.
+    pub workload: Owner,
+    /// The container's name.
+    pub container: String,
+    /// Its variables, in their order.
+    pub vars: Vec<EnvVar>,
+    /// What `envFrom` takes in, and where: (text, JSON pointer).
+    pub from: Vec<(String, String)>,
+}
+
+impl Environment {
+    /// Reads the environment of a container.
+    ///
+    /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
+    #[must_use]
+    pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
+        let list = |key: &str| {
+            container
+                .get(key)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
+        let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut vars: Vec<EnvVar> = Vec::new();
+        let may_hide = list("envFrom").next().is_some();
+        for (i, entry) in list("env").enumerate() {
+            let Some(name) = entry.get("name").and_then(Value::as_str) else {
+                continue;
+            };
+            let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
+                Some(from) => EnvValue::From(reference(from)),
+                None => {
+                    let text = entry.get("value").map_or_else(String::new, scalar);
+                    expand(&text, &vars, may_hide)
+                }
+            };
+            vars.push(EnvVar {
+                name: name.to_owned(),
+                value,
+                path: format!("{path}/env/{i}"),
+            });
+        }
+        let from = list("envFrom")
+            .enumerate()
+            .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
+        Environment {
+            workload,
+            container: text(container.get("name")),
+            vars,
+            from: from.collect(),
+        }
+    }
+
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        Origin {
+            layer: Layer::Env {
+                container: self.container.clone(),
+            },
+            object: self.workload.clone(),
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// Replaces `$(NAME)` by the variables before it, as Kubernetes does; `$$` stands for `$`, and a name that nothing
+/// defines stays as written. `may_hide`: an `envFrom` may define it.
+fn expand(text: &str, before: &[EnvVar], may_hide: bool) -> EnvValue {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(tail) = rest.strip_prefix('$') {
+            expanded.push('$');
+            rest = tail;
+            continue;
+        }
+        let Some((name, tail)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) else {
+            expanded.push('$');
+            continue;
+        };
+        match before
+            .iter()
+            .rev()
+            .find(|v| v.name == name)
+            .map(|v| &v.value)
+        {
+            Some(EnvValue::Literal(value)) => expanded.push_str(value),
+            Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
+            None if may_hide => return EnvValue::From(format!("$({name})")),
+            None => {
+                expanded.push_str("$(");
+                expanded.push_str(name);
+                expanded.push(')');
+            }
+        }
+        rest = tail;
+    }
+    expanded.push_str(rest);
+    EnvValue::Literal(expanded)
+}
+
+/// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.
+fn reference(from: &Value) -> String {
+    let entries = from.as_object().into_iter().flatten();
+    let words = entries.filter(|(_, v)| v.is_object()).map(|(kind, v)| {
+        let part = |key: &str| v.get(key).and_then(Value::as_str);
+        let name = part("name")
+            .or(part("fieldPath"))
+            .or(part("resource"))
+            .unwrap_or_default();
+        match part("key") {
+            Some(key) => format!("{kind} {name}/{key}"),
+            None => format!("{kind} {name}"),
+        }
+    });
+    words.collect::<Vec<_>>().join(", ")
+}

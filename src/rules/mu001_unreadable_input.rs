@@ -1,0 +1,76 @@
+//! MU001: an input that Helm or Kubernetes could not read.
+
+use super::{Check, Rule};
+use crate::finding::{Finding, Input, Location, Severity};
+use crate::stream::Unreadable;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU001",
+    name: "unreadable-input",
+    severity: Severity::Refuse,
+    says: "not UTF-8, not YAML, no object where one is needed; with line and column",
+    page: include_str!("../../docs/rules/MU001.md"),
+    check: Check::Reading,
+};
+
+/// The finding for one unreadable document. `file` names a values file.
+pub fn finding(unreadable: &Unreadable, input: Input, file: Option<&str>) -> Finding {
+    let (what, help) = match input {
+        Input::Target => (
+            "the manifests cannot be read".to_owned(),
+            "mend the template that rendered this document; `helm template` shows the stream that came in".to_owned(),
+        ),
+        Input::Current => (
+            "--current cannot be read".to_owned(),
+            "fetch it again, for example: helm get manifest RELEASE --namespace NAMESPACE > current.yaml".to_owned(),
+        ),
+        Input::Values => (
+            format!("--values {} cannot be read", file.unwrap_or("FILE")),
+            "fetch them again, for example: helm get values RELEASE --namespace NAMESPACE --output yaml > values.yaml".to_owned(),
+        ),
+    };
+    let mut finding = RULE.finding(format!("{what}: {}", unreadable.message), help);
+    finding.location = Some(Location {
+        stream: input,
+        document: unreadable.document,
+        line: unreadable.position.line,
+        column: unreadable.position.column,
+    });
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    #[test]
+    fn a_broken_document_is_named_with_its_place() {
+        let judgement = Scenario::raw("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\na: b: c\n").judge();
+        let finding = &judgement.findings[0];
+        assert_eq!(finding.code, "MU001");
+        let location = finding.location.as_ref().unwrap();
+        assert_eq!((location.document, location.line), (1, 7));
+        assert!(judgement.output.is_none());
+    }
+
+    #[test]
+    fn all_broken_documents_are_named() {
+        let judgement = Scenario::raw("---\na: b: c\n---\n- 1\n---\nkind: A\n").judge();
+        assert_eq!(judgement.findings.iter().filter(|f| f.code == "MU001").count(), 3);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text() {
+        let judgement = Scenario::bytes(b"---\napiVersion: v1\nkind: \xff\n").judge();
+        assert!(judgement.findings[0].message.contains("0xff"));
+        assert_eq!(judgement.findings[0].location.as_ref().map(|l| (l.line, l.column)), Some((3, 7)));
+    }
+
+    #[test]
+    fn odd_but_readable_streams_pass() {
+        for text in ["# nothing but a comment\n", "---\n...\n", "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}}\n"] {
+            assert!(Scenario::raw(text).judge().findings.iter().all(|f| f.code != "MU001"), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! MU002: nothing runs Milvus.
+
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::milvus::release::Inventory;
+use crate::stream::Stream;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU002",
+    name: "no-milvus-found",
+    severity: Severity::Warn,
+    says: "nothing in the stream runs Milvus, nor in `--current`; passed through",
+    page: include_str!("../../docs/rules/MU002.md"),
+    check: Check::Reading,
+};
+
+/// Warns where neither side runs Milvus and the stream holds objects. A stream of hooks alone is one that Helm's SDK
+/// hands over on its own (hosts.md 2.13).
+pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Finding> {
+    let nothing = came.releases.is_empty() && came.strays.is_empty() && before.releases.is_empty() && before.strays.is_empty();
+    if !nothing || target.objects.iter().all(|o| o.is_hook()) {
+        return vec![];
+    }
+    let message = format!("none of the {} objects runs Milvus; they pass through unchanged", target.objects.len());
+    let help = "unplug the post-renderer here, or look why Milvus is missing: a component is known by `milvus run ROLE` in its container's command or args";
+    vec![RULE.finding(message, help)]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    const OTHER: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: attu\nspec:\n  template:\n    spec:\n      containers:\n        - name: attu\n          image: zilliz/attu:v2.4\n";
+
+    #[test]
+    fn warns_and_passes_the_stream_through() {
+        let judgement = Scenario::raw(OTHER).judge();
+        assert_eq!(judgement.findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["MU002"]);
+        assert_eq!(judgement.output.as_deref(), Some(OTHER));
+    }
+
+    #[test]
+    fn hooks_alone_are_no_missing_milvus() {
+        let hook = "---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n  annotations:\n    helm.sh/hook: pre-upgrade\n";
+        assert!(Scenario::raw(hook).judge().findings.is_empty());
+    }
+
+    #[test]
+    fn quiet_where_milvus_runs() {
+        assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").codes().contains(&"MU002"));
+    }
+}

@@ -1,0 +1,169 @@
+//! MU113: something that is deployed is nowhere in the target.
+
+use serde_json::Value;
+
+use super::case::{Case, Side};
+use super::{Check, Rule};
+use crate::finding::{Finding, Input, Severity};
+use crate::kube::object::text_at;
+use crate::kube::{Object, selector, workload};
+use crate::milvus::release::{Inventory, Mode};
+use crate::milvus::role::Role;
+use crate::rewrite::Topology;
+use crate::stream::Stream;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU113",
+    name: "component-lost",
+    severity: Severity::Refuse,
+    says: "a component that is deployed is in the target neither as it was nor replaced by the rewrite",
+    page: include_str!("../../docs/rules/MU113.md"),
+    check: Check::Release(check),
+};
+
+const HELP: &str = "check that the stream is whole (`set -o pipefail`, no `head`, no `-s`) and rendered with this release's values; \
+    to take a component away on purpose, scale it to 0 replicas in a step of its own first";
+
+/// Releases that are deployed and of which the stream holds nothing, while it holds objects that are no hooks.
+pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>, before: &Inventory) -> Vec<Finding> {
+    let Some(current) = current else { return vec![] };
+    if !target.objects.is_empty() && target.objects.iter().all(Object::is_hook) {
+        return vec![];
+    }
+    // Where no release agrees at all, the state is another release's (MU004).
+    if !came.releases.is_empty() && !came.releases.iter().any(|r| before.releases.iter().any(|b| b.is(r))) {
+        return vec![];
+    }
+    before
+        .releases
+        .iter()
+        .filter(|b| !came.releases.iter().any(|r| r.is(b)))
+        .map(|b| {
+            let first = &current.objects[b.components[0].object];
+            let message = format!("Milvus release {} is deployed with {} workloads and the manifests hold none of them", b.name, b.components.len());
+            RULE.finding(message, HELP).on(&first.reference).at(Input::Current, first.document, first.pointer.clone())
+        })
+        .collect()
+}
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(before) = case.before {
+        roles(case, before, &mut found);
+        mounted(case, before, &mut found);
+        dependencies(case, before, &mut found);
+    }
+    let coordinated = case.after.release.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator());
+    if case.after.release.mode() == Mode::Cluster && !coordinated && found.is_empty() {
+        let message = format!("release {} would run without any coordinator", case.came.name);
+        let help = "the stream holds no coordinator to make mixcoord of: give the chart's values with --values FILE, or set mixCoordinator.enabled=true";
+        found.push(RULE.finding(message, help));
+    }
+    found
+}
+
+/// Roles that run now and would not run any more.
+fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
+    let topology = crate::rewrite::topology(case.came, &case.transition.to);
+    let replaced = |role: Role| {
+        let coordinator = role.is_legacy_coordinator() || (role == Role::MixCoord && topology == Topology::AsRendered);
+        (coordinator && case.after.release.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
+            || (role == Role::IndexNode && topology == Topology::Streaming && case.after.release.mode() == Mode::Cluster)
+    };
+    let mut seen = Vec::new();
+    for component in before.running() {
+        if seen.contains(&component.role) || case.after.release.has(component.role) || replaced(component.role) {
+            continue;
+        }
+        seen.push(component.role);
+        let message = format!("{} {} is deployed and the manifests run no {} any more", before.object(component).reference.kind, component.name, component.role);
+        found.push(before.point(RULE.finding(message, HELP), component, ""));
+    }
+}
+
+/// ConfigMaps and claims that Milvus' pods still mount and that the release would lose. Secrets may be hidden from a
+/// post-renderer by Helm itself (`--hide-secret`).
+fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
+    for component in &case.after.release.components {
+        let object = case.after.object(component);
+        let template = workload::template(object).and_then(|t| t.pointer("/spec/volumes")).and_then(Value::as_array);
+        for volume in template.into_iter().flatten() {
+            for (kind, path) in [("ConfigMap", ["configMap", "name"]), ("PersistentVolumeClaim", ["persistentVolumeClaim", "claimName"])] {
+                let Some(name) = text_at(volume, &path) else { continue };
+                let Some(deployed) = before.find(kind, name) else { continue };
+                if is_live_only(deployed) || case.after.find(kind, name).is_some() || found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference)) {
+                    continue;
+                }
+                let message = format!("{kind} {name} is deployed and mounted by {}, and the manifests do not hold it: Helm would delete it", component.name);
+                found.push(RULE.finding(message, HELP).on(&deployed.reference).at(Input::Current, deployed.document, deployed.pointer.clone()));
+            }
+        }
+    }
+}
+
+/// Workloads behind the addresses in Milvus' configuration: the configuration still names them, the stream lost them.
+fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
+    let config = case.after.effective.config();
+    for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
+        for address in config.list(key) {
+            let host = address.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
+            let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
+            for service in services {
+                let Some(selector) = service.at(&["spec", "selector"]) else { continue };
+                let chosen = |o: &&Object| workload::pod_labels(o).is_some_and(|l| selector::selects(selector, true, l));
+                for deployed in before.objects.iter().filter(chosen).filter(|o| o.reference.kind == "StatefulSet" || o.reference.kind == "Deployment") {
+                    let gone = case.after.find(&deployed.reference.kind, &deployed.reference.name).is_none();
+                    let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
+                    if gone && !told && !deployed.is_kept() {
+                        let message = format!("{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it", deployed.reference);
+                        found.push(RULE.finding(message, HELP).on(&deployed.reference).at(Input::Current, deployed.document, deployed.pointer.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An object that Helm keeps, or that no release of Helm owns: a live List shows more than the release's own.
+fn is_live_only(object: &Object) -> bool {
+    let live = object.at(&["metadata", "uid"]).is_some();
+    object.is_kept() || (live && object.annotation("meta.helm.sh/release-name").is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    fn lost(scenario: Scenario) -> Vec<String> {
+        scenario.judge().findings.iter().filter(|f| f.code == "MU113").map(|f| f.message.clone()).collect()
+    }
+
+    #[test]
+    fn a_truncated_stream_loses_components() {
+        let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").drop_target("Deployment", "rel-milvus-proxy"));
+        assert_eq!(all.len(), 1);
+        assert!(all[0].contains("run no proxy"));
+    }
+
+    #[test]
+    fn so_do_what_milvus_mounts_and_what_it_talks_to() {
+        for (kind, name) in [("ConfigMap", "rel-milvus"), ("StatefulSet", "rel-etcd")] {
+            let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").drop_target(kind, name));
+            assert!(all.iter().any(|m| m.contains(name) && m.contains("Helm would delete it")), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_release_is_lost() {
+        let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+        let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").replace_target(other));
+        assert!(all[0].contains("holds none of them") || all[0].contains("hold none of them"), "{all:?}");
+    }
+
+    #[test]
+    fn what_the_rewrite_replaces_is_not_lost() {
+        assert!(lost(Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
+        assert!(lost(Scenario::consolidation("v2.5.10", "v2.5.16")).is_empty());
+    }
+}

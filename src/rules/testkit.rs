@@ -1,0 +1,289 @@
+//! Streams for the rules' unit tests, small and in the chart's shape, and ways to bend them.
+
+use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
+use crate::options::{Allowances, Assumptions};
+use crate::yaml;
+
+/// The release's roles before and after.
+const NODES: [&str; 4] = ["proxy", "querynode", "datanode", "indexnode"];
+const COORDINATORS: [&str; 4] = ["rootcoord", "querycoord", "datacoord", "indexcoord"];
+
+/// One case: a stream, what is deployed, and what the user stated.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    target: Vec<u8>,
+    current: Option<String>,
+    fresh: bool,
+    values: Option<String>,
+    assume: Vec<String>,
+    allow: Vec<String>,
+}
+
+/// A Deployment in the chart's shape. `words` stand behind `milvus run`.
+pub fn deployment(role: &str, words: &str, tag: &str) -> String {
+    format!(
+        "---\n# Source: milvus/templates/{role}-deployment.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-milvus-{role}\n  namespace: ns\n  labels:\n    \
+         helm.sh/chart: milvus-4.2.58\n    app.kubernetes.io/name: milvus\n    app.kubernetes.io/instance: rel\n    component: \"{role}\"\nspec:\n  replicas: 1\n  \
+         selector:\n    matchLabels:\n      app.kubernetes.io/name: milvus\n      app.kubernetes.io/instance: rel\n      component: \"{role}\"\n  \
+         template:\n    metadata:\n      labels:\n        app.kubernetes.io/name: milvus\n        app.kubernetes.io/instance: rel\n        component: \"{role}\"\n      \
+         annotations:\n        checksum/config: 0123456789abcdef\n    spec:\n      containers:\n        - name: {role}\n          image: \"milvusdb/milvus:{tag}\"\n          \
+         args: [ \"milvus\", \"run\", {words} ]\n          env:\n          ports:\n            - name: metrics\n              containerPort: 9091\n          \
+         volumeMounts:\n            - name: milvus-config\n              mountPath: /milvus/configs/default.yaml\n              subPath: default.yaml\n            \
+         - name: milvus-config\n              mountPath: /milvus/configs/user.yaml\n              subPath: user.yaml\n      \
+         volumes:\n        - name: milvus-config\n          configMap:\n            name: rel-milvus\n"
+    )
+}
+
+/// A metrics Service of a role.
+pub fn service(role: &str) -> String {
+    format!(
+        "---\n# Source: milvus/templates/{role}-svc.yaml\napiVersion: v1\nkind: Service\nmetadata:\n  name: rel-milvus-{role}\n  namespace: ns\n  labels:\n    \
+         app.kubernetes.io/instance: rel\n    component: \"{role}\"\nspec:\n  type: ClusterIP\n  ports:\n    - name: metrics\n      port: 9091\n      targetPort: metrics\n  \
+         selector:\n    app.kubernetes.io/name: milvus\n    app.kubernetes.io/instance: rel\n    component: \"{role}\"\n"
+    )
+}
+
+/// The Milvus ConfigMap; `mq` is its queue section.
+pub fn config(mq: &str) -> String {
+    format!(
+        "---\n# Source: milvus/templates/configmap.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: rel-milvus\n  namespace: ns\ndata:\n  default.yaml: |\n    \
+         etcd:\n      endpoints:\n        - rel-etcd.ns.svc:2379\n    minio:\n      address: rel-minio\n      port: 9000\n      accessKeyID: minioadmin\n      \
+         secretAccessKey: minio-hunter2\n      bucketName: milvus-bucket\n      rootPath: file\n{mq}    rootCoord:\n      port: 53100\n      enableActiveStandby: false\n    \
+         queryCoord:\n      enableActiveStandby: false\n    indexCoord:\n      enableActiveStandby: false\n    dataCoord:\n      enableActiveStandby: false\n  user.yaml: |-\n    # nothing\n"
+    )
+}
+
+const PULSAR: &str = "    mq:\n      type: pulsar\n    pulsar:\n      address: rel-pulsarv3-proxy\n      port: 6650\n";
+
+fn dependencies() -> String {
+    let mut out = String::new();
+    for (name, labels) in [("rel-etcd", "component: etcd"), ("rel-minio", "component: minio"), ("rel-pulsarv3-proxy", "component: pulsar-proxy")] {
+        out.push_str(&format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  ports:\n    - port: 80\n  selector:\n    {labels}\n\
+             ---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  serviceName: {name}\n  selector:\n    matchLabels:\n      {labels}\n  \
+             template:\n    metadata:\n      labels:\n        {labels}\n    spec:\n      containers:\n        - name: c\n          image: other:1\n"
+        ));
+    }
+    out
+}
+
+const MIXTURE: &str = "\"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\", \"-indexcoord\"";
+
+/// A cluster as chart 4.2.58 renders it, with separate coordinators or with mixcoord.
+pub fn cluster(tag: &str, separate: bool) -> String {
+    let mut out = config(PULSAR);
+    out.push_str(&dependencies());
+    let coordinators: Vec<(&str, String)> = match separate {
+        true => COORDINATORS.iter().map(|r| (*r, format!("\"{r}\""))).collect(),
+        false => vec![("mixcoord", MIXTURE.to_owned())],
+    };
+    let nodes = NODES.iter().map(|r| (*r, format!("\"{r}\"")));
+    for (role, words) in coordinators.into_iter().chain(nodes) {
+        out.push_str(&service(role));
+        out.push_str(&deployment(role, &words, tag));
+    }
+    out
+}
+
+/// A cluster of 2.6: mixcoord, streaming node, no indexnode.
+pub fn cluster26(tag: &str) -> String {
+    let mut out = config(PULSAR);
+    out.push_str(&dependencies());
+    let roles = [("mixcoord", MIXTURE), ("streamingnode", "\"streamingnode\""), ("proxy", "\"proxy\""), ("querynode", "\"querynode\""), ("datanode", "\"datanode\"")];
+    for (role, words) in roles {
+        out.push_str(&service(role));
+        out.push_str(&deployment(role, words, tag));
+    }
+    out.replace("milvus-4.2.58", "milvus-5.0.20")
+}
+
+/// A standalone release with a queue; `claim` is its data volume claim.
+pub fn standalone(tag: &str, mq: &str, claim: &str) -> String {
+    let mut out = config(&format!("    mq:\n      type: {mq}\n"));
+    out.push_str(&dependencies());
+    let mut workload = deployment("standalone", "\"standalone\"", tag);
+    workload = workload.replace("      volumes:\n", &format!("            - name: disk\n              mountPath: /var/lib/milvus\n      volumes:\n        - name: disk\n          persistentVolumeClaim:\n            claimName: {claim}\n"));
+    out.push_str(&workload);
+    out
+}
+
+impl Scenario {
+    /// A stream and nothing else.
+    pub fn raw(target: &str) -> Scenario {
+        Scenario::bytes(target.as_bytes())
+    }
+
+    /// Bytes and nothing else.
+    pub fn bytes(target: &[u8]) -> Scenario {
+        Scenario { target: target.to_vec(), current: None, fresh: false, values: None, assume: vec![], allow: vec![] }
+    }
+
+    /// Two streams.
+    pub fn of(current: &str, target: &str) -> Scenario {
+        Scenario { current: Some(current.to_owned()), ..Scenario::raw(target) }
+    }
+
+    /// A cluster with mixcoord: from one tag to another, each rendered in the topology of its line by chart 4.2.58 (a
+    /// target of 2.6 still holds indexnode and no streaming node, as a values file from 2.5 gives it).
+    pub fn upgrade(from: &str, to: &str) -> Scenario {
+        let before = if from.contains("v2.6") || from.contains("v3.") { cluster26(from) } else { cluster(from, false) };
+        let after = if from.contains("v2.6") || from.contains("v3.") { cluster26(to) } else { cluster(to, false) };
+        Scenario::of(&before, &after)
+    }
+
+    /// A cluster with separate coordinators on both sides.
+    pub fn consolidation(from: &str, to: &str) -> Scenario {
+        Scenario::of(&cluster(from, true), &cluster(to, true))
+    }
+
+    /// A standalone release that keeps its queue.
+    pub fn standalone(from: &str, to: &str, mq: &str) -> Scenario {
+        Scenario::of(&standalone(from, mq, "rel-milvus"), &standalone(to, mq, "rel-milvus"))
+    }
+
+    /// Nobody says what is deployed.
+    pub fn without_current(mut self) -> Scenario {
+        self.current = None;
+        self
+    }
+
+    /// `--current none`.
+    pub fn fresh(mut self) -> Scenario {
+        self.fresh = true;
+        self
+    }
+
+    /// `--values`.
+    pub fn values(mut self, text: &str) -> Scenario {
+        self.values = Some(text.to_owned());
+        self
+    }
+
+    /// `--assume`.
+    pub fn assume(mut self, pair: &str) -> Scenario {
+        self.assume.push(pair.to_owned());
+        self
+    }
+
+    /// `--allow`.
+    pub fn allow(mut self, code: &str) -> Scenario {
+        self.allow.push(code.to_owned());
+        self
+    }
+
+    /// Replaces text in the target; fails where the text is not there.
+    pub fn edit_target(mut self, from: &str, to: &str) -> Scenario {
+        self.target = replaced(&text(&self.target), from, to).into_bytes();
+        self
+    }
+
+    /// Replaces text in the current state; fails where the text is not there.
+    pub fn edit_current(mut self, from: &str, to: &str) -> Scenario {
+        self.current = self.current.map(|c| replaced(&c, from, to));
+        self
+    }
+
+    /// Replaces the whole target.
+    pub fn replace_target(mut self, text: &str) -> Scenario {
+        self.target = text.as_bytes().to_vec();
+        self
+    }
+
+    /// Appends documents to the target.
+    pub fn add_target(mut self, documents: &str) -> Scenario {
+        self.target.extend_from_slice(documents.as_bytes());
+        self
+    }
+
+    /// Appends documents to the current state.
+    pub fn add_current(mut self, documents: &str) -> Scenario {
+        self.current = self.current.map(|c| c + documents);
+        self
+    }
+
+    /// Edits one object of the target.
+    pub fn edit_in_target(mut self, kind: &str, name: &str, from: &str, to: &str) -> Scenario {
+        self.target = within(&text(&self.target), kind, name, |d| replaced(d, from, to)).into_bytes();
+        self
+    }
+
+    /// Edits one object of the current state.
+    pub fn edit_in_current(mut self, kind: &str, name: &str, from: &str, to: &str) -> Scenario {
+        self.current = self.current.map(|c| within(&c, kind, name, |d| replaced(d, from, to)));
+        self
+    }
+
+    /// Takes an object out of the target.
+    pub fn drop_target(mut self, kind: &str, name: &str) -> Scenario {
+        self.target = within(&text(&self.target), kind, name, |_| String::new()).into_bytes();
+        self
+    }
+
+    /// Takes an object out of the current state.
+    pub fn drop_current(mut self, kind: &str, name: &str) -> Scenario {
+        self.current = self.current.map(|c| within(&c, kind, name, |_| String::new()));
+        self
+    }
+
+    /// Gives a role of the target environment entries (lines at twelve spaces).
+    pub fn env_target(self, role: &str, entries: &str) -> Scenario {
+        self.edit_in_target("Deployment", &format!("rel-milvus-{role}"), "          env:\n", &format!("          env:\n{entries}"))
+    }
+
+    /// Gives a role of the current state environment entries.
+    pub fn env_current(self, role: &str, entries: &str) -> Scenario {
+        self.edit_in_current("Deployment", &format!("rel-milvus-{role}"), "          env:\n", &format!("          env:\n{entries}"))
+    }
+
+    /// Judges it.
+    pub fn judge(&self) -> Judgement {
+        let mut request = Request { target: self.target.clone(), ..Request::default() };
+        request.current = match (&self.current, self.fresh) {
+            (_, true) => Current::Nothing,
+            (Some(text), _) => Current::Manifests(text.clone().into_bytes()),
+            (None, _) => Current::Unsaid,
+        };
+        request.values = self.values.iter().map(|v| ValuesFile { name: "values.yaml".into(), bytes: v.clone().into_bytes() }).collect();
+        request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
+        request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false).expect("allowances");
+        judge(&request)
+    }
+
+    /// The codes of all findings, each once.
+    pub fn codes(&self) -> Vec<&'static str> {
+        let mut codes: Vec<_> = self.judge().findings.iter().map(|f| f.code).collect();
+        codes.dedup();
+        codes
+    }
+
+    /// The findings of one rule.
+    pub fn of_rule(&self, code: &str) -> Vec<crate::finding::Finding> {
+        self.judge().findings.into_iter().filter(|f| f.code == code).collect()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a text")
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "`{from}` is not in the text");
+    text.replace(from, to)
+}
+
+fn within(text: &str, kind: &str, name: &str, edit: impl Fn(&str) -> String) -> String {
+    let mut hit = false;
+    let documents = yaml::split(text).expect("a stream");
+    let out = documents.iter().map(|d| {
+        let whole = &text[d.whole.clone()];
+        if whole.contains(&format!("kind: {kind}\n")) && whole.contains(&format!("  name: {name}\n")) {
+            hit = true;
+            edit(whole)
+        } else {
+            whole.to_owned()
+        }
+    });
+    let out = out.collect();
+    assert!(hit, "no {kind} {name}");
+    out
+}
