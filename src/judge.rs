@@ -357,7 +357,8 @@ fn read_values(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.
 fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
     let only = |targets: &[Option<Version>]| targets.first().cloned().flatten();
-    for finding in &mut done.findings {
+    let mut findings = std::mem::take(&mut done.findings);
+    for finding in &mut findings {
         let never = crate::options::NEVER_ALLOWED.contains(&finding.code);
         finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
@@ -365,6 +366,7 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
             finding.location = resolve(anchor, &done);
         }
     }
+    done.findings = findings;
     let mut output = None;
     let mut unvouched = false;
     if !done.findings.iter().any(Finding::refuses)

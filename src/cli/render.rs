@@ -1,7 +1,5 @@
 //! `render`: manifests in, manifests out.
 
-use std::io::Write;
-
 use super::args::{Context, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_stdin, request, write_report};
 use crate::host::{FILENAME, Host, parent};

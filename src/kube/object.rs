@@ -117,7 +117,8 @@ impl Object {
 }
 
 fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Object>) -> Result<(), NotAnObject> {
-    let fail = |message: String, at: &str| Err(NotAnObject { message, pointer: format!("{pointer}{at}") });
+    let wrong = |message: String, at: &str| NotAnObject { message, pointer: format!("{pointer}{at}") };
+    let fail = |message: String, at: &str| Err(wrong(message, at));
     let Value::Object(map) = &value else {
         return fail(format!("a Kubernetes object is a mapping, this is {}", describe(&value)), "");
     };
@@ -126,8 +127,8 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         Some(Value::Null) | None => Err((format!("an object needs `{key}`, it is missing"), String::new())),
         Some(other) => Err((format!("`{key}` must be a non-empty string, it is {}", describe(other)), format!("/{key}"))),
     };
-    let kind = text("kind").or_else(|(m, p)| fail(m, &p))?;
-    let api_version = text("apiVersion").or_else(|(m, p)| fail(m, &p))?;
+    let kind = text("kind").map_err(|(m, p)| wrong(m, &p))?;
+    let api_version = text("apiVersion").map_err(|(m, p)| wrong(m, &p))?;
     if kind.ends_with("List") && map.get("items").is_some_and(Value::is_array) {
         let Value::Object(mut map) = value else { unreachable!("checked above") };
         let items = map.remove("items").and_then(|i| if let Value::Array(items) = i { Some(items) } else { None });

@@ -8,7 +8,7 @@ use super::neutral::{CONTAINERS, filled, map_at, neutral};
 use super::share::{NAME, ROLE, replace_strings, share};
 use super::values::truthy;
 use super::{Change, ChangeOp, Rewrite, Scene, Topology, add};
-use crate::facts::ports;
+use crate::facts;
 use crate::host;
 use crate::kube::object::namespaces_agree;
 use crate::kube::selector;
@@ -126,7 +126,8 @@ fn finish(neutral_workload: &Value, role: Role, name: &str, scene: &Scene) -> Va
     if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         container.entry("name").or_insert(json!(role.as_str()));
         if role == Role::StreamingNode {
-            let port = json!({"name": role.as_str(), "containerPort": ports::port(role.as_str()), "protocol": "TCP"});
+            let number = facts::ports(role).find(|p| p.name == role.as_str()).map_or(22222, |p| p.port);
+            let port = json!({"name": role.as_str(), "containerPort": number, "protocol": "TCP"});
             match container.get_mut("ports").and_then(Value::as_array_mut) {
                 Some(list) => list.insert(0, port),
                 None => {

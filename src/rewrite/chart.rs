@@ -69,6 +69,11 @@ pub fn chart_version(scene: &Scene) -> Option<String> {
     scene.release.components.iter().find_map(|c| chart_of(scene.object(c)))
 }
 
+/// What the tables know of a chart version; a version between the rows follows its siblings' shape.
+fn shape(chart: Option<&str>) -> Option<&'static facts::ChartShape> {
+    facts::charts().shape(&semver::Version::parse(chart?).ok()?)
+}
+
 /// The version at the end of an object's `helm.sh/chart` label.
 pub fn chart_of(object: &Object) -> Option<String> {
     let label = object.label("helm.sh/chart")?;
@@ -151,7 +156,7 @@ fn component_or_global(values: &Values, role: Role, name: &str, siblings: &[Sibl
 }
 
 fn scheduling(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], chart: Option<&str>) {
-    let spread = facts::charts::renders(chart, facts::charts::Feature::MixSpreadConstraints);
+    let spread = shape(chart).is_none_or(|s| s.spread_constraints);
     for name in ["nodeSelector", "affinity", "tolerations", "topologySpreadConstraints"] {
         let value = component_or_global(values, role, name, siblings, &format!("/spec/template/spec/{name}"));
         let Some(spec) = map_at(w, &["spec", "template", "spec"]) else { return };
@@ -163,7 +168,7 @@ fn scheduling(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], 
 }
 
 fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], chart: Option<&str>, container: &str) {
-    let rendered = facts::charts::renders(chart, facts::charts::Feature::MixSecurityContext);
+    let rendered = shape(chart).is_none_or(|s| s.security_contexts);
     let pod = component_or_global(values, role, "securityContext", siblings, "/spec/template/spec/securityContext");
     let own = component_or_global(values, role, "containerSecurityContext", siblings, &format!("{container}/securityContext"));
     for (target, value) in [("/spec/template/spec", pod), (container, own)] {
@@ -173,7 +178,8 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
             map.insert("securityContext".into(), value);
         }
     }
-    if !facts::charts::renders(chart, facts::charts::Feature::MixVolumes) {
+    // The charts without security contexts for these two have no volumes for them either.
+    if !rendered {
         for (pointer, names) in [(format!("{container}/volumeMounts"), "volumeMounts"), ("/spec/template/spec/volumes".into(), "volumes")] {
             let given: Vec<Value> = values.get(&[names]).and_then(Value::as_array).cloned().unwrap_or_default();
             if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
