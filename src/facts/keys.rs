@@ -53,18 +53,6 @@ pub struct KeyRow {
     pub checked: String,
 }
 
-impl KeyRow {
-    /// Whether the row is about a key, in any spelling.
-    #[must_use]
-    pub fn is_about(&self, key: &str) -> bool {
-        let key = normalise(key);
-        match self.key.strip_suffix('*') {
-            Some(prefix) => key.starts_with(&normalise(prefix)),
-            None => key == normalise(&self.key),
-        }
-    }
-}
-
 /// A default that changed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,8 +84,25 @@ pub fn config_keys() -> &'static [KeyRow] {
 /// several rows the one with the latest `since` that the target reaches counts.
 #[must_use]
 pub fn key_status(key: &str, target: &Version) -> Option<&'static KeyRow> {
-    let rows = config_keys().iter();
-    rows.filter(|row| row.since <= *target && row.is_about(key))
+    static INDEX: OnceLock<Vec<(String, bool, &KeyRow)>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let rows = config_keys().iter();
+        rows.map(|row| match row.key.strip_suffix('*') {
+            Some(prefix) => (normalise(prefix), true, row),
+            None => (normalise(&row.key), false, row),
+        })
+        .collect()
+    });
+    let key = normalise(key);
+    let rows = index.iter().filter(|(name, prefix, _)| {
+        if *prefix {
+            key.starts_with(name.as_str())
+        } else {
+            key == *name
+        }
+    });
+    rows.map(|(_, _, row)| *row)
+        .filter(|row| row.since <= *target)
         .max_by(|a, b| a.since.cmp(&b.since))
 }
 
