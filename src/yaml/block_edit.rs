@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Value;
 use super::edit::{Context, Edit};
-use super::emit::{entry_lines, inline, is_block, item_lines, lines};
+use super::emit::{entry_lines, inline, is_block, item_lines, json as json_text, lines};
 use super::flow_edit::Target;
 use super::shape::{Entry, Found, Kind, Shape, find};
 use super::string_edit;
@@ -50,7 +50,7 @@ fn replace_in_flow(
     value: &Value,
 ) -> Option<Vec<Edit>> {
     let text = if context.json {
-        serde_json::to_string(value).ok()?
+        json_text(value)
     } else {
         inline(value)
     };

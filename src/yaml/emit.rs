@@ -84,6 +84,25 @@ pub(super) fn inline(value: &Value) -> String {
     }
 }
 
+/// A value as JSON that YAML readers take for the same.
+pub(super) fn json(value: &Value) -> String {
+    match value {
+        Value::String(text) => double_quoted(text),
+        Value::Object(map) => {
+            let entries: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}: {}", double_quoted(key), json(value)))
+                .collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(json).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// A key inside flow style.
 pub(super) fn flow_key(key: &str) -> String {
     let key = scalar(key);

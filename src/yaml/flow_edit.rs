@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::block_edit::{self, end_of};
 use super::edit::{Context, Edit};
-use super::emit::{flow_key, inline};
+use super::emit::{double_quoted, flow_key, inline, json as json_text};
 use super::shape::{Entry, Found, Kind, Shape, find};
 use super::{Map, Value};
 
@@ -52,11 +52,11 @@ pub(super) fn or_block(
     }
 }
 
-fn write(context: &Context<'_>, value: &Value) -> Option<String> {
+fn write(context: &Context<'_>, value: &Value) -> String {
     if context.json {
-        serde_json::to_string(value).ok()
+        json_text(value)
     } else {
-        Some(inline(value))
+        inline(value)
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
         if target.in_flow {
             return Some(vec![Edit::new(
                 target.parent.span.clone(),
-                write(context, &fresh)?,
+                write(context, &fresh),
             )]);
         }
         return block_edit::replace(context, target.root, target.parents, &fresh);
@@ -82,7 +82,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
     match &target.parent.kind {
         Kind::Map { entries, .. } => {
             let key = if context.json {
-                serde_json::to_string(target.token).ok()?
+                double_quoted(target.token)
             } else {
                 flow_key(target.token)
             };
@@ -91,7 +91,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
             let at = end_of(entries.last()?);
             Some(vec![Edit::new(
                 at..at,
-                format!(",{lead}{key}: {}", write(context, value)?),
+                format!(",{lead}{key}: {}", write(context, value)),
             )])
         }
         Kind::Seq { items, .. } => {
@@ -102,7 +102,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
             } else {
                 super::pointer::index(target.token)?
             };
-            let text = write(context, value)?;
+            let text = write(context, value);
             match items.get(index) {
                 Some(item) => Some(vec![Edit::new(
                     item.span.start..item.span.start,

@@ -119,32 +119,36 @@ fn block_indent(source: &str, value: &str) -> usize {
 
 /// Refuses characters no YAML reader takes, and says where they are.
 pub(super) fn check_characters(text: &str) -> Result<(), YamlError> {
-    // Nearly every text is printable ASCII: look closer only where a byte stands out.
-    for (offset, byte) in text.bytes().enumerate() {
-        if (0x20..0x7f).contains(&byte) || byte == b'\n' {
-            continue;
+    // Nearly every text is printable ASCII: look closer only at the stretches that are not.
+    const STRETCH: usize = 64;
+    let ordinary = |byte: &u8| (0x20..0x7f).contains(byte) || *byte == b'\n';
+    for (number, stretch) in text.as_bytes().chunks(STRETCH).enumerate() {
+        let is_ordinary = stretch.iter().fold(true, |all, byte| all & ordinary(byte));
+        if !is_ordinary {
+            let start = number * STRETCH;
+            (start..start + stretch.len()).try_for_each(|offset| check_character(text, offset))?;
         }
-        if matches!(byte, b'\t' | b'\r') || !text.is_char_boundary(offset) {
-            continue;
-        }
-        let Some(character) = text[offset..].chars().next() else {
-            continue;
-        };
-        let allowed = matches!(character, '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
-        let stray_mark = character == '\u{feff}' && offset > 0 && !is_inside_line(text, offset);
-        if stray_mark {
-            return Err(YamlError::new(
-                "a byte order mark at the start of a line",
-                offset,
-            ));
-        }
-        if !allowed {
-            let message = format!(
-                "control characters are not allowed (U+{:04X})",
-                u32::from(character)
-            );
-            return Err(YamlError::new(message, offset));
-        }
+    }
+    Ok(())
+}
+
+fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
+    let Some(character) = text.get(offset..).and_then(|rest| rest.chars().next()) else {
+        return Ok(());
+    };
+    let allowed = matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    if !allowed {
+        let message = format!(
+            "control characters are not allowed (U+{:04X})",
+            u32::from(character)
+        );
+        return Err(YamlError::new(message, offset));
+    }
+    if character == '\u{feff}' && offset > 0 && !is_inside_line(text, offset) {
+        return Err(YamlError::new(
+            "a byte order mark at the start of a line",
+            offset,
+        ));
     }
     Ok(())
 }

@@ -29,8 +29,11 @@ pub(super) fn join(tokens: &[String]) -> String {
 }
 
 /// Splits `/data/x.yaml#/mq/type` at the first `#` whose left side names a string and whose right side is a pointer.
-/// A key that itself holds a `#` is thereby still reachable.
+/// A path that is there as it stands is no such pointer: keys may hold a `#`.
 pub(super) fn split_embedded<'a>(value: &Value, pointer: &'a str) -> Option<(&'a str, &'a str)> {
+    if value.pointer(pointer).is_some() {
+        return None;
+    }
     pointer.match_indices('#').find_map(|(at, _)| {
         let (outer, inner) = (&pointer[..at], &pointer[at + 1..]);
         let is_pointer = inner.is_empty() || inner.starts_with('/');

@@ -1,6 +1,11 @@
 //! What a pass through Helm 4's kyaml does to folded scalars.
 
 /// Whether the string, written as a folded scalar by go-yaml v3, reads back as another one.
+///
+/// go-yaml adds a line break before a more-indented line and before kept blank lines at the end. Strings in which a
+/// space ends a line it writes between double quotes instead, and those stay as they are.
 pub(super) fn is_unstable(value: &str) -> bool {
-    value.lines().any(|line| line.starts_with([' ', '\t']))
+    let is_quoted_instead = value.contains(" \n") || value.ends_with(' ');
+    let grows = value.contains("\n ") || value.contains("\n\t") || value.ends_with("\n\n");
+    grows && !is_quoted_instead
 }
