@@ -45,9 +45,17 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
         for change in plan.into_iter().flat_map(|p| &p.inserted) {
             end_line(&mut out);
             out.push_str(&change.text);
-            expected.push(Expected::Value(change.patch.first().and_then(|op| op.value.clone()).unwrap_or(Value::Null)));
+            expected.push(Expected::Value(
+                change
+                    .patch
+                    .first()
+                    .and_then(|op| op.value.clone())
+                    .unwrap_or(Value::Null),
+            ));
         }
-        let Some(document) = stream.documents.get(index) else { break };
+        let Some(document) = stream.documents.get(index) else {
+            break;
+        };
         if plan.is_some_and(|p| p.dropped) {
             continue;
         }
@@ -62,7 +70,8 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
             Some(plan) => {
                 let text = yaml::patch(body, &plan.patch).map_err(|e| NotVouched(format!("document {index}: {e}")))?;
                 let before = yaml::read(body).ok().flatten().unwrap_or(Value::Null);
-                let value = yaml::patch_value(&before, &plan.patch).map_err(|e| NotVouched(format!("document {index}: {e}")))?;
+                let value = yaml::patch_value(&before, &plan.patch)
+                    .map_err(|e| NotVouched(format!("document {index}: {e}")))?;
                 out.push_str(&text);
                 expected.push(Expected::Value(value));
             }
@@ -73,8 +82,16 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
         }
         out.push_str(&stream.text[document.body.end..document.whole.end]);
     }
-    let restyled: Vec<usize> = changes.iter().filter(|c| c.op == ChangeOp::Restyle).map(|c| c.document).collect();
-    let out = if restyled.is_empty() { out } else { restyle(&out, &mut expected)? };
+    let restyled: Vec<usize> = changes
+        .iter()
+        .filter(|c| c.op == ChangeOp::Restyle)
+        .map(|c| c.document)
+        .collect();
+    let out = if restyled.is_empty() {
+        out
+    } else {
+        restyle(&out, &mut expected)?
+    };
     vouch(&out, &expected)?;
     Ok(out)
 }
@@ -94,32 +111,54 @@ fn plan<'a>(stream: &Stream, changes: &'a [Change]) -> BTreeMap<usize, Plan<'a>>
         match change.op {
             ChangeOp::Inject => plan.inserted.push(change),
             ChangeOp::Restyle => {}
-            ChangeOp::Patch => plan.patch.extend(change.patch.iter().map(|op| prefixed(op, &change.pointer))),
+            ChangeOp::Patch => plan
+                .patch
+                .extend(change.patch.iter().map(|op| prefixed(op, &change.pointer))),
             ChangeOp::Drop if change.pointer.is_empty() => plan.dropped = true,
             ChangeOp::Drop => {}
         }
     }
+    for plan in plans.values_mut() {
+        plan.inserted.sort_by_key(|c| !c.behind);
+    }
     // Items of a List leave from its end, so that the indices of the others stay true; an emptied List leaves whole.
     for (index, plan) in &mut plans {
-        let mut items: Vec<&Change> =
-            changes.iter().filter(|c| c.op == ChangeOp::Drop && c.document == *index && !c.pointer.is_empty()).collect();
+        let mut items: Vec<&Change> = changes
+            .iter()
+            .filter(|c| c.op == ChangeOp::Drop && c.document == *index && !c.pointer.is_empty())
+            .collect();
         let all = stream.objects.iter().filter(|o| o.document == *index).count();
         if !items.is_empty() && items.len() == all {
             plan.dropped = true;
             continue;
         }
-        items.sort_by_key(|c| std::cmp::Reverse(stream.objects.iter().position(|o| o.document == *index && o.pointer == c.pointer)));
+        items.sort_by_key(|c| {
+            std::cmp::Reverse(
+                stream
+                    .objects
+                    .iter()
+                    .position(|o| o.document == *index && o.pointer == c.pointer),
+            )
+        });
         for item in items {
             let inside = format!("{}/", item.pointer);
             plan.patch.retain(|op| !op.path.starts_with(&inside));
-            plan.patch.push(PatchOp { op: Op::Remove, path: item.pointer.clone(), value: None });
+            plan.patch.push(PatchOp {
+                op: Op::Remove,
+                path: item.pointer.clone(),
+                value: None,
+            });
         }
     }
     plans
 }
 
 fn prefixed(op: &PatchOp, pointer: &str) -> PatchOp {
-    PatchOp { op: op.op, path: format!("{pointer}{}", op.path), value: op.value.clone() }
+    PatchOp {
+        op: op.op,
+        path: format!("{pointer}{}", op.path),
+        value: op.value.clone(),
+    }
 }
 
 fn end_line(out: &mut String) {
@@ -156,17 +195,32 @@ fn restyle(text: &str, expected: &mut [Expected]) -> Result<String, NotVouched> 
 fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
     let documents = yaml::split(out).map_err(|e| NotVouched(format!("the output does not split: {e}")))?;
     if documents.len() != expected.len() {
-        return Err(NotVouched(format!("the output has {} documents, {} were written", documents.len(), expected.len())));
+        return Err(NotVouched(format!(
+            "the output has {} documents, {} were written",
+            documents.len(),
+            expected.len()
+        )));
     }
     for (document, expected) in documents.iter().zip(expected) {
         let body = &out[document.body.clone()];
         match expected {
-            Expected::Text(text) if *text == body || (text.strip_suffix('\n').unwrap_or(text)) == body.strip_suffix('\n').unwrap_or(body) => {}
-            Expected::Text(_) => return Err(NotVouched(format!("document {} changed and should not have", document.index))),
+            Expected::Text(text)
+                if *text == body
+                    || (text.strip_suffix('\n').unwrap_or(text)) == body.strip_suffix('\n').unwrap_or(body) => {}
+            Expected::Text(_) => {
+                return Err(NotVouched(format!(
+                    "document {} changed and should not have",
+                    document.index
+                )));
+            }
             Expected::Value(value) => {
-                let read = yaml::read(body).map_err(|e| NotVouched(format!("document {} does not read back: {e}", document.index)))?;
+                let read = yaml::read(body)
+                    .map_err(|e| NotVouched(format!("document {} does not read back: {e}", document.index)))?;
                 if read.as_ref().unwrap_or(&Value::Null) != value {
-                    return Err(NotVouched(format!("document {} reads back differently", document.index)));
+                    return Err(NotVouched(format!(
+                        "document {} reads back differently",
+                        document.index
+                    )));
                 }
             }
         }
@@ -181,7 +235,12 @@ fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
 pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotVouched> {
     let mut out = Vec::with_capacity(stream.objects.len() + 4);
     let injected = |before: usize| {
-        changes.iter().filter(move |c| c.op == ChangeOp::Inject && c.document == before).map(|c| Object {
+        let here = |behind: bool| {
+            changes
+                .iter()
+                .filter(move |c| c.op == ChangeOp::Inject && c.document == before && c.behind == behind)
+        };
+        here(true).chain(here(false)).map(|c| Object {
             document: c.document,
             pointer: String::new(),
             reference: c.object.clone(),
@@ -194,12 +253,16 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
             out.extend(injected(next));
             next += 1;
         }
-        let mine = |c: &&Change| c.document == object.document && c.pointer == object.pointer && c.op != ChangeOp::Inject;
+        let mine =
+            |c: &&Change| c.document == object.document && c.pointer == object.pointer && c.op != ChangeOp::Inject;
         if changes.iter().filter(mine).any(|c| c.op == ChangeOp::Drop) {
             continue;
         }
         let mut object = object.clone();
-        for change in changes.iter().filter(|c| c.op == ChangeOp::Patch && c.document == object.document && c.pointer == object.pointer) {
+        for change in changes
+            .iter()
+            .filter(|c| c.op == ChangeOp::Patch && c.document == object.document && c.pointer == object.pointer)
+        {
             object.value = yaml::patch_value(&object.value, &change.patch)
                 .map_err(|e| NotVouched(format!("{}: {e}", object.reference)))?;
         }

@@ -115,13 +115,21 @@ impl Finding {
 
     /// Names the field, with both values (`Value::Null` where there is none).
     pub fn field(mut self, path: impl Into<String>, current: impl Into<Value>, proposed: impl Into<Value>) -> Self {
-        self.field = Some(Field { path: path.into(), current: current.into(), proposed: proposed.into() });
+        self.field = Some(Field {
+            path: path.into(),
+            current: current.into(),
+            proposed: proposed.into(),
+        });
         self
     }
 
     /// Points at a place in an input.
     pub fn at(mut self, stream: Input, document: usize, pointer: impl Into<String>) -> Self {
-        self.anchor = Some(Anchor { stream, document, pointer: pointer.into() });
+        self.anchor = Some(Anchor {
+            stream,
+            document,
+            pointer: pointer.into(),
+        });
         self
     }
 }

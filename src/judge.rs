@@ -86,19 +86,39 @@ pub fn judge(request: &Request) -> Judgement {
     };
     let files = read_values(&request.values, &mut findings);
     let (Some(target), Some(files)) = (target, files) else {
-        return answer(Answer { findings, ..Answer::default() }, &request.options, Host::Plain);
+        return answer(
+            Answer {
+                findings,
+                ..Answer::default()
+            },
+            &request.options,
+            Host::Plain,
+        );
     };
     let unread_current = matches!(request.current, Current::Manifests(_)) && current.is_none();
     if unread_current {
         let host = target.host;
-        return answer(Answer { findings, target: Some(target), ..Answer::default() }, &request.options, host);
+        return answer(
+            Answer {
+                findings,
+                target: Some(target),
+                ..Answer::default()
+            },
+            &request.options,
+            host,
+        );
     }
     let state = match (&request.current, &current) {
         (Current::Nothing, _) => State::Nothing,
         (_, Some(stream)) => State::Stream(stream),
         _ => State::Unsaid,
     };
-    let whole = Whole { target: &target, state: &state, files: &files, options: &request.options };
+    let whole = Whole {
+        target: &target,
+        state: &state,
+        files: &files,
+        options: &request.options,
+    };
     let mut done = whole.judge(findings);
     let host = target.host;
     done.current = current;
@@ -152,14 +172,29 @@ impl Whole<'_> {
             findings.extend(rules::mu007_role_undecidable::check(stream, &before));
         }
         findings.extend(rules::mu002_no_milvus_found::check(self.target, &came, &before));
-        findings.extend(rules::mu113_component_lost::lost_releases(self.target, &came, self.current_stream(), &before));
+        findings.extend(rules::mu113_component_lost::lost_releases(
+            self.target,
+            &came,
+            self.current_stream(),
+            &before,
+        ));
         findings.extend(rules::mu004_state_of_another_release::check(&came, &before));
-        let mut judged: Vec<Judged> = came.releases.iter().map(|release| self.decide(release, &came, &before)).collect();
+        let mut judged: Vec<Judged> = came
+            .releases
+            .iter()
+            .map(|release| self.decide(release, &came, &before))
+            .collect();
         let mut changes = Vec::new();
         for one in &mut judged {
             for change in &one.rewrite.changes {
                 // A policy or monitor of two releases is decided twice and changed once.
-                let twin = |c: &Change| c.op == change.op && c.document == change.document && c.pointer == change.pointer && c.object == change.object && c.patch == change.patch;
+                let twin = |c: &Change| {
+                    c.op == change.op
+                        && c.document == change.document
+                        && c.pointer == change.pointer
+                        && c.object == change.object
+                        && c.patch == change.patch
+                };
                 if !changes.iter().any(twin) {
                     changes.push(change.clone());
                 }
@@ -182,9 +217,18 @@ impl Whole<'_> {
         }
         if matches!(self.state, State::Unsaid) {
             let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
-            findings.extend(rules::mu003_state_unknown::check(&judged.iter().map(|j| &j.transition).collect::<Vec<_>>(), changing));
+            findings.extend(rules::mu003_state_unknown::check(
+                &judged.iter().map(|j| &j.transition).collect::<Vec<_>>(),
+                changing,
+            ));
         }
-        Answer { releases, findings, changes, targets, ..Answer::default() }
+        Answer {
+            releases,
+            findings,
+            changes,
+            targets,
+            ..Answer::default()
+        }
     }
 
     fn current_stream(&self) -> Option<&Stream> {
@@ -196,10 +240,12 @@ impl Whole<'_> {
 
     /// Finds what is deployed of a release, tells the transition and decides the changes.
     fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory) -> Judged<'r> {
-        let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| match (&before.releases[..], &came.releases[..]) {
-            // Names can differ where one side does not say its instance; MU004 tells when both do.
-            ([only], [_]) => Some(only),
-            _ => None,
+        let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| {
+            match (&before.releases[..], &came.releases[..]) {
+                // Names can differ where one side does not say its instance; MU004 tells when both do.
+                ([only], [_]) => Some(only),
+                _ => None,
+            }
         });
         let assume = &self.options.assume;
         let to = release.versions(assume.target_version.as_ref());
@@ -211,7 +257,8 @@ impl Whole<'_> {
                 From::Release {
                     highest: versions.highest().cloned(),
                     versions,
-                    separate_coordinators: deployed.mode() == Mode::Cluster && deployed.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
+                    separate_coordinators: deployed.mode() == Mode::Cluster
+                        && deployed.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
                     images: deployed.components.iter().map(|c| c.image.clone()).collect(),
                 }
             }
@@ -219,9 +266,17 @@ impl Whole<'_> {
         let images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
         let transition = Transition::new(from, to, release, &images);
         let topology = rewrite::topology(release, &transition.to);
-        let mut scene = Scene { stream: self.target, release, topology, values: None };
+        let mut scene = Scene {
+            stream: self.target,
+            release,
+            topology,
+            values: None,
+        };
         let values = (!self.files.is_empty()).then(|| {
-            let template = release.components.iter().find_map(|c| host::template_of(self.target, scene.object(c).document));
+            let template = release
+                .components
+                .iter()
+                .find_map(|c| host::template_of(self.target, scene.object(c).document));
             Values::new(self.files, &template.map(|t| host::values_path(&t)).unwrap_or_default())
         });
         scene.values = values.as_ref();
@@ -229,12 +284,29 @@ impl Whole<'_> {
             RewriteMode::Auto => rewrite::rewrite(&scene),
             RewriteMode::Never => Rewrite::default(),
         };
-        Judged { came: release, before: deployed, transition, rewrite, values }
+        Judged {
+            came: release,
+            before: deployed,
+            transition,
+            rewrite,
+            values,
+        }
     }
 
     /// Runs every rule over one release and notes its line of the report.
-    fn rules(&self, one: &Judged, proposed: &[Object], after: &Inventory, before: &Inventory, findings: &mut Vec<Finding>, releases: &mut Vec<ReleaseReport>) {
-        let empty = Release { components: vec![], ..one.came.clone() };
+    fn rules(
+        &self,
+        one: &Judged,
+        proposed: &[Object],
+        after: &Inventory,
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+        releases: &mut Vec<ReleaseReport>,
+    ) {
+        let empty = Release {
+            components: vec![],
+            ..one.came.clone()
+        };
         let applied = after.releases.iter().find(|r| r.is(one.came)).unwrap_or(&empty);
         if applied.components.is_empty() {
             return;
@@ -243,17 +315,29 @@ impl Whole<'_> {
         let effective_after = Effective::new(proposed, applied, line);
         let from_line = one.transition.source_line().unwrap_or((2, 5));
         let stream = self.current_stream();
-        let effective_before = one.before.zip(stream).map(|(release, stream)| Effective::new(&stream.objects, release, from_line));
-        let side = one.before.zip(stream).zip(effective_before.as_ref()).map(|((release, stream), effective)| Side {
-            input: Input::Current,
-            objects: &stream.objects,
-            release,
-            effective,
-        });
+        let effective_before = one
+            .before
+            .zip(stream)
+            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line));
+        let side = one
+            .before
+            .zip(stream)
+            .zip(effective_before.as_ref())
+            .map(|((release, stream), effective)| Side {
+                input: Input::Current,
+                objects: &stream.objects,
+                release,
+                effective,
+            });
         let case = Case {
             target: self.target,
             came: one.came,
-            after: Side { input: Input::Target, objects: proposed, release: applied, effective: &effective_after },
+            after: Side {
+                input: Input::Target,
+                objects: proposed,
+                release: applied,
+                effective: &effective_after,
+            },
             before: side.filter(|_| !before.releases.is_empty()),
             transition: &one.transition,
             rewrite: &one.rewrite,
@@ -287,7 +371,10 @@ fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
             highest: text(one.transition.highest()),
             mq: case.current_mq().map(|m| m.to_string()),
         }),
-        target: crate::report::TargetReport { version: text(one.transition.target()), mq: case.target_mq().map(|m| m.to_string()) },
+        target: crate::report::TargetReport {
+            version: text(one.transition.target()),
+            mq: case.target_mq().map(|m| m.to_string()),
+        },
         stage: last.map(|last| StageReport { applied: last, last }),
     }
 }
@@ -297,7 +384,9 @@ fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
     let mut found = Vec::new();
     for document in &stream.documents {
         let body = stream.body(document.index);
-        let dropped = changes.iter().any(|c| c.op == ChangeOp::Drop && c.document == document.index && c.pointer.is_empty());
+        let dropped = changes
+            .iter()
+            .any(|c| c.op == ChangeOp::Drop && c.document == document.index && c.pointer.is_empty());
         if dropped || !body.contains('>') {
             continue;
         }
@@ -305,7 +394,10 @@ fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
             continue;
         }
         if let Some(object) = stream.objects.iter().find(|o| o.document == document.index) {
-            found.push(Change { op: ChangeOp::Restyle, ..Change::drop(object, "Helm 4 would add a line break to a folded text on its way back") });
+            found.push(Change {
+                op: ChangeOp::Restyle,
+                ..Change::drop(object, "Helm 4 would add a line break to a folded text on its way back")
+            });
         }
     }
     found
@@ -313,10 +405,21 @@ fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
 
 /// Pods and ReplicaSets of a `kubectl get all` are what the workloads beside them made.
 fn without_children(mut stream: Stream) -> Stream {
-    const MAKERS: [&str; 7] = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"];
+    const MAKERS: [&str; 7] = [
+        "Deployment",
+        "ReplicaSet",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "CronJob",
+        "ReplicationController",
+    ];
     stream.objects.retain(|o| {
         let owners = o.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        !owners.into_iter().flatten().any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
+        !owners
+            .into_iter()
+            .flatten()
+            .any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
     });
     stream
 }
@@ -325,7 +428,10 @@ fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Strea
     match Stream::read(bytes, input) {
         Ok(stream) => Some(stream),
         Err(all) => {
-            findings.extend(all.into_iter().map(|u| rules::mu001_unreadable_input::finding(&u, input, None)));
+            findings.extend(
+                all.into_iter()
+                    .map(|u| rules::mu001_unreadable_input::finding(&u, input, None)),
+            );
             None
         }
     }
@@ -336,18 +442,34 @@ fn read_values(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<
     let mut good = true;
     for file in files {
         let parsed = std::str::from_utf8(&file.bytes)
-            .map_err(|e| Unreadable { message: format!("no UTF-8: {e}"), document: 0, position: yaml::Position { line: 1, column: 1 } })
+            .map_err(|e| Unreadable {
+                message: format!("no UTF-8: {e}"),
+                document: 0,
+                position: yaml::Position { line: 1, column: 1 },
+            })
             .and_then(|text| match yaml::read(text) {
                 Ok(None) => Ok(Value::Null),
                 Ok(Some(value)) if value.is_object() => Ok(value),
-                Ok(Some(_)) => Err(Unreadable { message: "values are a mapping".into(), document: 0, position: yaml::Position { line: 1, column: 1 } }),
-                Err(e) => Err(Unreadable { position: yaml::position(text, e.offset), message: e.message, document: 0 }),
+                Ok(Some(_)) => Err(Unreadable {
+                    message: "values are a mapping".into(),
+                    document: 0,
+                    position: yaml::Position { line: 1, column: 1 },
+                }),
+                Err(e) => Err(Unreadable {
+                    position: yaml::position(text, e.offset),
+                    message: e.message,
+                    document: 0,
+                }),
             });
         match parsed {
             Ok(value) => all.push(value),
             Err(u) => {
                 good = false;
-                findings.push(rules::mu001_unreadable_input::finding(&u, Input::Values, Some(&file.name)));
+                findings.push(rules::mu001_unreadable_input::finding(
+                    &u,
+                    Input::Values,
+                    Some(&file.name),
+                ));
             }
         }
     }
@@ -381,8 +503,16 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         }
     }
     unvouched |= done.findings.iter().any(|f| f.code == "MU901");
-    done.findings.sort_by(|a, b| (a.severity, a.code).cmp(&(b.severity, b.code)));
-    Judgement { releases: done.releases, findings: done.findings, changes: done.changes, output, host, unvouched }
+    done.findings
+        .sort_by(|a, b| (a.severity, a.code).cmp(&(b.severity, b.code)));
+    Judgement {
+        releases: done.releases,
+        findings: done.findings,
+        changes: done.changes,
+        output,
+        host,
+        unvouched,
+    }
 }
 
 fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
@@ -393,5 +523,10 @@ fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
     };
     stream.documents.get(anchor.document)?;
     let place = stream.position(anchor.document, &anchor.pointer);
-    Some(Location { stream: anchor.stream, document: anchor.document, line: place.line, column: place.column })
+    Some(Location {
+        stream: anchor.stream,
+        document: anchor.document,
+        line: place.line,
+        column: place.column,
+    })
 }

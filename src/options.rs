@@ -46,14 +46,18 @@ impl Assumptions {
         let mut found = Assumptions::default();
         for pair in pairs {
             let Some((key, value)) = pair.split_once('=') else {
-                return Err(format!("--assume takes KEY=VALUE, this is `{pair}`; keys: {}", ASSUMPTIONS.join(", ")));
+                return Err(format!(
+                    "--assume takes KEY=VALUE, this is `{pair}`; keys: {}",
+                    ASSUMPTIONS.join(", ")
+                ));
             };
             let (key, value) = (key.trim(), value.trim());
             if value.is_empty() {
                 return Err(format!("--assume {key}= has no value"));
             }
             let version = || {
-                Version::parse(value).map_err(|why| format!("--assume {key} takes a full version such as 2.5.16; {why}"))
+                Version::parse(value)
+                    .map_err(|why| format!("--assume {key} takes a full version such as 2.5.16; {why}"))
             };
             let yes = || match value {
                 "true" => Ok(true),
@@ -69,7 +73,12 @@ impl Assumptions {
                 "no-dynamic-fields" => found.no_dynamic_fields = yes()?,
                 "helm-version" => found.helm_version = Some(value.into()),
                 "kube-version" => found.kube_version = Some(value.into()),
-                _ => return Err(format!("--assume knows no key `{key}`; keys: {}", ASSUMPTIONS.join(", "))),
+                _ => {
+                    return Err(format!(
+                        "--assume knows no key `{key}`; keys: {}",
+                        ASSUMPTIONS.join(", ")
+                    ));
+                }
             }
         }
         Ok(found)
@@ -80,7 +89,10 @@ fn queue(key: &str, value: &str) -> Result<String, String> {
     const KNOWN: [&str; 5] = ["pulsar", "kafka", "rocksmq", "natsmq", "woodpecker"];
     match KNOWN.contains(&value) {
         true => Ok(value.into()),
-        false => Err(format!("--assume {key} takes one of {}, this is `{value}`", KNOWN.join(", "))),
+        false => Err(format!(
+            "--assume {key} takes one of {}, this is `{value}`",
+            KNOWN.join(", ")
+        )),
     }
 }
 
@@ -91,7 +103,11 @@ pub struct Allowances(BTreeMap<String, Vec<Option<Version>>>);
 impl Allowances {
     /// Reads the codes. `must_name_target` is for the environment, where an allowance would outlive the upgrade it was
     /// meant for.
-    pub fn parse<'a>(codes: impl IntoIterator<Item = &'a str>, known: &[&str], must_name_target: bool) -> Result<Allowances, String> {
+    pub fn parse<'a>(
+        codes: impl IntoIterator<Item = &'a str>,
+        known: &[&str],
+        must_name_target: bool,
+    ) -> Result<Allowances, String> {
         let mut found = Allowances::default();
         for text in codes {
             let (code, target) = match text.split_once('@') {
@@ -99,10 +115,14 @@ impl Allowances {
                 None => (text.trim(), None),
             };
             if !known.contains(&code) {
-                return Err(format!("--allow knows no rule `{code}`; `milvus-uplift rules` lists them"));
+                return Err(format!(
+                    "--allow knows no rule `{code}`; `milvus-uplift rules` lists them"
+                ));
             }
             if NEVER_ALLOWED.contains(&code) {
-                return Err(format!("{code} cannot be allowed: `milvus-uplift explain {code}` says what to do instead"));
+                return Err(format!(
+                    "{code} cannot be allowed: `milvus-uplift explain {code}` says what to do instead"
+                ));
             }
             let target = match target {
                 None if must_name_target => {
@@ -111,9 +131,10 @@ impl Allowances {
                     ));
                 }
                 None => None,
-                Some(t) => {
-                    Some(Version::parse(t).map_err(|why| format!("--allow {code}@TARGET takes a full version such as 2.6.16; {why}"))?)
-                }
+                Some(t) => Some(
+                    Version::parse(t)
+                        .map_err(|why| format!("--allow {code}@TARGET takes a full version such as 2.6.16; {why}"))?,
+                ),
             };
             found.0.entry(code.into()).or_default().push(target);
         }
@@ -127,7 +148,9 @@ impl Allowances {
 
     /// Whether a refusal by `code` may pass towards `target`.
     pub fn allows(&self, code: &str, target: Option<&Version>) -> bool {
-        self.0.get(code).is_some_and(|list| list.iter().any(|t| t.is_none() || t.as_ref() == target))
+        self.0
+            .get(code)
+            .is_some_and(|list| list.iter().any(|t| t.is_none() || t.as_ref() == target))
     }
 }
 
@@ -158,10 +181,23 @@ mod tests {
 
     #[test]
     fn assumptions_are_checked() {
-        let a = Assumptions::parse(["current-version=v2.5.16", "same-queue=true", "current-mq=kafka", "current-version=2.5.22"]).unwrap();
+        let a = Assumptions::parse([
+            "current-version=v2.5.16",
+            "same-queue=true",
+            "current-mq=kafka",
+            "current-version=2.5.22",
+        ])
+        .unwrap();
         assert_eq!(a.current_version.unwrap().to_string(), "2.5.22");
         assert!(a.same_queue && !a.no_dynamic_fields);
-        for bad in ["x", "current-version=latest", "current-version=", "same-queue=yes", "target-mq=nats", "colour=red"] {
+        for bad in [
+            "x",
+            "current-version=latest",
+            "current-version=",
+            "same-queue=yes",
+            "target-mq=nats",
+            "colour=red",
+        ] {
             let err = Assumptions::parse([bad]).unwrap_err();
             assert!(err.contains("--assume"), "{err}");
         }
@@ -175,9 +211,25 @@ mod tests {
         assert!(!a.allows("MU301", Version::parse("2.6.15").ok().as_ref()));
         assert!(!a.allows("MU301", None));
         assert!(a.allows("MU101", None));
-        assert!(Allowances::parse(["MU003"], &known, false).unwrap_err().contains("cannot be allowed"));
-        assert!(Allowances::parse(["MU999"], &known, false).unwrap_err().contains("no rule"));
-        assert!(Allowances::parse(["MU301"], &known, true).unwrap_err().contains("MU301@2.6.16"));
-        assert!(Allowances::parse(["MU301@2.6"], &known, true).unwrap_err().contains("full version"));
+        assert!(
+            Allowances::parse(["MU003"], &known, false)
+                .unwrap_err()
+                .contains("cannot be allowed")
+        );
+        assert!(
+            Allowances::parse(["MU999"], &known, false)
+                .unwrap_err()
+                .contains("no rule")
+        );
+        assert!(
+            Allowances::parse(["MU301"], &known, true)
+                .unwrap_err()
+                .contains("MU301@2.6.16")
+        );
+        assert!(
+            Allowances::parse(["MU301@2.6"], &known, true)
+                .unwrap_err()
+                .contains("full version")
+        );
     }
 }

@@ -39,15 +39,26 @@ impl Stream {
             Ok(text) => text.to_owned(),
             Err(e) => {
                 let good = std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default();
-                let message = format!("byte {:#04x} is no UTF-8 here; Helm and Kubernetes read UTF-8 only", bytes[e.valid_up_to()]);
-                return Err(vec![Unreadable { message, document: 0, position: yaml::position(good, good.len()) }]);
+                let message = format!(
+                    "byte {:#04x} is no UTF-8 here; Helm and Kubernetes read UTF-8 only",
+                    bytes[e.valid_up_to()]
+                );
+                return Err(vec![Unreadable {
+                    message,
+                    document: 0,
+                    position: yaml::position(good, good.len()),
+                }]);
             }
         };
         let documents = match yaml::split(&text) {
             Ok(documents) => documents,
             Err(e) => {
                 let document = text[..e.offset.min(text.len())].matches("\n---").count();
-                return Err(vec![Unreadable { message: e.message, document, position: yaml::position(&text, e.offset) }]);
+                return Err(vec![Unreadable {
+                    message: e.message,
+                    document,
+                    position: yaml::position(&text, e.offset),
+                }]);
             }
         };
         let mut objects = Vec::new();
@@ -56,7 +67,11 @@ impl Stream {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
                 let position = yaml::position(&text, document.body.start + offset);
-                bad.push(Unreadable { message, document: document.index, position });
+                bad.push(Unreadable {
+                    message,
+                    document: document.index,
+                    position,
+                });
             };
             match yaml::read(body) {
                 Ok(None) => {}
@@ -70,7 +85,13 @@ impl Stream {
         if !bad.is_empty() {
             return Err(bad);
         }
-        let mut stream = Stream { text, documents, objects, input, host: Host::Plain };
+        let mut stream = Stream {
+            text,
+            documents,
+            objects,
+            input,
+            host: Host::Plain,
+        };
         stream.host = host::detect(&stream);
         Ok(stream)
     }
@@ -83,13 +104,18 @@ impl Stream {
     /// Line and column of the value at a pointer in a document; of the document where the pointer leads nowhere.
     pub fn position(&self, document: usize, pointer: &str) -> Position {
         let body = self.body(document);
-        yaml::position(&self.text, self.documents[document].body.start + offset_of(body, pointer))
+        yaml::position(
+            &self.text,
+            self.documents[document].body.start + offset_of(body, pointer),
+        )
     }
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.
 fn offset_of(body: &str, pointer: &str) -> usize {
-    let Ok(Some(tree)) = yaml::Tree::parse(body) else { return 0 };
+    let Ok(Some(tree)) = yaml::Tree::parse(body) else {
+        return 0;
+    };
     let mut pointer = pointer;
     loop {
         if let Some(span) = tree.key_span(pointer).or_else(|| tree.span(pointer)) {

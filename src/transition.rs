@@ -142,7 +142,12 @@ fn kind(from: &From, to: &Versions, separate: bool, target_images: &[String]) ->
     let (versions, highest, separate_before, images) = match from {
         From::Unsaid => return None,
         From::Nothing => return Some(Kind::Fresh),
-        From::Release { versions, highest, separate_coordinators, images } => (versions, highest, *separate_coordinators, images),
+        From::Release {
+            versions,
+            highest,
+            separate_coordinators,
+            images,
+        } => (versions, highest, *separate_coordinators, images),
     };
     if same_tag(images, target_images) && (to.decided() || images.iter().all(|i| i.contains("@sha256:"))) {
         return Some(Kind::None);
@@ -170,7 +175,10 @@ fn kind(from: &From, to: &Versions, separate: bool, target_images: &[String]) ->
 
 fn same_tag(a: &[String], b: &[String]) -> bool {
     let tags = |images: &[String]| {
-        let mut tags: Vec<String> = images.iter().map(|i| i.rsplit('/').next().unwrap_or(i).to_owned()).collect();
+        let mut tags: Vec<String> = images
+            .iter()
+            .map(|i| i.rsplit('/').next().unwrap_or(i).to_owned())
+            .collect();
         tags.sort();
         tags.dedup();
         tags
@@ -197,7 +205,12 @@ mod tests {
 
     fn of(from: &str, to: &str, separate: bool) -> Option<Kind> {
         let image = |tag: &str| vec![format!("milvusdb/milvus:{tag}")];
-        let release = From::Release { versions: versions(&[from]), highest: None, separate_coordinators: false, images: image(from) };
+        let release = From::Release {
+            versions: versions(&[from]),
+            highest: None,
+            separate_coordinators: false,
+            images: image(from),
+        };
         kind(&release, &versions(&[to]), separate, &image(to))
     }
 
@@ -235,13 +248,22 @@ mod tests {
             separate_coordinators: false,
             images: vec!["milvusdb/milvus:v2.5.16".into()],
         };
-        assert_eq!(kind(&from, &versions(&["v2.5.22"]), false, &image), Some(Kind::Downgrade));
-        assert_eq!(kind(&from, &versions(&["v2.6.6"]), false, &image), Some(Kind::Streaming));
+        assert_eq!(
+            kind(&from, &versions(&["v2.5.22"]), false, &image),
+            Some(Kind::Downgrade)
+        );
+        assert_eq!(
+            kind(&from, &versions(&["v2.6.6"]), false, &image),
+            Some(Kind::Streaming)
+        );
     }
 
     #[test]
     fn a_moved_registry_is_the_same_tag() {
         assert!(same_tag(&["a/milvus:v1".into()], &["b:5000/mirror/milvus:v1".into()]));
-        assert!(!same_tag(&["a/milvus:v1".into(), "a/milvus:v2".into()], &["a/milvus:v2".into()]));
+        assert!(!same_tag(
+            &["a/milvus:v1".into(), "a/milvus:v2".into()],
+            &["a/milvus:v2".into()]
+        ));
     }
 }

@@ -1,8 +1,6 @@
 //! Properties of the YAML layer over generated texts and values.
 
-use milvus_uplift::yaml::{
-    Op, PatchOp, Tree, Value, emit, patch, patch_value, read, restyle_folded, scalar, split,
-};
+use milvus_uplift::yaml::{Op, PatchOp, Tree, Value, emit, patch, patch_value, read, restyle_folded, scalar, split};
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
@@ -30,13 +28,7 @@ fn write(value: &Value, indent: usize, choices: &mut Choices<'_>) -> Vec<String>
                 if choices.pick(6) == 5 {
                     lines.push(format!("{pad}# about {}", lines.len()));
                 }
-                entry(
-                    &mut lines,
-                    &format!("{pad}{}:", scalar(key)),
-                    value,
-                    indent,
-                    choices,
-                );
+                entry(&mut lines, &format!("{pad}{}:", scalar(key)), value, indent, choices);
             }
             lines
         }
@@ -44,14 +36,10 @@ fn write(value: &Value, indent: usize, choices: &mut Choices<'_>) -> Vec<String>
             let mut lines = Vec::new();
             for item in items {
                 let inner = write(item, 0, choices);
-                let block = item.as_object().is_some_and(|map| !map.is_empty())
-                    && !inner[0].starts_with(['{', '#']);
+                let block = item.as_object().is_some_and(|map| !map.is_empty()) && !inner[0].starts_with(['{', '#']);
                 if block || inner.len() == 1 {
                     for (number, line) in inner.iter().enumerate() {
-                        lines.push(format!(
-                            "{pad}{}{line}",
-                            if number == 0 { "- " } else { "  " }
-                        ));
+                        lines.push(format!("{pad}{}{line}", if number == 0 { "- " } else { "  " }));
                     }
                 } else {
                     lines.push(format!("{pad}- {}", flow(item, choices)));
@@ -63,19 +51,10 @@ fn write(value: &Value, indent: usize, choices: &mut Choices<'_>) -> Vec<String>
     }
 }
 
-fn entry(
-    lines: &mut Vec<String>,
-    head: &str,
-    value: &Value,
-    indent: usize,
-    choices: &mut Choices<'_>,
-) {
+fn entry(lines: &mut Vec<String>, head: &str, value: &Value, indent: usize, choices: &mut Choices<'_>) {
     let comment = if choices.pick(5) == 4 { "  # why" } else { "" };
     let literal = value.as_str().filter(|text| {
-        text.ends_with('\n')
-            && !text.ends_with("\n\n")
-            && !text.starts_with([' ', '\n'])
-            && !text.contains('\t')
+        text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with([' ', '\n']) && !text.contains('\t')
     });
     if let Some(text) = literal {
         lines.push(format!("{head} |{comment}"));
@@ -130,9 +109,7 @@ fn flow(value: &Value, choices: &mut Choices<'_>) -> String {
             let items: Vec<String> = items.iter().map(|item| flow(item, choices)).collect();
             format!("[{space}{}{space}]", items.join(", "))
         }
-        Value::String(text)
-            if choices.pick(3) == 1 && text.chars().all(|c| !c.is_control()) && text.is_ascii() =>
-        {
+        Value::String(text) if choices.pick(3) == 1 && text.chars().all(|c| !c.is_control()) && text.is_ascii() => {
             format!("'{}'", text.replace('\'', "''"))
         }
         other => emit(other).trim_end().to_owned(),
@@ -154,12 +131,7 @@ fn leaf() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         Just(Value::Null),
         (-1000i64..1000).prop_map(Value::from),
-        prop::sample::select(vec![
-            json!(0.5),
-            json!(u64::MAX),
-            json!(-1.25e-9),
-            json!(1e300)
-        ]),
+        prop::sample::select(vec![json!(0.5), json!(u64::MAX), json!(-1.25e-9), json!(1e300)]),
         "[a-c ]{0,6}".prop_map(Value::from),
         prop::sample::select(vec![
             "yes",
@@ -190,15 +162,13 @@ fn value() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((key(), inner), 0..4)
-                .prop_map(|entries| Value::Object(Map::from_iter(entries))),
+            prop::collection::vec((key(), inner), 0..4).prop_map(|entries| Value::Object(Map::from_iter(entries))),
         ]
     })
 }
 
 fn document() -> impl Strategy<Value = (Value, String)> {
-    let root = prop::collection::vec((key(), value()), 1..5)
-        .prop_map(|entries| Value::Object(Map::from_iter(entries)));
+    let root = prop::collection::vec((key(), value()), 1..5).prop_map(|entries| Value::Object(Map::from_iter(entries)));
     (
         root,
         prop::collection::vec(any::<u8>(), 0..80),
@@ -214,10 +184,7 @@ fn document() -> impl Strategy<Value = (Value, String)> {
                 };
                 return (value, yaml_safe(&text.unwrap()));
             }
-            let mut choices = Choices {
-                bytes: &bytes,
-                at: 0,
-            };
+            let mut choices = Choices { bytes: &bytes, at: 0 };
             let newline = if crlf { "\r\n" } else { "\n" };
             let text = write(&value, 0, &mut choices).join(newline) + newline;
             (value, text)
@@ -310,20 +277,10 @@ fn check_locality(text: &str, patched: &str, op: &PatchOp) -> Result<(), TestCas
     // An emptied or formerly empty collection is rewritten with its key's line.
     let span = tree.span(parent).unwrap();
     let key_start = tree.key_span(parent).map_or(span.start, |span| span.start);
-    let before = text[..key_start.min(span.start)]
-        .rfind('\n')
-        .map_or(0, |at| at + 1);
-    let after = text[span.end..]
-        .find('\n')
-        .map_or(text.len(), |at| span.end + at);
-    prop_assert!(
-        patched.starts_with(&text[..before]),
-        "bytes before the parent changed"
-    );
-    prop_assert!(
-        patched.ends_with(&text[after..]),
-        "bytes after the parent changed"
-    );
+    let before = text[..key_start.min(span.start)].rfind('\n').map_or(0, |at| at + 1);
+    let after = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    prop_assert!(patched.starts_with(&text[..before]), "bytes before the parent changed");
+    prop_assert!(patched.ends_with(&text[after..]), "bytes after the parent changed");
     if op.op == Op::Replace {
         let value = tree.value().pointer(&op.path).unwrap();
         let span = tree.span(&op.path).unwrap();
@@ -333,10 +290,7 @@ fn check_locality(text: &str, patched: &str, op: &PatchOp) -> Result<(), TestCas
                 patched.starts_with(&text[..span.start]),
                 "bytes before the scalar changed"
             );
-            prop_assert!(
-                patched.ends_with(&text[span.end..]),
-                "bytes after the scalar changed"
-            );
+            prop_assert!(patched.ends_with(&text[span.end..]), "bytes after the scalar changed");
         }
     }
     Ok(())

@@ -7,10 +7,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Lifts rendered Milvus manifests from the 2.5 to the 2.6 architecture, and refuses them when the transition is invalid.
 #[derive(Debug, Parser)]
-#[command(name = "milvus-uplift", version, max_term_width = 110, disable_help_subcommand = true)]
-#[command(after_help = "Without a command: render. Every option can also be set as MILVUS_UPLIFT_<OPTION>; of those that may be\n\
+#[command(
+    name = "milvus-uplift",
+    version,
+    max_term_width = 110,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Without a command: render. Every option can also be set as MILVUS_UPLIFT_<OPTION>; of those that may be\n\
     repeated, the variable holds one per line. The command line replaces the environment.\n\n\
-    Exit status: 0 rendered, nothing to object to; 1 refused; 2 wrong command line; 3 reading or writing failed.")]
+    Exit status: 0 rendered, nothing to object to; 1 refused; 2 wrong command line; 3 reading or writing failed."
+)]
 pub struct Cli {
     /// What to judge by.
     #[command(flatten)]
@@ -28,28 +35,69 @@ pub struct Context {
     pub current: Option<String>,
 
     /// The values Helm was given (`helm get values` plus this call's); repeatable, later wins
-    #[arg(long, value_name = "FILE", global = true, env = "MILVUS_UPLIFT_VALUES", hide_env = true, value_delimiter = '\n')]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "MILVUS_UPLIFT_VALUES",
+        hide_env = true,
+        value_delimiter = '\n'
+    )]
     pub values: Vec<PathBuf>,
 
     /// How much to change
-    #[arg(long, value_name = "MODE", global = true, default_value = "auto", env = "MILVUS_UPLIFT_REWRITE", hide_env = true)]
+    #[arg(
+        long,
+        value_name = "MODE",
+        global = true,
+        default_value = "auto",
+        env = "MILVUS_UPLIFT_REWRITE",
+        hide_env = true
+    )]
     pub rewrite: Rewrite,
 
     /// State what the manifests cannot show: current-version, target-version, current-mq, target-mq, same-queue,
     /// no-dynamic-fields, helm-version, kube-version; repeatable
-    #[arg(long, value_name = "KEY=VALUE", global = true, env = "MILVUS_UPLIFT_ASSUME", hide_env = true, value_delimiter = '\n')]
+    #[arg(
+        long,
+        value_name = "KEY=VALUE",
+        global = true,
+        env = "MILVUS_UPLIFT_ASSUME",
+        hide_env = true,
+        value_delimiter = '\n'
+    )]
     pub assume: Vec<String>,
 
     /// Let one named refusal pass, for one target version where given (MU304@2.6.16); repeatable
-    #[arg(long, value_name = "CODE[@TARGET]", global = true, env = "MILVUS_UPLIFT_ALLOW", hide_env = true, value_delimiter = '\n')]
+    #[arg(
+        long,
+        value_name = "CODE[@TARGET]",
+        global = true,
+        env = "MILVUS_UPLIFT_ALLOW",
+        hide_env = true,
+        value_delimiter = '\n'
+    )]
     pub allow: Vec<String>,
 
     /// Write the report as JSON, on success and on refusal
-    #[arg(long, value_name = "FILE", global = true, env = "MILVUS_UPLIFT_REPORT", hide_env = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "MILVUS_UPLIFT_REPORT",
+        hide_env = true
+    )]
     pub report: Option<PathBuf>,
 
     /// How to say it
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "text", env = "MILVUS_UPLIFT_FORMAT", hide_env = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        global = true,
+        default_value = "text",
+        env = "MILVUS_UPLIFT_FORMAT",
+        hide_env = true
+    )]
     pub format: Format,
 }
 

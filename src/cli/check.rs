@@ -9,7 +9,14 @@ use crate::judge::judge;
 use crate::options::{Options, RewriteMode};
 use crate::report::{self, text};
 
-pub fn run(context: &Context, mut options: Options, file: Option<&Path>, as_is: bool, strict: bool, io: &mut Io) -> anyhow::Result<u8> {
+pub fn run(
+    context: &Context,
+    mut options: Options,
+    file: Option<&Path>,
+    as_is: bool,
+    strict: bool,
+    io: &mut Io,
+) -> anyhow::Result<u8> {
     let target = match file {
         Some(path) if path != Path::new("-") => read_file(path)?,
         _ => read_stdin(io)?,

@@ -64,7 +64,10 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
         }
         Command::Man => {
             let mut text = Vec::new();
-            Ok(clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Into::into).and_then(|()| put(io.stdout, &text)))
+            Ok(clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(Into::into)
+                .and_then(|()| put(io.stdout, &text)))
         }
     };
     match outcome {
@@ -102,16 +105,24 @@ fn complain(io: &mut Io, text: &str) {
 /// Whether `--allow` came from the environment: there each must name its target.
 fn allow_from_env(matches: &clap::ArgMatches) -> bool {
     let level = matches.subcommand().map_or(matches, |(_, sub)| sub);
-    [matches, level].iter().any(|m| m.value_source("allow") == Some(ValueSource::EnvVariable))
+    [matches, level]
+        .iter()
+        .any(|m| m.value_source("allow") == Some(ValueSource::EnvVariable))
 }
 
 fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
-    let given = |list: &[String]| list.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect::<Vec<_>>();
+    let given = |list: &[String]| {
+        list.iter()
+            .map(|s| s.trim().to_owned())
+            .filter(|s| !s.is_empty())
+            .collect::<Vec<_>>()
+    };
     let assume = given(&context.assume);
     let allow = given(&context.allow);
     Ok(Options {
         assume: Assumptions::parse(assume.iter().map(String::as_str)).map_err(Usage)?,
-        allow: Allowances::parse(allow.iter().map(String::as_str), &crate::rules::codes(), allow_from_env).map_err(Usage)?,
+        allow: Allowances::parse(allow.iter().map(String::as_str), &crate::rules::codes(), allow_from_env)
+            .map_err(Usage)?,
         rewrite: match context.rewrite {
             Rewrite::Auto => RewriteMode::Auto,
             Rewrite::Never => RewriteMode::Never,
@@ -129,9 +140,17 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
     let mut values = Vec::new();
     for path in context.values.iter().filter(|p| !p.as_os_str().is_empty()) {
         let name = path.display().to_string();
-        values.push(ValuesFile { bytes: read_file(path).with_context(|| format!("--values {name}"))?, name });
+        values.push(ValuesFile {
+            bytes: read_file(path).with_context(|| format!("--values {name}"))?,
+            name,
+        });
     }
-    Ok(Request { target, current, values, options })
+    Ok(Request {
+        target,
+        current,
+        values,
+        options,
+    })
 }
 
 fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -146,7 +165,9 @@ fn read_stdin(io: &mut Io) -> anyhow::Result<Vec<u8>> {
 
 /// Writes all of it and makes sure it is out.
 fn put(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<u8> {
-    out.write_all(bytes).and_then(|()| out.flush()).context("cannot write to stdout")?;
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .context("cannot write to stdout")?;
     Ok(EXIT_OK)
 }
 

@@ -9,9 +9,15 @@ use crate::rules::{RULES, rule};
 /// The table of all rules.
 pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let text = match format {
-        Format::Text => RULES.iter().map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says)).collect(),
+        Format::Text => RULES
+            .iter()
+            .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
+            .collect(),
         Format::Json => {
-            let rows: Vec<_> = RULES.iter().map(|r| json!({"code": r.code, "name": r.name, "severity": r.severity, "says": r.says})).collect();
+            let rows: Vec<_> = RULES
+                .iter()
+                .map(|r| json!({"code": r.code, "name": r.name, "severity": r.severity, "says": r.says}))
+                .collect();
             format!("{}\n", serde_json::to_string_pretty(&rows)?)
         }
     };

@@ -138,18 +138,13 @@ impl Charts {
     /// What a chart version renders; `None` when it is not known.
     #[must_use]
     pub fn shape(&self, chart: &semver::Version) -> Option<&ChartShape> {
-        self.shapes
-            .iter()
-            .find(|s| *chart >= s.from && *chart < s.before)
+        self.shapes.iter().find(|s| *chart >= s.from && *chart < s.before)
     }
 
     /// The Milvus that exactly this chart version installs by default, where known.
     #[must_use]
     pub fn app_version(&self, chart: &semver::Version) -> Option<&Version> {
-        self.releases
-            .iter()
-            .find(|r| r.chart == *chart)
-            .map(|r| &r.app)
+        self.releases.iter().find(|r| r.chart == *chart).map(|r| &r.app)
     }
 }
 

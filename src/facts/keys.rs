@@ -109,10 +109,5 @@ pub fn key_status(key: &str, target: &Version) -> Option<&'static KeyRow> {
 /// The defaults that changed.
 pub fn default_changes() -> &'static [DefaultRow] {
     static TABLE: OnceLock<Vec<DefaultRow>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        load(
-            "defaults-changed",
-            include_str!("data/defaults-changed.yaml"),
-        )
-    })
+    TABLE.get_or_init(|| load("defaults-changed", include_str!("data/defaults-changed.yaml")))
 }

@@ -7,14 +7,11 @@ mod keys;
 mod sizing;
 mod versions;
 
-pub use charts::{
-    ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts,
-};
+pub use charts::{ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
 pub use keys::{DefaultRow, KeyRow, KeyStatus, config_keys, default_changes, key_status};
 pub use sizing::{PortRow, Size, Sizing, StreamingRow, ports, sizing};
 pub use versions::{
-    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops,
-    versions,
+    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, versions,
 };
 
 use serde::Deserialize;
@@ -34,9 +31,7 @@ fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Err
 
 fn version_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|t| Version::parse(&t))
-        .transpose()
-        .map_err(D::Error::custom)
+    text.map(|t| Version::parse(&t)).transpose().map_err(D::Error::custom)
 }
 
 fn chart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<semver::Version, D::Error> {
@@ -44,9 +39,7 @@ fn chart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<semver::Version, 
     semver::Version::parse(&text).map_err(D::Error::custom)
 }
 
-fn chart_option<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<semver::Version>, D::Error> {
+fn chart_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<semver::Version>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
     text.map(|t| semver::Version::parse(&t))
         .transpose()
@@ -62,9 +55,7 @@ fn line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(u64, u64), D::Err
     }
 }
 
-fn quantity<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<crate::kube::quantity::Quantity, D::Error> {
+fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::kube::quantity::Quantity, D::Error> {
     let text = String::deserialize(deserializer)?;
     crate::kube::quantity::Quantity::parse(&text).map_err(D::Error::custom)
 }

@@ -5,10 +5,7 @@ const TABLES: &[(&str, &str)] = &[
     ("versions", include_str!("data/versions.yaml")),
     ("hops", include_str!("data/hops.yaml")),
     ("config-keys", include_str!("data/config-keys.yaml")),
-    (
-        "defaults-changed",
-        include_str!("data/defaults-changed.yaml"),
-    ),
+    ("defaults-changed", include_str!("data/defaults-changed.yaml")),
     ("charts", include_str!("data/charts.yaml")),
     ("sizing", include_str!("data/sizing.yaml")),
     ("ports", include_str!("data/ports.yaml")),
@@ -19,10 +16,7 @@ fn v(text: &str) -> Version {
 }
 
 /// Every mapping that has a source, and every one that has neither mappings below nor a source.
-fn rows<'a>(
-    value: &'a serde_json::Value,
-    found: &mut Vec<&'a serde_json::Map<String, serde_json::Value>>,
-) {
+fn rows<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a serde_json::Map<String, serde_json::Value>>) {
     match value {
         serde_json::Value::Array(items) => items.iter().for_each(|i| rows(i, found)),
         serde_json::Value::Object(map) if map.contains_key("source") => found.push(map),
@@ -57,18 +51,8 @@ fn versions_are_in_order() {
     for defect in &table.defects {
         assert!(defect.range.from < defect.range.before);
     }
-    assert!(
-        table
-            .defects
-            .windows(2)
-            .all(|w| w[0].range.before <= w[1].range.from)
-    );
-    assert!(
-        table
-            .fixes
-            .windows(2)
-            .all(|w| w[0].fixed_in < w[1].fixed_in)
-    );
+    assert!(table.defects.windows(2).all(|w| w[0].range.before <= w[1].range.from));
+    assert!(table.fixes.windows(2).all(|w| w[0].fixed_in < w[1].fixed_in));
     assert!(table.marks.consolidate.version < table.marks.prefer.version);
     assert!(!table.marks.streaming.version.is_pre());
 }
@@ -101,12 +85,7 @@ fn hops_lead_up_one_line_at_a_time() {
     assert_eq!(hop.leave_at, Some(v("2.5.16")));
     assert_eq!(hop.prefer_at, Some(v("2.5.22")));
     assert_eq!(table.direct((2, 1), (2, 2)).unwrap().how, How::Migration);
-    let lines: Vec<_> = table
-        .route((2, 3), (3, 0))
-        .unwrap()
-        .iter()
-        .map(|h| h.to)
-        .collect();
+    let lines: Vec<_> = table.route((2, 3), (3, 0)).unwrap().iter().map(|h| h.to).collect();
     assert_eq!(lines, [(2, 4), (2, 5), (2, 6), (3, 0)]);
     assert!(table.route((2, 6), (2, 6)).unwrap().is_empty());
     assert!(table.route((2, 6), (2, 5)).is_none());
@@ -133,18 +112,11 @@ fn keys_are_sorted_and_found() {
     let table = config_keys();
     for pair in table.windows(2) {
         let key = |r: &KeyRow| (r.key.to_lowercase(), r.since.clone());
-        assert!(
-            key(&pair[0]) < key(&pair[1]),
-            "{} {}",
-            pair[0].key,
-            pair[1].key
-        );
+        assert!(key(&pair[0]) < key(&pair[1]), "{} {}", pair[0].key, pair[1].key);
     }
     for row in table {
         assert!(row.since >= v("2.5.0"));
-        if row.status == KeyStatus::MovedWithoutFallback
-            || row.status == KeyStatus::RenamedWithFallback
-        {
+        if row.status == KeyStatus::MovedWithoutFallback || row.status == KeyStatus::RenamedWithFallback {
             assert!(row.new.is_some(), "{}", row.key);
         }
     }
@@ -153,19 +125,10 @@ fn keys_are_sorted_and_found() {
         status("rootCoord.enableActiveStandby", "2.6.7"),
         Some(KeyStatus::RenamedWithFallback)
     );
-    assert_eq!(
-        status("rootCoord.enableActiveStandby", "2.6.8"),
-        Some(KeyStatus::Dead)
-    );
-    assert_eq!(
-        status("ROOTCOORD_ENABLEACTIVESTANDBY", "2.6.8"),
-        Some(KeyStatus::Dead)
-    );
+    assert_eq!(status("rootCoord.enableActiveStandby", "2.6.8"), Some(KeyStatus::Dead));
+    assert_eq!(status("ROOTCOORD_ENABLEACTIVESTANDBY", "2.6.8"), Some(KeyStatus::Dead));
     assert_eq!(status("rootCoord.enableActiveStandby", "2.5.16"), None);
-    assert_eq!(
-        status("natsmq.server.port", "2.6.0"),
-        Some(KeyStatus::Removed)
-    );
+    assert_eq!(status("natsmq.server.port", "2.6.0"), Some(KeyStatus::Removed));
     assert_eq!(
         status("indexNode.scheduler.buildParallel", "2.6.0"),
         Some(KeyStatus::Kept)
@@ -175,10 +138,7 @@ fn keys_are_sorted_and_found() {
         Some(KeyStatus::Removed)
     );
     assert_eq!(status("common.storage.enablev2", "2.6.8"), None);
-    assert_eq!(
-        status("common.storage.enablev2", "2.6.9"),
-        Some(KeyStatus::Removed)
-    );
+    assert_eq!(status("common.storage.enablev2", "2.6.9"), Some(KeyStatus::Removed));
     assert_eq!(status("proxy.maxNameLength", "2.6.9"), None);
     assert!(KeyStatus::Dead.is_ignored() && !KeyStatus::Kept.is_ignored());
 }

@@ -244,9 +244,7 @@ impl Hops {
     /// of a lower patch a warning.
     #[must_use]
     pub fn back(&self, from: &Version, to: &Version) -> Option<&Back> {
-        self.back
-            .iter()
-            .find(|b| b.from.contains(from) && b.to.contains(to))
+        self.back.iter().find(|b| b.from.contains(from) && b.to.contains(to))
     }
 }
 

@@ -44,7 +44,11 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
         Host::Helm3 => source_comment(stream.body(document)).or_else(|| {
             let before = document.checked_sub(1)?;
             let empty = stream.objects.iter().all(|o| o.document != before);
-            if empty { source_comment(stream.body(before)) } else { None }
+            if empty {
+                source_comment(stream.body(before))
+            } else {
+                None
+            }
         }),
     }
 }
@@ -96,16 +100,31 @@ mod tests {
 
     #[test]
     fn template_paths_tell_where_values_root() {
-        assert_eq!(template_folder("milvus/templates/mixcoord-svc.yaml"), Some("milvus/templates/"));
-        assert_eq!(template_folder("u/charts/milvus/templates/a/b.yaml"), Some("u/charts/milvus/templates/"));
+        assert_eq!(
+            template_folder("milvus/templates/mixcoord-svc.yaml"),
+            Some("milvus/templates/")
+        );
+        assert_eq!(
+            template_folder("u/charts/milvus/templates/a/b.yaml"),
+            Some("u/charts/milvus/templates/")
+        );
         assert!(values_path("milvus/templates/x.yaml").is_empty());
-        assert_eq!(values_path("u/charts/vectors/charts/milvus/templates/x.yaml"), ["vectors", "milvus"]);
+        assert_eq!(
+            values_path("u/charts/vectors/charts/milvus/templates/x.yaml"),
+            ["vectors", "milvus"]
+        );
     }
 
     #[test]
     fn the_source_comment_stands_before_any_content() {
-        assert_eq!(source_comment("# Source: a/templates/x.yaml\n# licence\na: 1\n").as_deref(), Some("a/templates/x.yaml"));
+        assert_eq!(
+            source_comment("# Source: a/templates/x.yaml\n# licence\na: 1\n").as_deref(),
+            Some("a/templates/x.yaml")
+        );
         assert_eq!(source_comment("a: 1\n# Source: a/templates/x.yaml\n"), None);
-        assert_eq!(source_comment("\r\n# Source: a/templates/x.yaml\r\na: 1\r\n").as_deref(), Some("a/templates/x.yaml"));
+        assert_eq!(
+            source_comment("\r\n# Source: a/templates/x.yaml\r\na: 1\r\n").as_deref(),
+            Some("a/templates/x.yaml")
+        );
     }
 }

@@ -30,7 +30,11 @@ pub fn tell(text: &str) -> bool {
 
 fn write_to(path: &str, text: &str) -> bool {
     // Appending: where Helm's stderr is a file, its own offset must stay true.
-    OpenOptions::new().append(true).open(path).and_then(|mut f| f.write_all(text.as_bytes())).is_ok()
+    OpenOptions::new()
+        .append(true)
+        .open(path)
+        .and_then(|mut f| f.write_all(text.as_bytes()))
+        .is_ok()
 }
 
 #[cfg(unix)]
@@ -52,14 +56,21 @@ fn parent(pid: u32) -> Option<u32> {
 
 /// Whether a process is Helm, by the name of its executable: `helm`, `helm4`, `helm.exe`; `helmfile` is not.
 fn is_helm(pid: u32) -> bool {
-    let Ok(cmdline) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+    let Ok(cmdline) = fs::read(format!("/proc/{pid}/cmdline")) else {
+        return false;
+    };
     let first = cmdline.split(|b| *b == 0).next().unwrap_or_default();
     named_helm(&String::from_utf8_lossy(first))
 }
 
 fn named_helm(path: &str) -> bool {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".exe");
-    name.strip_prefix("helm").is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', 'v', '3', '4']))
+    let name = path
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(".exe");
+    name.strip_prefix("helm")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', 'v', '3', '4']))
 }
 
 #[cfg(test)]

@@ -103,7 +103,9 @@ impl Object {
 
     /// Whether it outlives its removal from the chart (`helm.sh/resource-policy: keep`, Argo CD's `Prune=false`).
     pub fn is_kept(&self) -> bool {
-        let keep = self.annotation(RESOURCE_POLICY).is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
+        let keep = self
+            .annotation(RESOURCE_POLICY)
+            .is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
         let prune = self
             .annotation("argocd.argoproj.io/sync-options")
             .is_some_and(|o| o.split(',').any(|w| w.trim() == "Prune=false"));
@@ -117,21 +119,34 @@ impl Object {
 }
 
 fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Object>) -> Result<(), NotAnObject> {
-    let wrong = |message: String, at: &str| NotAnObject { message, pointer: format!("{pointer}{at}") };
+    let wrong = |message: String, at: &str| NotAnObject {
+        message,
+        pointer: format!("{pointer}{at}"),
+    };
     let fail = |message: String, at: &str| Err(wrong(message, at));
     let Value::Object(map) = &value else {
-        return fail(format!("a Kubernetes object is a mapping, this is {}", describe(&value)), "");
+        return fail(
+            format!("a Kubernetes object is a mapping, this is {}", describe(&value)),
+            "",
+        );
     };
     let text = |key: &str| match map.get(key) {
         Some(Value::String(s)) if !s.is_empty() => Ok(s.clone()),
         Some(Value::Null) | None => Err((format!("an object needs `{key}`, it is missing"), String::new())),
-        Some(other) => Err((format!("`{key}` must be a non-empty string, it is {}", describe(other)), format!("/{key}"))),
+        Some(other) => Err((
+            format!("`{key}` must be a non-empty string, it is {}", describe(other)),
+            format!("/{key}"),
+        )),
     };
     let kind = text("kind").map_err(|(m, p)| wrong(m, &p))?;
     let api_version = text("apiVersion").map_err(|(m, p)| wrong(m, &p))?;
     if kind.ends_with("List") && map.get("items").is_some_and(Value::is_array) {
-        let Value::Object(mut map) = value else { unreachable!("checked above") };
-        let items = map.remove("items").and_then(|i| if let Value::Array(items) = i { Some(items) } else { None });
+        let Value::Object(mut map) = value else {
+            unreachable!("checked above")
+        };
+        let items = map
+            .remove("items")
+            .and_then(|i| if let Value::Array(items) = i { Some(items) } else { None });
         for (i, item) in items.unwrap_or_default().into_iter().enumerate() {
             collect(document, format!("{pointer}/items/{i}"), item, found)?;
         }
@@ -140,14 +155,22 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
     let metadata = match map.get("metadata") {
         Some(Value::Object(m)) => m,
         None | Some(Value::Null) => return fail(format!("{kind} has no `metadata`, an object needs a name"), ""),
-        Some(other) => return fail(format!("`metadata` must be a mapping, it is {}", describe(other)), "/metadata"),
+        Some(other) => {
+            return fail(
+                format!("`metadata` must be a mapping, it is {}", describe(other)),
+                "/metadata",
+            );
+        }
     };
     let name = match metadata.get("name") {
         Some(Value::String(s)) if !s.is_empty() => s.clone(),
         Some(Value::Null) | None if metadata.get("generateName").is_some_and(Value::is_string) => String::new(),
         Some(Value::Null) | None => return fail(format!("{kind} has no `metadata.name`"), "/metadata"),
         Some(other) => {
-            let message = format!("`metadata.name` must be a non-empty string, it is {}: quote it", describe(other));
+            let message = format!(
+                "`metadata.name` must be a non-empty string, it is {}: quote it",
+                describe(other)
+            );
             return fail(message, "/metadata/name");
         }
     };
@@ -155,7 +178,10 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         Some(Value::String(s)) => s.clone(),
         None | Some(Value::Null) => String::new(),
         Some(other) => {
-            let message = format!("`metadata.namespace` must be a string, it is {}: quote it", describe(other));
+            let message = format!(
+                "`metadata.namespace` must be a string, it is {}: quote it",
+                describe(other)
+            );
             return fail(message, "/metadata/namespace");
         }
     };
@@ -165,7 +191,10 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
             Some(Value::Object(entries)) => {
                 for (key, entry) in entries {
                     if !entry.is_string() && !entry.is_null() {
-                        let message = format!("`metadata.{field}` holds strings, `{key}` is {}: quote it", describe(entry));
+                        let message = format!(
+                            "`metadata.{field}` holds strings, `{key}` is {}: quote it",
+                            describe(entry)
+                        );
                         return fail(message, &format!("/metadata/{field}/{}", escape(key)));
                     }
                 }
@@ -176,8 +205,18 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
             }
         }
     }
-    let reference = ObjectRef { api_version, kind, namespace, name };
-    found.push(Object { document, pointer, reference, value });
+    let reference = ObjectRef {
+        api_version,
+        kind,
+        namespace,
+        name,
+    };
+    found.push(Object {
+        document,
+        pointer,
+        reference,
+        value,
+    });
     Ok(())
 }
 
@@ -227,7 +266,10 @@ mod tests {
             {"apiVersion": "apps/v1", "kind": "DeploymentList", "items": [
                 {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "b", "namespace": "n"}}]}]});
         let all = Object::all_in(7, list).unwrap();
-        let seen: Vec<_> = all.iter().map(|o| (o.document, o.pointer.as_str(), o.reference.name.as_str())).collect();
+        let seen: Vec<_> = all
+            .iter()
+            .map(|o| (o.document, o.pointer.as_str(), o.reference.name.as_str()))
+            .collect();
         assert_eq!(seen, [(7, "/items/0", "a"), (7, "/items/1/items/0", "b")]);
     }
 
@@ -239,8 +281,16 @@ mod tests {
             (json!({"apiVersion": "v1", "metadata": {"name": "a"}}), "`kind`", ""),
             (json!({"kind": "Pod", "metadata": {"name": "a"}}), "`apiVersion`", ""),
             (json!({"apiVersion": "v1", "kind": "Pod"}), "`metadata`", ""),
-            (json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 123}}), "123", "/metadata/name"),
-            (json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": ""}}), "empty", "/metadata/name"),
+            (
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 123}}),
+                "123",
+                "/metadata/name",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": ""}}),
+                "empty",
+                "/metadata/name",
+            ),
             (
                 json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {"x/y": true}}}),
                 "`x/y` is the boolean true",
@@ -256,7 +306,8 @@ mod tests {
     #[test]
     fn identity_ignores_the_version_and_an_unsaid_namespace() {
         let hpa = |v: &str, ns: &str| {
-            one(json!({"apiVersion": v, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a", "namespace": ns}})).reference
+            one(json!({"apiVersion": v, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a", "namespace": ns}}))
+                .reference
         };
         assert!(hpa("autoscaling/v2beta2", "x").same_object(&hpa("autoscaling/v2", "")));
         assert!(!hpa("autoscaling/v2", "x").same_object(&hpa("autoscaling/v2", "y")));
@@ -265,7 +316,8 @@ mod tests {
 
     #[test]
     fn kept_objects() {
-        let with = |a: Value| one(json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": a}}));
+        let with =
+            |a: Value| one(json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": a}}));
         assert!(with(json!({"helm.sh/resource-policy": "keep"})).is_kept());
         assert!(with(json!({"argocd.argoproj.io/sync-options": "Replace=true, Prune=false"})).is_kept());
         assert!(!with(json!({"helm.sh/resource-policy": "delete"})).is_kept());

@@ -71,11 +71,7 @@ impl Quantity {
             Some(b'+') => (false, &text[1..]),
             _ => (false, text),
         };
-        let digits_until = |s: &str| {
-            s.bytes()
-                .position(|b| !b.is_ascii_digit())
-                .unwrap_or(s.len())
-        };
+        let digits_until = |s: &str| s.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(s.len());
         let (whole, rest) = unsigned.split_at(digits_until(unsigned));
         let (fraction, suffix) = match rest.strip_prefix('.') {
             Some(rest) => rest.split_at(digits_until(rest)),
@@ -84,8 +80,7 @@ impl Quantity {
         if whole.is_empty() && fraction.is_empty() {
             return Err(fail("it has no digits"));
         }
-        let (exponent10, exponent2, mut format) =
-            suffix_of(suffix).ok_or_else(|| fail("its suffix is unknown"))?;
+        let (exponent10, exponent2, mut format) = suffix_of(suffix).ok_or_else(|| fail("its suffix is unknown"))?;
 
         let fraction = fraction.trim_end_matches('0');
         let digits = format!("{whole}{fraction}");
@@ -99,11 +94,10 @@ impl Quantity {
             digits.parse().map_err(|_| fail("it has too many digits"))?
         };
         // nanos = number * 2^exponent2 * 10^scale
-        let scale = exponent10.saturating_add(9).saturating_sub(
-            i32::try_from(fraction.len()).map_err(|_| fail("it has too many digits"))?,
-        );
-        let magnitude =
-            scaled(number, exponent2, scale).ok_or_else(|| fail("it has too many digits"))?;
+        let scale = exponent10
+            .saturating_add(9)
+            .saturating_sub(i32::try_from(fraction.len()).map_err(|_| fail("it has too many digits"))?);
+        let magnitude = scaled(number, exponent2, scale).ok_or_else(|| fail("it has too many digits"))?;
         // A binary quantity below one is printed in the decimal family.
         if format == Format::Binary && magnitude > 0 && magnitude < NANOS {
             format = Format::Decimal;
@@ -156,11 +150,7 @@ impl Add for Quantity {
     fn add(self, other: Quantity) -> Quantity {
         Quantity {
             nanos: (self.nanos + other.nanos).clamp(-CAP, CAP),
-            format: if self.nanos == 0 {
-                other.format
-            } else {
-                self.format
-            },
+            format: if self.nanos == 0 { other.format } else { self.format },
         }
     }
 }
@@ -198,21 +188,14 @@ impl fmt::Display for Quantity {
         if self.nanos == 0 {
             return f.write_str("0");
         }
-        if self.format == Format::Binary
-            && self.nanos.abs() >= 1024 * NANOS
-            && self.nanos % NANOS == 0
-        {
+        if self.format == Format::Binary && self.nanos.abs() >= 1024 * NANOS && self.nanos % NANOS == 0 {
             let mut number = self.nanos / NANOS;
             let mut step = 0;
             while number % 1024 == 0 && step < 6 {
                 number /= 1024;
                 step += 1;
             }
-            return write!(
-                f,
-                "{number}{}",
-                ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"][step]
-            );
+            return write!(f, "{number}{}", ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"][step]);
         }
         let mut number = self.nanos;
         let mut exponent = -9;
@@ -289,13 +272,11 @@ fn scaled(number: u128, exponent2: u32, scale: i32) -> Option<i128> {
     // 10^down = 2^down * 5^down; twos cancel against the binary suffix.
     let up2 = exponent2.saturating_sub(down);
     let down2 = down.saturating_sub(exponent2);
-    let Some(divisor) = 5_u128.checked_pow(down).and_then(|p| {
-        if down2 < 128 {
-            p.checked_mul(1 << down2)
-        } else {
-            None
-        }
-    }) else {
+    let Some(divisor) =
+        5_u128
+            .checked_pow(down)
+            .and_then(|p| if down2 < 128 { p.checked_mul(1 << down2) } else { None })
+    else {
         // The divisor exceeds 128 bits, and so any number of at most 38 digits: the smallest unit is left. Only
         // where no binary suffix multiplies it back up.
         return if up2 == 0 { Some(1) } else { None };

@@ -33,7 +33,10 @@ fn expression(e: &Value, labels: &Value) -> bool {
     let value = labels.get(key).and_then(Value::as_str);
     let listed = || {
         let values = e.get("values").and_then(Value::as_array);
-        values.into_iter().flatten().any(|v| v.as_str() == value && value.is_some())
+        values
+            .into_iter()
+            .flatten()
+            .any(|v| v.as_str() == value && value.is_some())
     };
     match e.get("operator").and_then(Value::as_str) {
         Some("In") => listed(),
@@ -48,7 +51,14 @@ fn expression(e: &Value, labels: &Value) -> bool {
 pub fn pod_selectors(kind: &str, value: &Value) -> Vec<SelectorAt> {
     let one = |pointer: &str, plain: bool| {
         let present = value.pointer(pointer).is_some_and(|v| v.is_object());
-        if present { vec![SelectorAt { pointer: pointer.into(), plain }] } else { vec![] }
+        if present {
+            vec![SelectorAt {
+                pointer: pointer.into(),
+                plain,
+            }]
+        } else {
+            vec![]
+        }
     };
     match kind {
         "Service" => one("/spec/selector", true),
@@ -88,7 +98,9 @@ pub fn scale_target<'v>(kind: &str, value: &'v Value) -> Option<(&'v str, &'v st
 
 /// Every place inside a selector where a label value is demanded: pointer (relative to the object), key, value.
 pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, String)> {
-    let Some(s) = value.pointer(&selector.pointer) else { return vec![] };
+    let Some(s) = value.pointer(&selector.pointer) else {
+        return vec![];
+    };
     let mut out = Vec::new();
     let mut labels = |map: Option<&Value>, base: String| {
         for (k, v) in map.and_then(Value::as_object).into_iter().flatten() {
@@ -102,14 +114,30 @@ pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, St
         return out;
     }
     labels(s.get("matchLabels"), format!("{}/matchLabels", selector.pointer));
-    for (i, e) in s.get("matchExpressions").and_then(Value::as_array).into_iter().flatten().enumerate() {
+    for (i, e) in s
+        .get("matchExpressions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         if e.get("operator").and_then(Value::as_str) != Some("In") {
             continue;
         }
         let key = e.get("key").and_then(Value::as_str).unwrap_or("");
-        for (j, v) in e.get("values").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        for (j, v) in e
+            .get("values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             if let Some(v) = v.as_str() {
-                out.push((format!("{}/matchExpressions/{i}/values/{j}", selector.pointer), key.into(), v.into()));
+                out.push((
+                    format!("{}/matchExpressions/{i}/values/{j}", selector.pointer),
+                    key.into(),
+                    v.into(),
+                ));
             }
         }
     }
@@ -130,12 +158,36 @@ mod tests {
             (json!({}), true, false),
             (json!({}), false, true),
             (json!({"matchLabels": {"app": "milvus"}}), false, true),
-            (json!({"matchExpressions": [{"key": "component", "operator": "In", "values": ["indexnode", "x"]}]}), false, true),
-            (json!({"matchExpressions": [{"key": "component", "operator": "NotIn", "values": ["indexnode"]}]}), false, false),
-            (json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["x"]}]}), false, true),
-            (json!({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}), false, true),
-            (json!({"matchExpressions": [{"key": "app", "operator": "Exists"}]}), false, true),
-            (json!({"matchExpressions": [{"key": "app", "operator": "Unheard"}]}), false, false),
+            (
+                json!({"matchExpressions": [{"key": "component", "operator": "In", "values": ["indexnode", "x"]}]}),
+                false,
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "component", "operator": "NotIn", "values": ["indexnode"]}]}),
+                false,
+                false,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["x"]}]}),
+                false,
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}),
+                false,
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
+                false,
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "app", "operator": "Unheard"}]}),
+                false,
+                false,
+            ),
         ] {
             assert_eq!(selects(&selector, plain, &pod), want, "{selector}");
         }
@@ -145,10 +197,30 @@ mod tests {
     fn network_policies_select_in_several_places() {
         let policy = json!({"spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {}}, {"podSelector": {"matchLabels": {"a": "b"}}}]}],
             "egress": [{"to": [{"podSelector": {}}]}]}});
-        let pointers: Vec<_> = pod_selectors("NetworkPolicy", &policy).into_iter().map(|s| s.pointer).collect();
-        assert_eq!(pointers, ["/spec/podSelector", "/spec/ingress/0/from/1/podSelector", "/spec/egress/0/to/0/podSelector"]);
-        let second = SelectorAt { pointer: pointers[1].clone(), plain: false };
-        assert_eq!(demanded(&policy, &second), [("/spec/ingress/0/from/1/podSelector/matchLabels/a".into(), "a".into(), "b".into())]);
+        let pointers: Vec<_> = pod_selectors("NetworkPolicy", &policy)
+            .into_iter()
+            .map(|s| s.pointer)
+            .collect();
+        assert_eq!(
+            pointers,
+            [
+                "/spec/podSelector",
+                "/spec/ingress/0/from/1/podSelector",
+                "/spec/egress/0/to/0/podSelector"
+            ]
+        );
+        let second = SelectorAt {
+            pointer: pointers[1].clone(),
+            plain: false,
+        };
+        assert_eq!(
+            demanded(&policy, &second),
+            [(
+                "/spec/ingress/0/from/1/podSelector/matchLabels/a".into(),
+                "a".into(),
+                "b".into()
+            )]
+        );
     }
 
     #[test]

@@ -5,12 +5,21 @@ use serde_json::Value;
 use super::object::{Object, at};
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
-pub const SERVING_KINDS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "ReplicationController"];
+pub const SERVING_KINDS: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Pod",
+    "ReplicationController",
+];
 
 /// The path from an object's root to its pod spec's owner (`template`, or the object itself for a Pod).
 pub fn template_pointer(kind: &str) -> Option<&'static str> {
     match kind {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => Some("/spec/template"),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            Some("/spec/template")
+        }
         "CronJob" => Some("/spec/jobTemplate/spec/template"),
         "Pod" => Some(""),
         // Forks run Milvus in workloads of other controllers (OpenKruise CloneSet, Argo Rollout): same shape.
@@ -31,9 +40,18 @@ pub fn pod_labels(object: &Object) -> Option<&Value> {
 
 /// The containers of a pod template with their pointers inside the object; init containers left out.
 pub fn containers(object: &Object) -> Vec<(String, &Value)> {
-    let Some(base) = template_pointer(&object.reference.kind) else { return vec![] };
-    let list = object.value.pointer(&format!("{base}/spec/containers")).and_then(Value::as_array);
-    list.into_iter().flatten().enumerate().map(|(i, c)| (format!("{base}/spec/containers/{i}"), c)).collect()
+    let Some(base) = template_pointer(&object.reference.kind) else {
+        return vec![];
+    };
+    let list = object
+        .value
+        .pointer(&format!("{base}/spec/containers"))
+        .and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(i, c)| (format!("{base}/spec/containers/{i}"), c))
+        .collect()
 }
 
 /// The replicas a workload asks for: `None` where the field is absent (one, or an autoscaler's).

@@ -157,10 +157,7 @@ impl Config {
         since26: bool,
     ) -> Config {
         let mut config = Config::default();
-        for (file, layer) in [
-            (default_yaml, Layer::DefaultYaml),
-            (user_yaml, Layer::UserYaml),
-        ] {
+        for (file, layer) in [(default_yaml, Layer::DefaultYaml), (user_yaml, Layer::UserYaml)] {
             if let Some(file) = file {
                 config.add_file(file, &layer);
             }
@@ -224,9 +221,7 @@ impl Config {
 
     /// Every setting that any layer makes, with its normalised key.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        self.settings
-            .iter()
-            .map(|(key, setting)| (key.as_str(), setting))
+        self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
     }
 
     fn add_file(&mut self, file: &File<'_>, layer: &Layer) {
@@ -317,9 +312,7 @@ impl Config {
                 });
             }
             let clash = self.settings.get(&key).filter(|before| {
-                matches!(before.origin.layer, Layer::Env { .. })
-                    && before.key != var.name
-                    && before.value != value
+                matches!(before.origin.layer, Layer::Env { .. }) && before.key != var.name && before.value != value
             });
             if let Some(before) = clash {
                 self.unknown.push(Unknown {
@@ -380,12 +373,7 @@ pub fn split_list(text: &str) -> Vec<String> {
 }
 
 /// Calls `found` with (dotted key, pointer, value) for every leaf below a mapping.
-fn flatten(
-    value: &Value,
-    key: String,
-    path: String,
-    found: &mut impl FnMut(String, String, String),
-) {
+fn flatten(value: &Value, key: String, path: String, found: &mut impl FnMut(String, String, String)) {
     match value {
         Value::Object(map) => {
             for (name, child) in map {

@@ -54,79 +54,146 @@ pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize,
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.
 pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &mut Texts) -> Config {
     let object = &objects[component.object];
-    let owner = Owner { kind: object.reference.kind.clone(), name: object.reference.name.clone() };
-    let Some(container) = object.value.pointer(&component.container) else { return Config::default() };
+    let owner = Owner {
+        kind: object.reference.kind.clone(),
+        name: object.reference.name.clone(),
+    };
+    let Some(container) = object.value.pointer(&component.container) else {
+        return Config::default();
+    };
     let environment = Environment::of(owner.clone(), container, &component.container);
     let mut unknown = Vec::new();
     let mut files: HashMap<&str, (Value, Owner, String)> = HashMap::new();
     for mounted in mounts(object, container, component) {
-        let layer = if mounted.file == "default.yaml" { Layer::DefaultYaml } else { Layer::UserYaml };
+        let layer = if mounted.file == "default.yaml" {
+            Layer::DefaultYaml
+        } else {
+            Layer::UserYaml
+        };
         let mut hidden = |why: UnknownWhy, text: String| {
-            let origin = Origin { layer: layer.clone(), object: owner.clone(), path: mounted.path.clone() };
-            unknown.push(Unknown { why, text, key: None, origin });
+            let origin = Origin {
+                layer: layer.clone(),
+                object: owner.clone(),
+                path: mounted.path.clone(),
+            };
+            unknown.push(Unknown {
+                why,
+                text,
+                key: None,
+                origin,
+            });
         };
         let slot = match mounted.file.as_str() {
             "default.yaml" | "milvus.yaml" => "default.yaml",
             "user.yaml" => "user.yaml",
             other => {
                 if other.ends_with(".yaml") {
-                    hidden(UnknownWhy::ExtraVolume, format!("`{other}` is mounted among Milvus' configuration files"));
+                    hidden(
+                        UnknownWhy::ExtraVolume,
+                        format!("`{other}` is mounted among Milvus' configuration files"),
+                    );
                 }
                 continue;
             }
         };
         let Some((name, key)) = source(&mounted) else {
             let volume = text_at(mounted.volume, &["name"]).unwrap_or("?");
-            hidden(UnknownWhy::ExtraVolume, format!("{} comes from volume `{volume}`, which is no ConfigMap", mounted.file));
+            hidden(
+                UnknownWhy::ExtraVolume,
+                format!("{} comes from volume `{volume}`, which is no ConfigMap", mounted.file),
+            );
             continue;
         };
         let Some(index) = config_map(objects, object, name) else {
             hidden(
                 UnknownWhy::ConfigNotInStream,
-                format!("{} comes from ConfigMap `{name}`, key `{key}`, which is not among these manifests", mounted.file),
+                format!(
+                    "{} comes from ConfigMap `{name}`, key `{key}`, which is not among these manifests",
+                    mounted.file
+                ),
             );
             continue;
         };
         let from = &objects[index];
         let Some(text) = text_at(&from.value, &["data", &key]) else {
-            hidden(UnknownWhy::ConfigNotInStream, format!("ConfigMap `{name}` has no text under the key `{key}`"));
+            hidden(
+                UnknownWhy::ConfigNotInStream,
+                format!("ConfigMap `{name}` has no text under the key `{key}`"),
+            );
             continue;
         };
         match texts.read(text) {
             Ok(value) if value.is_object() || value.is_null() => {
-                let owner = Owner { kind: "ConfigMap".into(), name: name.to_owned() };
+                let owner = Owner {
+                    kind: "ConfigMap".into(),
+                    name: name.to_owned(),
+                };
                 files.insert(slot, (value, owner, format!("/data/{}#", escape(&key))));
             }
-            Ok(_) => hidden(UnknownWhy::Unreadable, format!("ConfigMap `{name}`, `{key}`: its text is no mapping")),
+            Ok(_) => hidden(
+                UnknownWhy::Unreadable,
+                format!("ConfigMap `{name}`, `{key}`: its text is no mapping"),
+            ),
             Err(e) => hidden(UnknownWhy::Unreadable, format!("ConfigMap `{name}`, `{key}`, {e}")),
         }
     }
-    let file = |slot: &str| files.get(slot).map(|(value, owner, path)| File { value, owner: owner.clone(), path });
-    let mut config = Config::build(file("default.yaml").as_ref(), file("user.yaml").as_ref(), &environment, since26);
+    let file = |slot: &str| {
+        files.get(slot).map(|(value, owner, path)| File {
+            value,
+            owner: owner.clone(),
+            path,
+        })
+    };
+    let mut config = Config::build(
+        file("default.yaml").as_ref(),
+        file("user.yaml").as_ref(),
+        &environment,
+        since26,
+    );
     config.unknown.extend(unknown);
     config
 }
 
 /// The files that are mounted into the configuration folder, a folder's one by one.
 fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -> Vec<Mounted<'a>> {
-    let folder = env_value(container, "MILVUSCONF").unwrap_or(FOLDER).trim_end_matches('/').to_owned();
+    let folder = env_value(container, "MILVUSCONF")
+        .unwrap_or(FOLDER)
+        .trim_end_matches('/')
+        .to_owned();
     let spec = component.container.split("/containers/").next().unwrap_or_default();
-    let volumes = object.value.pointer(&format!("{spec}/volumes")).and_then(Value::as_array);
+    let volumes = object
+        .value
+        .pointer(&format!("{spec}/volumes"))
+        .and_then(Value::as_array);
     let list = container.get("volumeMounts").and_then(Value::as_array);
     let mut found = Vec::new();
     for (i, mount) in list.into_iter().flatten().enumerate() {
-        let Some(at) = text_at(mount, &["mountPath"]) else { continue };
+        let Some(at) = text_at(mount, &["mountPath"]) else {
+            continue;
+        };
         let name = text_at(mount, &["name"]);
-        let Some(volume) = volumes.into_iter().flatten().find(|v| text_at(v, &["name"]) == name) else { continue };
+        let Some(volume) = volumes.into_iter().flatten().find(|v| text_at(v, &["name"]) == name) else {
+            continue;
+        };
         let path = format!("{}/volumeMounts/{i}", component.container);
         let subpath = text_at(mount, &["subPath"]).filter(|s| !s.is_empty());
         match at.trim_end_matches('/').strip_prefix(&folder) {
             Some(file) if file.starts_with('/') && !file[1..].contains('/') => {
-                found.push(Mounted { file: file[1..].into(), volume, subpath, path });
+                found.push(Mounted {
+                    file: file[1..].into(),
+                    volume,
+                    subpath,
+                    path,
+                });
             }
             Some("") => {
                 for file in ["default.yaml", "user.yaml"] {
-                    found.push(Mounted { file: file.into(), volume, subpath: Some(file), path: path.clone() });
+                    found.push(Mounted {
+                        file: file.into(),
+                        volume,
+                        subpath: Some(file),
+                        path: path.clone(),
+                    });
                 }
             }
             _ => {}
@@ -166,7 +233,10 @@ mod tests {
             "spec": {"template": {"spec": {"containers": [{"name": "p", "image": "milvusdb/milvus:v2.5.16", "args": ["milvus", "run", "proxy"],
             "volumeMounts": mounts}], "volumes": [volume]}}}});
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": "n"}, "data": data});
-        [workload, map].into_iter().flat_map(|v| Object::all_in(0, v).unwrap()).collect()
+        [workload, map]
+            .into_iter()
+            .flat_map(|v| Object::all_in(0, v).unwrap())
+            .collect()
     }
 
     fn mq(objects: &[Object]) -> Config {
@@ -191,7 +261,11 @@ mod tests {
     fn a_whole_folder_is_mounted() {
         let data = json!({"default.yaml": "mq: {type: pulsar}", "user.yaml": ""});
         let volume = json!({"name": "c", "configMap": {"name": "cm"}});
-        let config = mq(&objects(volume, json!([{"name": "c", "mountPath": "/milvus/configs/"}]), data));
+        let config = mq(&objects(
+            volume,
+            json!([{"name": "c", "mountPath": "/milvus/configs/"}]),
+            data,
+        ));
         assert_eq!(config.value("mq.type"), Some("pulsar"));
     }
 
@@ -199,11 +273,31 @@ mod tests {
     fn what_cannot_be_seen_is_unknown() {
         let mount = json!([{"name": "c", "mountPath": "/milvus/configs/user.yaml", "subPath": "milvus.yaml"}]);
         for (volume, data, words) in [
-            (json!({"name": "c", "configMap": {"name": "corp"}}), json!({}), "ConfigMap `corp`"),
-            (json!({"name": "c", "secret": {"secretName": "s"}}), json!({}), "no ConfigMap"),
-            (json!({"name": "c", "configMap": {"name": "cm"}}), json!({}), "no text under the key `milvus.yaml`"),
-            (json!({"name": "c", "configMap": {"name": "cm"}}), json!({"milvus.yaml": "a: b: c"}), "line 1"),
-            (json!({"name": "c", "configMap": {"name": "cm"}}), json!({"milvus.yaml": "- a"}), "no mapping"),
+            (
+                json!({"name": "c", "configMap": {"name": "corp"}}),
+                json!({}),
+                "ConfigMap `corp`",
+            ),
+            (
+                json!({"name": "c", "secret": {"secretName": "s"}}),
+                json!({}),
+                "no ConfigMap",
+            ),
+            (
+                json!({"name": "c", "configMap": {"name": "cm"}}),
+                json!({}),
+                "no text under the key `milvus.yaml`",
+            ),
+            (
+                json!({"name": "c", "configMap": {"name": "cm"}}),
+                json!({"milvus.yaml": "a: b: c"}),
+                "line 1",
+            ),
+            (
+                json!({"name": "c", "configMap": {"name": "cm"}}),
+                json!({"milvus.yaml": "- a"}),
+                "no mapping",
+            ),
         ] {
             let config = mq(&objects(volume, mount.clone(), data));
             assert!(config.unknown[0].text.contains(words), "{:?}", config.unknown);

@@ -87,10 +87,7 @@ pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identi
         };
         match (&field.value, other.map(|f| &f.value)) {
             (
-                FieldValue::Addresses {
-                    written,
-                    default_port,
-                },
+                FieldValue::Addresses { written, default_port },
                 Some(FieldValue::Addresses {
                     written: there,
                     default_port: port_there,
@@ -99,9 +96,7 @@ pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identi
                 let here = resolved(written, *default_port, namespace);
                 let there = resolved(there, *port_there, namespace);
                 let only = |a: &[(String, Address)], b: &[(String, Address)]| -> Vec<String> {
-                    let missing = a
-                        .iter()
-                        .filter(|(_, x)| !b.iter().any(|(_, y)| x.reaches(y)));
+                    let missing = a.iter().filter(|(_, x)| !b.iter().any(|(_, y)| x.reaches(y)));
                     missing.map(|(text, _)| text.clone()).collect()
                 };
                 let (removed, added) = (only(&here, &there), only(&there, &here));
@@ -123,9 +118,7 @@ pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identi
             _ => return different(),
         }
     }
-    let new = proposed
-        .iter()
-        .find(|f| !current.iter().any(|c| c.name == f.name));
+    let new = proposed.iter().find(|f| !current.iter().any(|c| c.name == f.name));
     match new {
         Some(field) => Identity::Different {
             field: field.name,
@@ -231,17 +224,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The certain value of the first of `keys` that is set (a key and its fallbacks), else `default`.
-    pub(super) fn certain(
-        &self,
-        keys: &[&str],
-        default: &str,
-    ) -> Result<(String, Option<Origin>), Box<Unknown>> {
+    pub(super) fn certain(&self, keys: &[&str], default: &str) -> Result<(String, Option<Origin>), Box<Unknown>> {
         for key in keys {
-            if let Some(setting) = self
-                .config
-                .certain(key)
-                .map_err(|unknown| Box::new(unknown.clone()))?
-            {
+            if let Some(setting) = self.config.certain(key).map_err(|unknown| Box::new(unknown.clone()))? {
                 // `certain` has refused a value that cannot be seen.
                 let value = setting.value.clone().unwrap_or_default();
                 return Ok((value, Some(setting.origin.clone())));
@@ -251,37 +236,19 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn push(&mut self, name: &'static str, value: FieldValue, origin: Option<Origin>) {
-        self.fields.push(Field {
-            name,
-            value,
-            origin,
-        });
+        self.fields.push(Field { name, value, origin });
     }
 
     /// Adds a literal field; an empty value means the default.
-    pub(super) fn text(
-        &mut self,
-        name: &'static str,
-        keys: &[&str],
-        default: &str,
-    ) -> Result<(), Box<Unknown>> {
+    pub(super) fn text(&mut self, name: &'static str, keys: &[&str], default: &str) -> Result<(), Box<Unknown>> {
         let (value, origin) = self.certain(keys, default)?;
-        let value = if value.is_empty() {
-            default.to_owned()
-        } else {
-            value
-        };
+        let value = if value.is_empty() { default.to_owned() } else { value };
         self.push(name, FieldValue::Text(value), origin);
         Ok(())
     }
 
     /// Adds a path: as text, without slashes at its end.
-    pub(super) fn path(
-        &mut self,
-        name: &'static str,
-        keys: &[&str],
-        default: &str,
-    ) -> Result<(), Box<Unknown>> {
+    pub(super) fn path(&mut self, name: &'static str, keys: &[&str], default: &str) -> Result<(), Box<Unknown>> {
         let (value, origin) = self.certain(keys, default)?;
         let value = value.trim_end_matches('/').to_owned();
         self.push(name, FieldValue::Text(value), origin);
@@ -298,30 +265,17 @@ impl<'a> Fields<'a> {
         default_port: u16,
     ) -> Result<(), Box<Unknown>> {
         let (value, origin) = self.certain(&[name], default)?;
-        let mut written: Vec<String> = split_list(&value)
-            .iter()
-            .map(|a| without_login(a))
-            .collect();
+        let mut written: Vec<String> = split_list(&value).iter().map(|a| without_login(a)).collect();
         if let Some(key) = port_key {
             let (port, _) = self.certain(&[key], &default_port.to_string())?;
-            for address in written
-                .iter_mut()
-                .filter(|a| !a.contains(':') && !is_hidden(a))
-            {
+            for address in written.iter_mut().filter(|a| !a.contains(':') && !is_hidden(a)) {
                 *address = format!("{address}:{}", port.trim());
             }
         }
         if written.is_empty() {
-            return Err(unresolvable(
-                format!("{name} is empty"),
-                normalise(name),
-                origin,
-            ));
+            return Err(unresolvable(format!("{name} is empty"), normalise(name), origin));
         }
-        let value = FieldValue::Addresses {
-            written,
-            default_port,
-        };
+        let value = FieldValue::Addresses { written, default_port };
         self.push(name, value, origin);
         Ok(())
     }
@@ -344,9 +298,7 @@ pub(super) fn unresolvable(text: String, key: String, origin: Option<Origin>) ->
 /// An endpoint with its login, if it has one, masked: a report shows it.
 fn without_login(address: &str) -> String {
     let start = address.find("://").map_or(0, |i| i + 3);
-    let end = address[start..]
-        .find(['/', '?'])
-        .map_or(address.len(), |i| start + i);
+    let end = address[start..].find(['/', '?']).map_or(address.len(), |i| start + i);
     match address[start..end].rfind('@') {
         Some(at) => format!("{}***{}", &address[..start], &address[start + at..]),
         None => address.to_owned(),

@@ -90,11 +90,7 @@ pub fn is_milvus_repository(repository: &str) -> bool {
         "staging",
         "test",
     ];
-    let segment = repository
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let segment = repository.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let mut words = segment.split(['-', '_', '.']);
     let found = words.any(|w| w == "milvus" || w == "milvusdb");
     found && words.all(|w| BUILDS.contains(&w))
@@ -108,24 +104,14 @@ mod tests {
     fn splits_references() {
         let digest = "sha256:0123456789abcdef";
         for (text, repository, tag, sum) in [
-            (
-                "milvusdb/milvus:v2.6.6",
-                "milvusdb/milvus",
-                Some("v2.6.6"),
-                None,
-            ),
+            ("milvusdb/milvus:v2.6.6", "milvusdb/milvus", Some("v2.6.6"), None),
             (
                 "registry:5000/x/milvus:v2.6.6",
                 "registry:5000/x/milvus",
                 Some("v2.6.6"),
                 None,
             ),
-            (
-                "registry:5000/x/milvus",
-                "registry:5000/x/milvus",
-                None,
-                None,
-            ),
+            ("registry:5000/x/milvus", "registry:5000/x/milvus", None, None),
             ("milvus", "milvus", None, None),
             ("milvus:", "milvus", None, None),
             (

@@ -183,8 +183,7 @@ pub fn resolve_type(
     if line >= (2, 6) {
         return Ok((Mq::Woodpecker, false, None));
     }
-    let text =
-        "mq.type is `default` and neither rocksmq, pulsar nor kafka is configured".to_owned();
+    let text = "mq.type is `default` and neither rocksmq, pulsar nor kafka is configured".to_owned();
     Err(identity::unresolvable(text, "mqtype".to_owned(), origin))
 }
 
@@ -222,11 +221,7 @@ fn identify(config: &Config, mq: &Mq) -> Result<Vec<Field>, Box<Unknown>> {
             fields.text("pulsar.namespace", &["pulsar.namespace"], "default")?;
         }
         Mq::Kafka => fields.addresses("kafka.brokerList", "", None, 9092)?,
-        Mq::RocksMq => fields.path(
-            "rocksmq.path",
-            &["rocksmq.path"],
-            image_default::ROCKSMQ_PATH,
-        )?,
+        Mq::RocksMq => fields.path("rocksmq.path", &["rocksmq.path"], image_default::ROCKSMQ_PATH)?,
         Mq::NatsMq => fields.path(
             "natsmq.server.storeDir",
             &["natsmq.server.storeDir"],
@@ -244,16 +239,8 @@ fn identify(config: &Config, mq: &Mq) -> Result<Vec<Field>, Box<Unknown>> {
 /// The root path matters for local storage only; with an object store the log lives below `minio.rootPath`. Where
 /// nothing sets it, it is below the local storage (upstream `walimpls/impls/wp/builder.go`).
 fn woodpecker(fields: &mut Fields<'_>) -> Result<(), Box<Unknown>> {
-    fields.text(
-        "woodpecker.storage.type",
-        &["woodpecker.storage.type"],
-        "minio",
-    )?;
-    fields.text(
-        "woodpecker.meta.prefix",
-        &["woodpecker.meta.prefix"],
-        "woodpecker",
-    )?;
+    fields.text("woodpecker.storage.type", &["woodpecker.storage.type"], "minio")?;
+    fields.text("woodpecker.meta.prefix", &["woodpecker.meta.prefix"], "woodpecker")?;
     let local = fields
         .fields
         .iter()

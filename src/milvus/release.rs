@@ -101,10 +101,19 @@ pub fn inventory(objects: &[Object]) -> Inventory {
         for (pointer, container) in &containers {
             match role::runs(container) {
                 Runs::Milvus(run) => running.push((pointer.clone(), *container, run)),
-                Runs::Undecidable(why) => found.strays.push(Stray { object: i, container: pointer.clone(), why }),
+                Runs::Undecidable(why) => found.strays.push(Stray {
+                    object: i,
+                    container: pointer.clone(),
+                    why,
+                }),
                 Runs::NotMilvus if role::mentions_milvus(container) => {
-                    let why = "it has Milvus' image or configuration and no `milvus run ROLE` in command or args".into();
-                    found.strays.push(Stray { object: i, container: pointer.clone(), why });
+                    let why =
+                        "it has Milvus' image or configuration and no `milvus run ROLE` in command or args".into();
+                    found.strays.push(Stray {
+                        object: i,
+                        container: pointer.clone(),
+                        why,
+                    });
                 }
                 Runs::NotMilvus => {}
             }
@@ -112,7 +121,11 @@ pub fn inventory(objects: &[Object]) -> Inventory {
         if running.len() > 1 {
             let roles: Vec<_> = running.iter().map(|(_, _, run)| run.role.as_str()).collect();
             let why = format!("one pod runs several roles ({})", roles.join(", "));
-            found.strays.push(Stray { object: i, container: running[1].0.clone(), why });
+            found.strays.push(Stray {
+                object: i,
+                container: running[1].0.clone(),
+                why,
+            });
         }
         if let Some((pointer, container, run)) = running.into_iter().next() {
             let image = text_at(container, &["image"]).unwrap_or_default().to_owned();
@@ -134,10 +147,15 @@ pub fn inventory(objects: &[Object]) -> Inventory {
 
 fn place(releases: &mut Vec<Release>, object: &Object, component: Component) {
     let namespace = object.reference.namespace.clone();
-    let name = identifying(object, &["app.kubernetes.io/instance", "release"])
-        .unwrap_or_else(|| base_name(&component.name, component.role).unwrap_or(&component.name).to_owned());
+    let name = identifying(object, &["app.kubernetes.io/instance", "release"]).unwrap_or_else(|| {
+        base_name(&component.name, component.role)
+            .unwrap_or(&component.name)
+            .to_owned()
+    });
     let app = identifying(object, &["app.kubernetes.io/name", "app"]).unwrap_or_default();
-    let known = releases.iter_mut().find(|r| r.name == name && r.app == app && namespaces_agree(&r.namespace, &namespace));
+    let known = releases
+        .iter_mut()
+        .find(|r| r.name == name && r.app == app && namespaces_agree(&r.namespace, &namespace));
     match known {
         Some(release) => {
             if release.namespace.is_empty() {
@@ -145,16 +163,29 @@ fn place(releases: &mut Vec<Release>, object: &Object, component: Component) {
             }
             release.components.push(component);
         }
-        None => releases.push(Release { namespace, name, app, components: vec![component] }),
+        None => releases.push(Release {
+            namespace,
+            name,
+            app,
+            components: vec![component],
+        }),
     }
 }
 
 /// A label's value, the immutable selector's first: Argo CD's label tracking rewrites `app.kubernetes.io/instance` on
 /// the object itself (hosts.md 5.10).
 fn identifying(object: &Object, keys: &[&str]) -> Option<String> {
-    let sources = [workload::match_labels(object), workload::pod_labels(object), object.at(&["metadata", "labels"])];
+    let sources = [
+        workload::match_labels(object),
+        workload::pod_labels(object),
+        object.at(&["metadata", "labels"]),
+    ];
     keys.iter().find_map(|key| {
-        sources.iter().flatten().find_map(|labels| labels.get(*key).and_then(Value::as_str)).map(str::to_owned)
+        sources
+            .iter()
+            .flatten()
+            .find_map(|labels| labels.get(*key).and_then(Value::as_str))
+            .map(str::to_owned)
     })
 }
 
@@ -264,22 +295,40 @@ mod tests {
 
     #[test]
     fn releases_are_told_apart_by_selector_instance_name_and_namespace() {
-        let of = |instance: &str, app: &str| json!({"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": app});
+        let of =
+            |instance: &str, app: &str| json!({"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": app});
         let objects = [
             deployment("a-milvus-proxy", "proxy", of("a", "milvus"), "milvusdb/milvus:v2.5.16"),
             deployment("b-milvus-proxy", "proxy", of("b", "milvus"), "milvusdb/milvus:v2.5.16"),
-            deployment("a-milvus-datanode", "datanode", of("a", "milvus"), "milvusdb/milvus:v2.5.16"),
-            deployment("a-second-datanode", "datanode", of("a", "second"), "milvusdb/milvus:v2.5.16"),
+            deployment(
+                "a-milvus-datanode",
+                "datanode",
+                of("a", "milvus"),
+                "milvusdb/milvus:v2.5.16",
+            ),
+            deployment(
+                "a-second-datanode",
+                "datanode",
+                of("a", "second"),
+                "milvusdb/milvus:v2.5.16",
+            ),
         ];
         let found = inventory(&objects);
-        let seen: Vec<_> = found.releases.iter().map(|r| (r.name.as_str(), r.app.as_str(), r.components.len())).collect();
+        let seen: Vec<_> = found
+            .releases
+            .iter()
+            .map(|r| (r.name.as_str(), r.app.as_str(), r.components.len()))
+            .collect();
         assert_eq!(seen, [("a", "milvus", 2), ("b", "milvus", 1), ("a", "second", 1)]);
         assert_eq!(found.releases[0].base(), Some("a-milvus"));
     }
 
     #[test]
     fn base_names_survive_roles_in_them() {
-        assert_eq!(base_name("v-rootcoord-x-rootcoord", Role::RootCoord), Some("v-rootcoord-x"));
+        assert_eq!(
+            base_name("v-rootcoord-x-rootcoord", Role::RootCoord),
+            Some("v-rootcoord-x")
+        );
         assert_eq!(base_name("datanode-datanode", Role::DataNode), Some("datanode"));
         assert_eq!(base_name("x-querynode-rg1", Role::QueryNode), Some("x"));
         assert_eq!(base_name("coordinator", Role::RootCoord), None);
@@ -297,14 +346,23 @@ mod tests {
         let assumed = Version::new(2, 5, 16);
         let versions = release.versions(Some(&assumed));
         assert!(versions.decided());
-        assert_eq!((versions.lowest(), versions.highest()), (Some(&assumed), Some(&Version::new(2, 5, 22))));
+        assert_eq!(
+            (versions.lowest(), versions.highest()),
+            (Some(&assumed), Some(&Version::new(2, 5, 22)))
+        );
     }
 
     #[test]
     fn several_roles_in_one_pod_cannot_be_told() {
         let mut object = deployment("a", "proxy", json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
-        let containers = object.value.pointer_mut("/spec/template/spec/containers").unwrap().as_array_mut().unwrap();
-        containers.push(json!({"name": "d", "image": "milvusdb/milvus:v2.5.22", "args": ["milvus", "run", "datanode"]}));
+        let containers = object
+            .value
+            .pointer_mut("/spec/template/spec/containers")
+            .unwrap()
+            .as_array_mut()
+            .unwrap();
+        containers
+            .push(json!({"name": "d", "image": "milvusdb/milvus:v2.5.22", "args": ["milvus", "run", "datanode"]}));
         assert!(inventory(&[object]).strays[0].why.contains("proxy, datanode"));
     }
 }

@@ -157,11 +157,7 @@ pub fn runs(container: &Value) -> Runs {
         .collect();
     let mut found: Vec<(Vec<String>, usize, bool)> = Vec::new();
     let plain: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-    found.extend(
-        run_positions(&plain)
-            .into_iter()
-            .map(|at| (plain.clone(), at, false)),
-    );
+    found.extend(run_positions(&plain).into_iter().map(|at| (plain.clone(), at, false)));
     for (i, word) in words.iter().enumerate() {
         let is_script = word.contains(char::is_whitespace) && follows_shell(&words[..i]);
         if !is_script {
@@ -186,9 +182,7 @@ pub fn runs(container: &Value) -> Runs {
             .enumerate()
             .find(|(i, w)| follows_shell(&words[..*i]) && mentions_run(w))
             .map_or(Runs::NotMilvus, |(_, w)| {
-                Runs::Undecidable(format!(
-                    "`milvus run` stands in `{w}` in a way that is not understood"
-                ))
+                Runs::Undecidable(format!("`milvus run` stands in `{w}` in a way that is not understood"))
             }),
         [(command, at, in_shell)] => judge(command, *at, *in_shell),
         _ => Runs::Undecidable(format!(
@@ -209,10 +203,7 @@ pub fn mentions_milvus(container: &Value) -> bool {
     }
     let mounts = container.get("volumeMounts").and_then(Value::as_array);
     mounts.into_iter().flatten().any(|mount| {
-        let path = mount
-            .get("mountPath")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let path = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
         let path = path.trim_end_matches('/');
         path == "/milvus/configs" || path.starts_with("/milvus/configs/")
     })
@@ -243,12 +234,9 @@ fn follows_shell(before: &[&str]) -> bool {
     };
     let is_flag = flag.starts_with('-') && !flag.starts_with("--") && flag[1..].contains('c');
     is_flag
-        && before.iter().any(|w| {
-            matches!(
-                basename(w),
-                "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh" | "busybox"
-            )
-        })
+        && before
+            .iter()
+            .any(|w| matches!(basename(w), "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh" | "busybox"))
 }
 
 fn basename(word: &str) -> &str {
@@ -261,9 +249,7 @@ fn mentions_run(text: &str) -> bool {
         .split(|c: char| !(c.is_alphanumeric() || "/_.-${}".contains(c)))
         .filter(|w| !w.is_empty())
         .collect();
-    words
-        .windows(2)
-        .any(|w| basename(w[0]) == "milvus" && w[1] == "run")
+    words.windows(2).any(|w| basename(w[0]) == "milvus" && w[1] == "run")
 }
 
 /// Where in a command `milvus` is followed by `run`.
@@ -292,17 +278,15 @@ fn judge(command: &[String], at: usize, in_shell: bool) -> Runs {
     if word == "mixture" {
         let flags = &rest[1..];
         if let Some(variable) = flags.iter().find(|w| is_variable(w)) {
-            return Runs::Undecidable(format!(
-                "`{variable}` in `{spelled}` is not known before it runs"
-            ));
+            return Runs::Undecidable(format!("`{variable}` in `{spelled}` is not known before it runs"));
         }
         return run(Role::MixCoord, Spelling::Mixture, mixture_flags(flags));
     }
     match Role::from_argument(word) {
         Some(role) => run(role, Spelling::Argument, Vec::new()),
-        None if is_variable(word) => Runs::Undecidable(format!(
-            "the role `{word}` in `{spelled}` is not known before it runs"
-        )),
+        None if is_variable(word) => {
+            Runs::Undecidable(format!("the role `{word}` in `{spelled}` is not known before it runs"))
+        }
         None => Runs::Undecidable(format!("`{word}` in `{spelled}` is no role of Milvus")),
     }
 }

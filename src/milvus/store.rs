@@ -24,9 +24,7 @@ pub struct Stores {
 pub fn resolve(config: &Config) -> Result<Stores, Box<Unknown>> {
     Ok(Stores {
         meta: meta(config)?,
-        cloud_provider: Fields::new(config)
-            .certain(&["minio.cloudProvider"], "aws")?
-            .0,
+        cloud_provider: Fields::new(config).certain(&["minio.cloudProvider"], "aws")?.0,
         object: object(config)?,
     })
 }
@@ -87,11 +85,7 @@ fn object(config: &Config) -> Result<Vec<Field>, Box<Unknown>> {
     let local = kind == "local";
     fields.push("common.storageType", FieldValue::Text(kind), origin);
     if local {
-        fields.path(
-            "localStorage.path",
-            &["localStorage.path"],
-            "/var/lib/milvus/data",
-        )?;
+        fields.path("localStorage.path", &["localStorage.path"], "/var/lib/milvus/data")?;
         return Ok(fields.fields);
     }
     fields.addresses("minio.address", "localhost", Some("minio.port"), 9000)?;

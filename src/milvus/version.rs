@@ -201,14 +201,10 @@ impl Ord for Stage {
             Stage::Base => 1,
             Stage::Post(_) => 2,
         };
-        side(self)
-            .cmp(&side(other))
-            .then_with(|| match (self, other) {
-                (Stage::Pre(a), Stage::Pre(b)) | (Stage::Post(a), Stage::Post(b)) => {
-                    words(a).cmp(&words(b))
-                }
-                _ => Ordering::Equal,
-            })
+        side(self).cmp(&side(other)).then_with(|| match (self, other) {
+            (Stage::Pre(a), Stage::Pre(b)) | (Stage::Post(a), Stage::Post(b)) => words(a).cmp(&words(b)),
+            _ => Ordering::Equal,
+        })
     }
 }
 
@@ -386,10 +382,7 @@ fn line_within(parts: &[&str]) -> Option<(u64, u64)> {
 
 /// A build variant: the same code, built for another machine or with other checks.
 fn is_variant(part: &str) -> bool {
-    matches!(
-        part,
-        "gpu" | "cpu" | "amd64" | "arm64" | "arm" | "debug" | "asan"
-    )
+    matches!(part, "gpu" | "cpu" | "amd64" | "arm64" | "arm" | "debug" | "asan")
 }
 
 /// A day as eight digits of this century.

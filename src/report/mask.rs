@@ -109,7 +109,9 @@ pub fn url(text: &str) -> String {
     let mut rest = text;
     while let Some(i) = rest.find("://") {
         let after = &rest[i + 3..];
-        let end = after.find(|c: char| matches!(c, '/' | ',' | ' ' | '"' | '\'')).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| matches!(c, '/' | ',' | ' ' | '"' | '\''))
+            .unwrap_or(after.len());
         out.push_str(&rest[..i + 3]);
         match after[..end].rfind('@') {
             Some(at) => {
@@ -131,21 +133,37 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        let secret = json!({"kind": "Secret", "data": {"a": "c2VjcmV0"}, "stringData": {"b": "hunter2"}, "type": "Opaque"});
-        assert_eq!(value("Secret", "", &secret), json!({"kind": "Secret", "data": {"a": "***"}, "stringData": {"b": "***"}, "type": "Opaque"}));
+        let secret =
+            json!({"kind": "Secret", "data": {"a": "c2VjcmV0"}, "stringData": {"b": "hunter2"}, "type": "Opaque"});
+        assert_eq!(
+            value("Secret", "", &secret),
+            json!({"kind": "Secret", "data": {"a": "***"}, "stringData": {"b": "***"}, "type": "Opaque"})
+        );
         let workload = json!({"env": [{"name": "MINIO_SECRET_ACCESS_KEY", "value": "hunter2"}, {"name": "GOMAXPROCS", "value": "4"}]});
-        assert_eq!(value("Deployment", "", &workload)["env"], json!([{"name": "MINIO_SECRET_ACCESS_KEY", "value": "***"}, {"name": "GOMAXPROCS", "value": "4"}]));
-        assert_eq!(value("ConfigMap", "/data/user.yaml#/minio/secretAccessKey", &json!("hunter2")), json!("***"));
+        assert_eq!(
+            value("Deployment", "", &workload)["env"],
+            json!([{"name": "MINIO_SECRET_ACCESS_KEY", "value": "***"}, {"name": "GOMAXPROCS", "value": "4"}])
+        );
+        assert_eq!(
+            value("ConfigMap", "/data/user.yaml#/minio/secretAccessKey", &json!("hunter2")),
+            json!("***")
+        );
     }
 
     #[test]
     fn configuration_text_keeps_everything_but_its_secrets() {
         let text = "minio:\n  accessKeyID: admin\n  secretAccessKey: |\n    hunter2\n    more\n  port: 9000\nkafka:\n  saslPassword: \"hunter2\"\n";
-        assert_eq!(embedded(text), "minio:\n  accessKeyID: ***\n  secretAccessKey: ***\n  port: 9000\nkafka:\n  saslPassword: ***\n");
+        assert_eq!(
+            embedded(text),
+            "minio:\n  accessKeyID: ***\n  secretAccessKey: ***\n  port: 9000\nkafka:\n  saslPassword: ***\n"
+        );
     }
 
     #[test]
     fn addresses_lose_their_password() {
-        assert_eq!(url("pulsar://u:hunter2@host:6650,x://h/p@q"), "pulsar://***@host:6650,x://h/p@q");
+        assert_eq!(
+            url("pulsar://u:hunter2@host:6650,x://h/p@q"),
+            "pulsar://***@host:6650,x://h/p@q"
+        );
     }
 }

@@ -77,7 +77,11 @@ pub fn json(judgement: &Judgement) -> Value {
 fn change(change: &Change) -> Value {
     let object = &change.object;
     let mut masked = false;
-    let patch: Vec<Value> = change.patch.iter().map(|op| masked_op(op, &object.kind, &mut masked)).collect();
+    let patch: Vec<Value> = change
+        .patch
+        .iter()
+        .map(|op| masked_op(op, &object.kind, &mut masked))
+        .collect();
     let mut out = json!({"op": change.op, "object": object, "patch": patch, "why": change.why});
     if change.op == ChangeOp::Drop {
         out["patch"] = json!([]);

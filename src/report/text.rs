@@ -18,7 +18,13 @@ pub fn findings(judgement: &Judgement) -> String {
 /// One finding.
 pub fn one(out: &mut String, finding: &Finding) {
     let allowed = if finding.allowed { " (allowed)" } else { "" };
-    let _ = writeln!(out, "{} {} {}{allowed}", finding.severity.as_str().to_uppercase(), finding.code, finding.name);
+    let _ = writeln!(
+        out,
+        "{} {} {}{allowed}",
+        finding.severity.as_str().to_uppercase(),
+        finding.code,
+        finding.name
+    );
     for line in finding.message.lines() {
         let _ = writeln!(out, "  {line}");
     }
@@ -53,7 +59,11 @@ pub fn place(finding: &Finding) -> Option<String> {
 /// The verdict with what counts for it.
 pub fn verdict(judgement: &Judgement) -> String {
     let count = |severity: Severity, allowed: bool| {
-        judgement.findings.iter().filter(|f| f.severity == severity && f.allowed == allowed).count()
+        judgement
+            .findings
+            .iter()
+            .filter(|f| f.severity == severity && f.allowed == allowed)
+            .count()
     };
     let refusals = count(Severity::Refuse, false);
     let warnings = count(Severity::Warn, false);
@@ -74,34 +84,72 @@ pub fn verdict(judgement: &Judgement) -> String {
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let head = match refusals {
         0 => "milvus-uplift: pass".to_owned(),
-        n => format!("milvus-uplift: refused, {} ({})", plural(n, "reason"), codes(judgement, Severity::Refuse)),
+        n => format!(
+            "milvus-uplift: refused, {} ({})",
+            plural(n, "reason"),
+            codes(judgement, Severity::Refuse)
+        ),
     };
-    let way = if way.is_empty() { String::new() } else { format!(" [{way}]") };
-    let warned = if warnings == 0 { String::new() } else { format!(", {}", plural(warnings, "warning")) };
+    let way = if way.is_empty() {
+        String::new()
+    } else {
+        format!(" [{way}]")
+    };
+    let warned = if warnings == 0 {
+        String::new()
+    } else {
+        format!(", {}", plural(warnings, "warning"))
+    };
     format!("{head}{warned}{way}")
 }
 
 /// The codes of all findings of a severity that are not allowed, each once.
 pub fn codes(judgement: &Judgement, severity: Severity) -> String {
-    let mut codes: Vec<&str> = judgement.findings.iter().filter(|f| f.severity == severity && !f.allowed).map(|f| f.code).collect();
+    let mut codes: Vec<&str> = judgement
+        .findings
+        .iter()
+        .filter(|f| f.severity == severity && !f.allowed)
+        .map(|f| f.code)
+        .collect();
     codes.dedup();
     codes.join(", ")
 }
 
 /// The one line of warnings for a terminal on success; `None` where there is none.
 pub fn warnings(judgement: &Judgement) -> Option<String> {
-    let mut warned: Vec<String> = judgement.findings.iter().filter(|f| f.severity == Severity::Warn).map(|f| format!("{} {}", f.code, f.name)).collect();
+    let mut warned: Vec<String> = judgement
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Warn)
+        .map(|f| format!("{} {}", f.code, f.name))
+        .collect();
     warned.dedup();
-    let allowed: Vec<&str> = judgement.findings.iter().filter(|f| f.allowed).map(|f| f.code).collect();
+    let allowed: Vec<&str> = judgement
+        .findings
+        .iter()
+        .filter(|f| f.allowed)
+        .map(|f| f.code)
+        .collect();
     if warned.is_empty() && allowed.is_empty() {
         return None;
     }
     let mut line = String::from("milvus-uplift:");
     if !warned.is_empty() {
-        let _ = write!(line, " {} warning{}: {}", warned.len(), if warned.len() == 1 { "" } else { "s" }, warned.join(", "));
+        let _ = write!(
+            line,
+            " {} warning{}: {}",
+            warned.len(),
+            if warned.len() == 1 { "" } else { "s" },
+            warned.join(", ")
+        );
     }
     if !allowed.is_empty() {
-        let _ = write!(line, "{} refusals allowed: {}", if warned.is_empty() { "" } else { ";" }, allowed.join(", "));
+        let _ = write!(
+            line,
+            "{} refusals allowed: {}",
+            if warned.is_empty() { "" } else { ";" },
+            allowed.join(", ")
+        );
     }
     line.push_str(" (`milvus-uplift check`, or --report FILE, tells them in full)");
     Some(line)

@@ -46,7 +46,12 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
             let coordinators: Vec<Coordinator> = SPEAKERS
                 .iter()
                 .flat_map(|role| scene.release.in_role(*role))
-                .filter_map(|c| Some(Coordinator { role: c.role.as_str(), value: neutral(scene.object(c), c)? }))
+                .filter_map(|c| {
+                    Some(Coordinator {
+                        role: c.role.as_str(),
+                        value: neutral(scene.object(c), c)?,
+                    })
+                })
                 .collect();
             join(&coordinators, super::config::all_standby(scene), out)?
         }
@@ -54,7 +59,11 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
     let name = format!("{base}-{}", Role::MixCoord);
     let workload = finish(&neutral_workload, Role::MixCoord, &name, scene);
     let service = service(scene, Role::MixCoord, &name);
-    Some(Arrival { role: Role::MixCoord, workload, service })
+    Some(Arrival {
+        role: Role::MixCoord,
+        workload,
+        service,
+    })
 }
 
 /// The streaming nodes, where there are none: one Deployment, or one for each resource group of the querynodes, and one
@@ -65,13 +74,18 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     }
     let siblings = siblings(scene);
     let Some(base) = base(scene, out) else { return vec![] };
-    let Some(skeleton) = skeleton(&siblings) else { return vec![] };
+    let Some(skeleton) = skeleton(&siblings) else {
+        return vec![];
+    };
     let role = Role::StreamingNode;
     let shared = match scene.values {
         Some(values) => chart::workload(scene, values, role, &skeleton, &siblings),
         None => {
             let mut shared = skeleton.clone();
-            if let Some(env) = shared.pointer_mut(&format!("{CONTAINERS}/0/env")).and_then(Value::as_array_mut) {
+            if let Some(env) = shared
+                .pointer_mut(&format!("{CONTAINERS}/0/env"))
+                .and_then(Value::as_array_mut)
+            {
                 env.retain(|v| !matches!(v["name"].as_str(), Some(STREAMING_SWITCH | RESOURCE_GROUP)));
             }
             shared["spec"]["replicas"] = json!(1);
@@ -82,15 +96,27 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     let groups = resource_groups(scene);
     let mut service = service(scene, role, &name);
     if groups.is_empty() {
-        return vec![Arrival { role, workload: finish(&shared, role, &name, scene), service }];
+        return vec![Arrival {
+            role,
+            workload: finish(&shared, role, &name, scene),
+            service,
+        }];
     }
     groups
         .into_iter()
         .map(|(querynode, group)| {
-            let suffix = querynode.name.strip_prefix(&format!("{base}-{}", Role::QueryNode)).unwrap_or("").to_owned();
+            let suffix = querynode
+                .name
+                .strip_prefix(&format!("{base}-{}", Role::QueryNode))
+                .unwrap_or("")
+                .to_owned();
             let mut own = shared.clone();
             join_group(&mut own, scene.object(querynode), &skeleton, &group, &suffix);
-            Arrival { role, workload: finish(&own, role, &format!("{name}{suffix}"), scene), service: service.take() }
+            Arrival {
+                role,
+                workload: finish(&own, role, &format!("{name}{suffix}"), scene),
+                service: service.take(),
+            }
         })
         .collect()
 }
@@ -98,10 +124,19 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
 /// All Milvus Deployments of the release without the marks of their roles.
 fn siblings(scene: &Scene) -> Vec<Sibling> {
     let of = |c: &Component| Some((c.role, neutral(scene.object(c), c)?));
-    let all: Vec<(&Component, Sibling)> = scene.release.components.iter().filter_map(|c| Some((c, of(c)?))).collect();
+    let all: Vec<(&Component, Sibling)> = scene
+        .release
+        .components
+        .iter()
+        .filter_map(|c| Some((c, of(c)?)))
+        .collect();
     let kind = |c: &Component| scene.object(c).reference.kind == "Deployment";
     let deployments: Vec<Sibling> = all.iter().filter(|(c, _)| kind(c)).map(|(_, s)| s.clone()).collect();
-    if deployments.is_empty() { all.into_iter().map(|(_, s)| s).collect() } else { deployments }
+    if deployments.is_empty() {
+        all.into_iter().map(|(_, s)| s).collect()
+    } else {
+        deployments
+    }
 }
 
 fn skeleton(siblings: &[Sibling]) -> Option<Value> {
@@ -126,7 +161,9 @@ fn finish(neutral_workload: &Value, role: Role, name: &str, scene: &Scene) -> Va
     if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         container.entry("name").or_insert(json!(role.as_str()));
         if role == Role::StreamingNode {
-            let number = facts::ports(role).find(|p| p.name == role.as_str()).map_or(22222, |p| p.port);
+            let number = facts::ports(role)
+                .find(|p| p.name == role.as_str())
+                .map_or(22222, |p| p.port);
             let port = json!({"name": role.as_str(), "containerPort": number, "protocol": "TCP"});
             match container.get_mut("ports").and_then(Value::as_array_mut) {
                 Some(list) => list.insert(0, port),
@@ -136,10 +173,20 @@ fn finish(neutral_workload: &Value, role: Role, name: &str, scene: &Scene) -> Va
             }
         }
     }
-    if scene.release.components.iter().all(|c| scene.object(c).reference.kind != "Deployment") {
+    if scene
+        .release
+        .components
+        .iter()
+        .all(|c| scene.object(c).reference.kind != "Deployment")
+    {
         // A fork that runs Milvus in StatefulSets or DaemonSets: the chart's own kind, without their fields.
         if let Some(spec) = map_at(&mut w, &["spec"]) {
-            for field in ["serviceName", "volumeClaimTemplates", "podManagementPolicy", "updateStrategy"] {
+            for field in [
+                "serviceName",
+                "volumeClaimTemplates",
+                "podManagementPolicy",
+                "updateStrategy",
+            ] {
                 spec.shift_remove(field);
             }
         }
@@ -172,7 +219,10 @@ fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {
         .release
         .in_role(Role::QueryNode)
         .filter_map(|c| {
-            let env = scene.stream.objects[c.object].value.pointer(&format!("{}/env", c.container))?.as_array()?;
+            let env = scene.stream.objects[c.object]
+                .value
+                .pointer(&format!("{}/env", c.container))?
+                .as_array()?;
             let group = env.iter().find(|v| v["name"] == RESOURCE_GROUP)?["value"].as_str()?;
             base_name(&c.name, c.role).map(|_| (c, group.to_owned()))
         })
@@ -181,8 +231,17 @@ fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {
 
 /// Gives a streaming node the marks of a querynode's resource group: its variable, and labels that hold the group.
 fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: &str, suffix: &str) {
-    for pointer in ["/metadata/labels", "/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
-        let theirs = querynode.value.pointer(pointer).and_then(Value::as_object).cloned().unwrap_or_default();
+    for pointer in [
+        "/metadata/labels",
+        "/spec/selector/matchLabels",
+        "/spec/template/metadata/labels",
+    ] {
+        let theirs = querynode
+            .value
+            .pointer(pointer)
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
         for (key, value) in theirs {
             let marked = value.as_str().is_some_and(|v| v == group || format!("-{v}") == suffix);
             if marked && skeleton.pointer(pointer).and_then(|m| m.get(&key)).is_none() {
@@ -193,11 +252,19 @@ fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: &str
             }
         }
     }
-    let Some(container) = own.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) else { return };
+    let Some(container) = own
+        .pointer_mut(&format!("{CONTAINERS}/0"))
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
     let env = container.entry("env").or_insert(json!([]));
     let variable = json!({"name": RESOURCE_GROUP, "value": group});
     if let Some(list) = env.as_array_mut() {
-        let at = list.iter().position(|v| v["name"] == "LD_LIBRARY_PATH").map_or(0, |i| i + 1);
+        let at = list
+            .iter()
+            .position(|v| v["name"] == "LD_LIBRARY_PATH")
+            .map_or(0, |i| i + 1);
         list.insert(at, variable);
     }
 }
@@ -212,9 +279,18 @@ fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
         }
     }
     // The shape of the nearest kin: a coordinator's for mixcoord, a node's for streamingnode, the proxy's at last.
-    let kin = |r: Role| if role == Role::MixCoord { coordinator(r) } else { !coordinator(r) && r != Role::Proxy };
+    let kin = |r: Role| {
+        if role == Role::MixCoord {
+            coordinator(r)
+        } else {
+            !coordinator(r) && r != Role::Proxy
+        }
+    };
     let tiers: [&dyn Fn(Role) -> bool; 3] = [&kin, &|r| r != Role::Proxy, &|_| true];
-    let chosen = tiers.iter().map(|t| candidates.iter().filter(|(r, _)| t(*r)).collect::<Vec<_>>()).find(|c| !c.is_empty())?;
+    let chosen = tiers
+        .iter()
+        .map(|t| candidates.iter().filter(|(r, _)| t(*r)).collect::<Vec<_>>())
+        .find(|c| !c.is_empty())?;
     let from_kin = chosen.iter().any(|(r, _)| kin(*r));
     let mut s = share(&chosen.iter().map(|(_, v)| v).collect::<Vec<_>>())?;
     s["apiVersion"] = json!("v1");
@@ -234,7 +310,12 @@ fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
             map_at(&mut s, &["spec"])?.insert("clusterIP".into(), ip.clone());
         }
         for field in ["labels", "annotations"] {
-            for (k, v) in values.truthy(&["service", field]).and_then(Value::as_object).into_iter().flatten() {
+            for (k, v) in values
+                .truthy(&["service", field])
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
                 map_at(&mut s, &["metadata", field])?.insert(k.clone(), v.clone());
             }
         }
@@ -312,17 +393,21 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             let reference = reference(&value);
             if scene.stream.objects.iter().any(|o| o.reference.same_object(&reference)) {
                 if file == "deployment" {
-                    out.failures.push(format!("{reference} is in the stream already and does not run {}", arrival.role));
+                    out.failures.push(format!(
+                        "{reference} is in the stream already and does not run {}",
+                        arrival.role
+                    ));
                 }
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
             let (value, text) = host::dress(scene.stream.host, template.as_deref(), &value);
-            let document = place(scene, arrival.role, &reference.kind, out);
+            let (document, behind) = place(scene, arrival.role, &reference.kind, out);
             out.changes.push(Change {
                 op: ChangeOp::Inject,
                 object: reference,
                 document,
+                behind,
                 pointer: String::new(),
                 patch: vec![add("", value)],
                 text,
@@ -344,26 +429,35 @@ fn reference(value: &Value) -> ObjectRef {
 }
 
 /// Where an injected document stands: before the first of those it replaces, else behind the last document of its kind
-/// that belongs to the release.
-fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> usize {
+/// that belongs to the release. The document it stands before, and whether it rather belongs behind the one before that.
+fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) {
     let replaced: Vec<&ObjectRef> = scene
         .release
         .legacy_coordinators()
         .map(|c| &scene.object(c).reference)
-        .chain(out.changes.iter().filter(|c| c.op == ChangeOp::Drop && c.object.kind == "Service" && is_coordinators(&c.object.name)).map(|c| &c.object))
+        .chain(
+            out.changes
+                .iter()
+                .filter(|c| c.op == ChangeOp::Drop && c.object.kind == "Service" && is_coordinators(&c.object.name))
+                .map(|c| &c.object),
+        )
         .collect();
     let ours = |o: &&Object| match kind {
         "Service" => metrics_service(scene, o).is_some(),
-        _ => scene.release.components.iter().any(|c| std::ptr::eq(scene.object(c), *o)),
+        _ => scene
+            .release
+            .components
+            .iter()
+            .any(|c| std::ptr::eq(scene.object(c), *o)),
     };
     let of_kind = || scene.stream.objects.iter().filter(|o| o.reference.kind == kind);
     if role == Role::MixCoord
         && let Some(first) = of_kind().find(|o| replaced.iter().any(|r| **r == o.reference))
     {
-        return first.document;
+        return (first.document, false);
     }
     let last = of_kind().filter(ours).next_back().or_else(|| of_kind().next_back());
-    last.map_or(scene.stream.documents.len(), |o| o.document + 1)
+    last.map_or((scene.stream.documents.len(), true), |o| (o.document + 1, true))
 }
 
 fn is_coordinators(name: &str) -> bool {

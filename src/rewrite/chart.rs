@@ -50,7 +50,11 @@ pub fn workload(scene: &Scene, values: &Values, role: Role, skeleton: &Value, si
     pod_annotations(&mut w, values, role, siblings);
     scheduling(&mut w, values, role, siblings, chart.as_deref());
     let container = format!("{CONTAINERS}/0");
-    let resources = values.get(&[key, "resources"]).cloned().filter(|r| !r.is_null()).unwrap_or_else(|| json!({}));
+    let resources = values
+        .get(&[key, "resources"])
+        .cloned()
+        .filter(|r| !r.is_null())
+        .unwrap_or_else(|| json!({}));
     env(&mut w, values, role, siblings, &container);
     security(&mut w, values, role, siblings, chart.as_deref(), &container);
     heaptrack(&mut w, values, role, &container);
@@ -58,8 +62,18 @@ pub fn workload(scene: &Scene, values: &Values, role: Role, skeleton: &Value, si
         c.insert("resources".into(), resources);
     }
     if truthy(values.get(&["woodpecker", "enabled"])) && role == Role::StreamingNode {
-        after(&mut w, &format!("{container}/volumeMounts"), "tools", json!({"mountPath": "/var/lib/milvus", "name": "woodpecker"}));
-        after(&mut w, "/spec/template/spec/volumes", "tools", json!({"name": "woodpecker", "emptyDir": {}}));
+        after(
+            &mut w,
+            &format!("{container}/volumeMounts"),
+            "tools",
+            json!({"mountPath": "/var/lib/milvus", "name": "woodpecker"}),
+        );
+        after(
+            &mut w,
+            "/spec/template/spec/volumes",
+            "tools",
+            json!({"name": "woodpecker", "emptyDir": {}}),
+        );
     }
     w
 }
@@ -77,7 +91,9 @@ fn shape(chart: Option<&str>) -> Option<&'static facts::ChartShape> {
 /// The version at the end of an object's `helm.sh/chart` label.
 pub fn chart_of(object: &Object) -> Option<String> {
     let label = object.label("helm.sh/chart")?;
-    let start = label.char_indices().find(|(i, c)| *c == '-' && label[i + 1..].starts_with(|c: char| c.is_ascii_digit()))?;
+    let start = label
+        .char_indices()
+        .find(|(i, c)| *c == '-' && label[i + 1..].starts_with(|c: char| c.is_ascii_digit()))?;
     Some(label[start.0 + 1..].replace('_', "+"))
 }
 
@@ -89,7 +105,11 @@ fn replicas_and_strategy(w: &mut Value, values: &Values, role: Role) {
     spec.shift_remove("strategy");
     // A negative number leaves the field to an autoscaler; what is no number is printed as it is.
     if int(Some(&replicas)) >= 0 && !replicas.is_null() {
-        let number = if replicas.is_string() { json!(int(Some(&replicas))) } else { replicas };
+        let number = if replicas.is_string() {
+            json!(int(Some(&replicas)))
+        } else {
+            replicas
+        };
         spec.insert("replicas".into(), number);
     }
     let strategy = values.truthy(&[key, "strategy"]);
@@ -103,11 +123,22 @@ fn replicas_and_strategy(w: &mut Value, values: &Values, role: Role) {
 /// Profiling, the component's own (mixcoord only), checksum, the global ones: the later duplicate wins.
 fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling]) {
     let key = values_key(role);
-    let own = |sibling: Role| truthy(values.get(&[values_key(sibling), "annotations"])) || truthy(values.get(&[values_key(sibling), "profiling", "enabled"]));
-    let at = |v: &Value| v.pointer("/spec/template/metadata/annotations").cloned().unwrap_or(json!({}));
+    let own = |sibling: Role| {
+        truthy(values.get(&[values_key(sibling), "annotations"]))
+            || truthy(values.get(&[values_key(sibling), "profiling", "enabled"]))
+    };
+    let at = |v: &Value| {
+        v.pointer("/spec/template/metadata/annotations")
+            .cloned()
+            .unwrap_or(json!({}))
+    };
     let unmixed: Vec<Value> = siblings.iter().filter(|(r, _)| !own(*r)).map(|(_, v)| at(v)).collect();
     let mut global = if unmixed.is_empty() {
-        values.get(&["annotations"]).filter(|a| a.is_object()).cloned().unwrap_or(json!({}))
+        values
+            .get(&["annotations"])
+            .filter(|a| a.is_object())
+            .cloned()
+            .unwrap_or(json!({}))
     } else {
         share(&unmixed.iter().collect::<Vec<_>>()).unwrap_or(json!({}))
     };
@@ -119,7 +150,12 @@ fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibli
         all.insert("pyroscope.io/port".into(), json!("9091"));
     }
     if role == Role::MixCoord {
-        for (k, v) in values.get(&[key, "annotations"]).and_then(Value::as_object).into_iter().flatten() {
+        for (k, v) in values
+            .get(&[key, "annotations"])
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             all.insert(k.clone(), v.clone());
         }
     }
@@ -159,7 +195,9 @@ fn scheduling(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], 
     let spread = shape(chart).is_none_or(|s| s.spread_constraints);
     for name in ["nodeSelector", "affinity", "tolerations", "topologySpreadConstraints"] {
         let value = component_or_global(values, role, name, siblings, &format!("/spec/template/spec/{name}"));
-        let Some(spec) = map_at(w, &["spec", "template", "spec"]) else { return };
+        let Some(spec) = map_at(w, &["spec", "template", "spec"]) else {
+            return;
+        };
         spec.shift_remove(name);
         if let Some(value) = value.filter(|_| spread || name != "topologySpreadConstraints") {
             spec.insert(name.into(), value);
@@ -169,10 +207,24 @@ fn scheduling(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], 
 
 fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], chart: Option<&str>, container: &str) {
     let rendered = shape(chart).is_none_or(|s| s.security_contexts);
-    let pod = component_or_global(values, role, "securityContext", siblings, "/spec/template/spec/securityContext");
-    let own = component_or_global(values, role, "containerSecurityContext", siblings, &format!("{container}/securityContext"));
+    let pod = component_or_global(
+        values,
+        role,
+        "securityContext",
+        siblings,
+        "/spec/template/spec/securityContext",
+    );
+    let own = component_or_global(
+        values,
+        role,
+        "containerSecurityContext",
+        siblings,
+        &format!("{container}/securityContext"),
+    );
     for (target, value) in [("/spec/template/spec", pod), (container, own)] {
-        let Some(map) = w.pointer_mut(target).and_then(Value::as_object_mut) else { continue };
+        let Some(map) = w.pointer_mut(target).and_then(Value::as_object_mut) else {
+            continue;
+        };
         map.shift_remove("securityContext");
         if let Some(value) = value.filter(|_| rendered) {
             map.insert("securityContext".into(), value);
@@ -180,8 +232,15 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
     }
     // The charts without security contexts for these two have no volumes for them either.
     if !rendered {
-        for (pointer, names) in [(format!("{container}/volumeMounts"), "volumeMounts"), ("/spec/template/spec/volumes".into(), "volumes")] {
-            let given: Vec<Value> = values.get(&[names]).and_then(Value::as_array).cloned().unwrap_or_default();
+        for (pointer, names) in [
+            (format!("{container}/volumeMounts"), "volumeMounts"),
+            ("/spec/template/spec/volumes".into(), "volumes"),
+        ] {
+            let given: Vec<Value> = values
+                .get(&[names])
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
             if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
                 list.retain(|v| !given.contains(v));
             }
@@ -191,17 +250,29 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
 
 /// heaptrack's library path, then the component's extraEnv. What a fork's template gives all its workloads stays first.
 fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], container: &str) {
-    let extra = |r: Role| values.get(&[values_key(r), "extraEnv"]).and_then(Value::as_array).cloned().unwrap_or_default();
+    let extra = |r: Role| {
+        values
+            .get(&[values_key(r), "extraEnv"])
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let name = |v: &Value| v.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut claimed: Vec<String> = siblings.iter().flat_map(|(r, _)| extra(*r)).map(|v| name(&v)).collect();
     claimed.extend([STREAMING_SWITCH, LIBRARIES, RESOURCE_GROUP].map(str::to_owned));
-    let shared = w.pointer(&format!("{container}/env")).and_then(Value::as_array).cloned().unwrap_or_default();
+    let shared = w
+        .pointer(&format!("{container}/env"))
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let mut all: Vec<Value> = shared.into_iter().filter(|v| !claimed.contains(&name(v))).collect();
     if truthy(values.get(&[values_key(role), "heaptrack", "enabled"])) {
         all.push(json!({"name": LIBRARIES, "value": "/milvus/tools/heaptrack/lib:/milvus/lib:/usr/lib"}));
     }
     all.extend(extra(role).into_iter().filter(|v| name(v) != STREAMING_SWITCH));
-    let Some(c) = w.pointer_mut(container).and_then(Value::as_object_mut) else { return };
+    let Some(c) = w.pointer_mut(container).and_then(Value::as_object_mut) else {
+        return;
+    };
     c.shift_remove("env");
     if !all.is_empty() {
         c.insert("env".into(), Value::Array(all));
@@ -212,14 +283,22 @@ fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], contain
 fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
     let on = truthy(values.get(&[values_key(role), "heaptrack", "enabled"]));
     let context = w.pointer(&format!("{container}/securityContext")).cloned();
-    if let Some(list) = w.pointer_mut("/spec/template/spec/initContainers").and_then(Value::as_array_mut) {
+    if let Some(list) = w
+        .pointer_mut("/spec/template/spec/initContainers")
+        .and_then(Value::as_array_mut)
+    {
         list.retain(|c| c.get("name").and_then(Value::as_str) != Some("heaptrack"));
     }
     for field in ["command", "args"] {
-        if let Some(list) = w.pointer_mut(&format!("{container}/{field}")).and_then(Value::as_array_mut) {
+        if let Some(list) = w
+            .pointer_mut(&format!("{container}/{field}"))
+            .and_then(Value::as_array_mut)
+        {
             list.retain(|v| v.as_str() != Some(HEAPTRACK));
             if on && list.iter().any(|v| v.as_str() == Some("run")) {
-                let milvus = list.iter().position(|v| v.as_str().is_some_and(|v| v == "milvus" || v.ends_with("/milvus")));
+                let milvus = list
+                    .iter()
+                    .position(|v| v.as_str().is_some_and(|v| v == "milvus" || v.ends_with("/milvus")));
                 list.insert(milvus.unwrap_or(0), json!(HEAPTRACK));
             }
         }
@@ -227,7 +306,11 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
     if !on {
         return;
     }
-    let text = |part: &str, default: &str| values.text(&["heaptrack", "image", part]).unwrap_or_else(|| default.into());
+    let text = |part: &str, default: &str| {
+        values
+            .text(&["heaptrack", "image", part])
+            .unwrap_or_else(|| default.into())
+    };
     let image = format!("{}:{}", text("repository", "milvusdb/heaptrack"), text("tag", "v0.1.0"));
     let mut init = json!({
         "name": "heaptrack",
@@ -251,7 +334,10 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
 /// Inserts an item behind the one with that name, at the end where there is none.
 fn after(w: &mut Value, pointer: &str, name: &str, item: Value) {
     if let Some(list) = w.pointer_mut(pointer).and_then(Value::as_array_mut) {
-        let at = list.iter().position(|v| v.get("name").and_then(Value::as_str) == Some(name)).map_or(list.len(), |i| i + 1);
+        let at = list
+            .iter()
+            .position(|v| v.get("name").and_then(Value::as_str) == Some(name))
+            .map_or(list.len(), |i| i + 1);
         list.insert(at, item);
     }
 }

@@ -28,9 +28,14 @@ pub fn all_standby(scene: &Scene) -> bool {
     let mut coordinators = scene.release.legacy_coordinators().peekable();
     coordinators.peek().is_some()
         && coordinators.all(|c| {
-            let section = SECTIONS.iter().find(|(_, role)| *role == c.role).map_or("rootCoord", |(s, _)| s);
+            let section = SECTIONS
+                .iter()
+                .find(|(_, role)| *role == c.role)
+                .map_or("rootCoord", |(s, _)| s);
             let config = effective::config(&scene.stream.objects, c, false, &mut texts);
-            config.value(&format!("{section}.enableActiveStandby")).is_some_and(is_true)
+            config
+                .value(&format!("{section}.enableActiveStandby"))
+                .is_some_and(is_true)
         })
 }
 
@@ -41,16 +46,28 @@ pub fn is_true(text: &str) -> bool {
 
 /// Says `enableActiveStandby: true` for all four where mixcoord comes as active-standby, as the chart writes it.
 pub fn enable_standby(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
-    let wanted = scene.values.is_some_and(|v| truthy(v.get(&["mixCoordinator", "activeStandby", "enabled"])));
-    let mixcoord = |w: &&&Value| w.pointer("/spec/template/metadata/labels").is_some() && w["metadata"]["name"].as_str().is_some_and(|n| n.ends_with("-mixcoord"));
+    let wanted = scene
+        .values
+        .is_some_and(|v| truthy(v.get(&["mixCoordinator", "activeStandby", "enabled"])));
+    let mixcoord = |w: &&&Value| {
+        w.pointer("/spec/template/metadata/labels").is_some()
+            && w["metadata"]["name"].as_str().is_some_and(|n| n.ends_with("-mixcoord"))
+    };
     if !wanted || arriving.iter().find(mixcoord).is_none() {
         return;
     }
-    let Some((index, key)) = scene.release.components.iter().find_map(|c| effective::default_yaml(&scene.stream.objects, c)) else {
+    let Some((index, key)) = scene
+        .release
+        .components
+        .iter()
+        .find_map(|c| effective::default_yaml(&scene.stream.objects, c))
+    else {
         return;
     };
     let map = &scene.stream.objects[index];
-    let Some(Ok(Some(config))) = map.at(&["data", &key]).and_then(Value::as_str).map(yaml::read) else { return };
+    let Some(Ok(Some(config))) = map.at(&["data", &key]).and_then(Value::as_str).map(yaml::read) else {
+        return;
+    };
     let base = format!("/data/{}#", escape(&key));
     let mut patch: Vec<PatchOp> = Vec::new();
     for (section, _) in SECTIONS {
@@ -59,20 +76,34 @@ pub fn enable_standby(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
             Some(Value::Object(s)) if s.get("enableActiveStandby") == Some(&Value::Bool(true)) => {}
             Some(Value::Object(s)) if s.contains_key("enableActiveStandby") => patch.push(replace(path, true)),
             Some(Value::Object(_)) => patch.push(add(path, true)),
-            Some(_) => patch.push(replace(format!("{base}/{section}"), serde_json::json!({"enableActiveStandby": true}))),
-            None => patch.push(add(format!("{base}/{section}"), serde_json::json!({"enableActiveStandby": true}))),
+            Some(_) => patch.push(replace(
+                format!("{base}/{section}"),
+                serde_json::json!({"enableActiveStandby": true}),
+            )),
+            None => patch.push(add(
+                format!("{base}/{section}"),
+                serde_json::json!({"enableActiveStandby": true}),
+            )),
         }
     }
     if !patch.is_empty() {
-        out.changes.push(Change::patch(map, patch, "mixcoord runs active-standby"));
+        out.changes
+            .push(Change::patch(map, patch, "mixcoord runs active-standby"));
     }
 }
 
 /// Where the rewrite edits the Milvus ConfigMap, the pods that run Milvus must restart with it: gives them a new
 /// `checksum/config`, derived from the new content. Returns it for what is yet to come.
 pub fn renew_checksums(scene: &Scene, out: &mut Rewrite) -> Option<String> {
-    let edited = out.changes.iter().find(|c| c.op == ChangeOp::Patch && c.object.kind == "ConfigMap")?;
-    let map = scene.stream.objects.iter().find(|o| o.document == edited.document && o.pointer == edited.pointer)?;
+    let edited = out
+        .changes
+        .iter()
+        .find(|c| c.op == ChangeOp::Patch && c.object.kind == "ConfigMap")?;
+    let map = scene
+        .stream
+        .objects
+        .iter()
+        .find(|o| o.document == edited.document && o.pointer == edited.pointer)?;
     let content = yaml::patch_value(&map.value, &edited.patch).ok()?;
     let sum = checksum(content.get("data").unwrap_or(&Value::Null));
     let changes: Vec<Change> = scene.staying().filter_map(|c| renewed(scene.object(c), &sum)).collect();
@@ -84,7 +115,11 @@ fn renewed(object: &Object, sum: &str) -> Option<Change> {
     let base = workload::template_pointer(&object.reference.kind)?;
     let path = format!("{base}/metadata/annotations/{}", escape(CHECKSUM));
     object.value.pointer(&path)?;
-    Some(Change::patch(object, vec![replace(path, sum)], "its configuration changes"))
+    Some(Change::patch(
+        object,
+        vec![replace(path, sum)],
+        "its configuration changes",
+    ))
 }
 
 /// SHA-256 of a ConfigMap's data, in hex as the chart writes it.

@@ -16,7 +16,13 @@ pub struct Coordinator<'a> {
 }
 
 /// Fields that are joined by a rule of their own.
-const OWN_RULE: [&str; 5] = ["/spec/replicas", "/spec/strategy", "/metadata/name", "/resources", "/env"];
+const OWN_RULE: [&str; 5] = [
+    "/spec/replicas",
+    "/spec/strategy",
+    "/metadata/name",
+    "/resources",
+    "/env",
+];
 
 /// Joins the coordinators: what they share is taken over; resources are summed; env is united by name; where they
 /// disagree the first one's value is taken and noted. `standby` says whether all of them are active-standby.
@@ -26,14 +32,21 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
     differences(coordinators, "", &mut notes);
     let container = format!("{CONTAINERS}/0");
     notes.retain(|pointer: &String| {
-        let own = OWN_RULE.iter().any(|rule| pointer == rule || pointer.strip_prefix(&container) == Some(rule));
+        let own = OWN_RULE
+            .iter()
+            .any(|rule| pointer == rule || pointer.strip_prefix(&container) == Some(rule));
         // The last applied configuration of a live object differs by its nature.
         !own && !pointer.contains("last-applied-configuration")
     });
     for pointer in notes {
         note(coordinators, &pointer, joined.pointer(&pointer).cloned(), out);
     }
-    let each = |field: &str| coordinators.iter().map(|c| c.value.pointer(&format!("{container}{field}"))).collect::<Vec<_>>();
+    let each = |field: &str| {
+        coordinators
+            .iter()
+            .map(|c| c.value.pointer(&format!("{container}{field}")))
+            .collect::<Vec<_>>()
+    };
     let resources = sum_resources(&each("/resources"), out);
     let env = unite_env(coordinators, &each("/env"), out);
     let inner = joined.pointer_mut(&container)?.as_object_mut()?;
@@ -48,14 +61,19 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
 }
 
 fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &mut Value, out: &mut Rewrite) {
-    let counts: Vec<i64> = coordinators.iter().map(|c| c.value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1)).collect();
+    let counts: Vec<i64> = coordinators
+        .iter()
+        .map(|c| c.value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
+        .collect();
     let most = counts.iter().copied().max().unwrap_or(1);
     // All scaled to zero is a release at rest and stays one; otherwise one, or the most where a standby may wait.
     let replicas = if most == 0 || standby { most } else { 1 };
     if counts.iter().any(|n| *n != replicas) {
         note(coordinators, "/spec/replicas", Some(replicas.into()), out);
     }
-    let Some(spec) = joined.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    let Some(spec) = joined.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
     spec.insert("replicas".into(), replicas.into());
     if standby {
         let strategies: Vec<_> = coordinators.iter().map(|c| c.value.pointer("/spec/strategy")).collect();
@@ -70,14 +88,26 @@ fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &m
 fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: &mut Rewrite) {
     let values = coordinators
         .iter()
-        .map(|c| (c.role.to_owned(), c.value.pointer(pointer).cloned().unwrap_or(Value::Null)))
+        .map(|c| {
+            (
+                c.role.to_owned(),
+                c.value.pointer(pointer).cloned().unwrap_or(Value::Null),
+            )
+        })
         .collect();
-    out.disagreements.push(Disagreement { field: pointer.into(), taken: taken.unwrap_or(Value::Null), values });
+    out.disagreements.push(Disagreement {
+        field: pointer.into(),
+        taken: taken.unwrap_or(Value::Null),
+        values,
+    });
 }
 
 /// Pointers of the smallest fields in which the coordinators differ; absent, null and empty are the same.
 fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<String>) {
-    let each: Vec<&Value> = coordinators.iter().map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null)).collect();
+    let each: Vec<&Value> = coordinators
+        .iter()
+        .map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null))
+        .collect();
     if each.iter().all(|v| v == &each[0] || (is_empty(v) && is_empty(each[0]))) {
         return;
     }
@@ -89,9 +119,18 @@ fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<Stri
             }
         }
         for key in keys {
-            differences(coordinators, &format!("{pointer}/{}", crate::kube::object::escape(key)), found);
+            differences(
+                coordinators,
+                &format!("{pointer}/{}", crate::kube::object::escape(key)),
+                found,
+            );
         }
-    } else if pointer == CONTAINERS && each.iter().all(|v| v.as_array().is_some_and(|a| a.len() == each[0].as_array().map_or(0, Vec::len))) {
+    } else if pointer == CONTAINERS
+        && each.iter().all(|v| {
+            v.as_array()
+                .is_some_and(|a| a.len() == each[0].as_array().map_or(0, Vec::len))
+        })
+    {
         for i in 0..each[0].as_array().map_or(0, Vec::len) {
             differences(coordinators, &format!("{pointer}/{i}"), found);
         }
@@ -114,8 +153,10 @@ fn is_empty(value: &Value) -> bool {
 pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
     let mut sum = Map::new();
     for section in ["requests", "limits"] {
-        let sections: Vec<Option<&Map<String, Value>>> =
-            each.iter().map(|r| r.and_then(|r| r.get(section)).and_then(Value::as_object)).collect();
+        let sections: Vec<Option<&Map<String, Value>>> = each
+            .iter()
+            .map(|r| r.and_then(|r| r.get(section)).and_then(Value::as_object))
+            .collect();
         let mut names: Vec<&String> = Vec::new();
         for name in sections.iter().flatten().flat_map(|s| s.keys()) {
             if !names.contains(&name) {
@@ -124,17 +165,27 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
         }
         let mut total = Map::new();
         for name in names {
-            let given: Vec<&Value> = sections.iter().filter_map(|s| s.and_then(|s| s.get(name))).filter(|v| !v.is_null()).collect();
+            let given: Vec<&Value> = sections
+                .iter()
+                .filter_map(|s| s.and_then(|s| s.get(name)))
+                .filter(|v| !v.is_null())
+                .collect();
             if given.is_empty() || (section == "limits" && given.len() < each.len()) {
                 continue;
             }
             let parsed: Result<Vec<Quantity>, _> = given.iter().map(|v| Quantity::from_value(v)).collect();
             match parsed {
                 Ok(quantities) => {
-                    let all = quantities.into_iter().reduce(|a, b| a + b).map(|q| q.to_string()).unwrap_or_default();
+                    let all = quantities
+                        .into_iter()
+                        .reduce(|a, b| a + b)
+                        .map(|q| q.to_string())
+                        .unwrap_or_default();
                     total.insert(name.clone(), Value::String(all));
                 }
-                Err(e) => out.failures.push(format!("a coordinator's {section}.{name} is no Kubernetes quantity: {e}")),
+                Err(e) => out.failures.push(format!(
+                    "a coordinator's {section}.{name} is no Kubernetes quantity: {e}"
+                )),
             }
         }
         if !total.is_empty() {
@@ -164,11 +215,27 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
     for name in differing {
         let of = |list: Option<&Value>| {
             let list = list.and_then(Value::as_array);
-            list.into_iter().flatten().find(|v| v.get("name").and_then(Value::as_str) == Some(&name)).cloned().unwrap_or(Value::Null)
+            list.into_iter()
+                .flatten()
+                .find(|v| v.get("name").and_then(Value::as_str) == Some(&name))
+                .cloned()
+                .unwrap_or(Value::Null)
         };
-        let values = coordinators.iter().zip(each).map(|(c, e)| (c.role.to_owned(), of(*e))).collect();
-        let taken = united.iter().find(|v| v.get("name").and_then(Value::as_str) == Some(&name)).cloned().unwrap_or(Value::Null);
-        out.disagreements.push(Disagreement { field: format!("env {name}"), taken, values });
+        let values = coordinators
+            .iter()
+            .zip(each)
+            .map(|(c, e)| (c.role.to_owned(), of(*e)))
+            .collect();
+        let taken = united
+            .iter()
+            .find(|v| v.get("name").and_then(Value::as_str) == Some(&name))
+            .cloned()
+            .unwrap_or(Value::Null);
+        out.disagreements.push(Disagreement {
+            field: format!("env {name}"),
+            taken,
+            values,
+        });
     }
     united
 }
@@ -189,12 +256,20 @@ mod tests {
     #[test]
     fn resources_are_summed_exactly() {
         let r = |cpu: Value, mem: &str| json!({"requests": {"cpu": cpu, "memory": mem}, "limits": {"memory": mem}});
-        let (a, b, c, d) = (r(json!("250m"), "512Mi"), r(json!("100m"), "256Mi"), r(json!("0.5"), "1Gi"), r(json!(2), "0.5Gi"));
+        let (a, b, c, d) = (
+            r(json!("250m"), "512Mi"),
+            r(json!("100m"), "256Mi"),
+            r(json!("0.5"), "1Gi"),
+            r(json!(2), "0.5Gi"),
+        );
         let sum = sum_resources(&[Some(&a), Some(&b), Some(&c), Some(&d)], &mut Rewrite::default());
         let memory = Quantity::parse("2304Mi").unwrap();
         assert_eq!(Quantity::from_value(&sum["requests"]["memory"]).unwrap(), memory);
         assert_eq!(Quantity::from_value(&sum["limits"]["memory"]).unwrap(), memory);
-        assert_eq!(Quantity::from_value(&sum["requests"]["cpu"]).unwrap(), Quantity::parse("2850m").unwrap());
+        assert_eq!(
+            Quantity::from_value(&sum["requests"]["cpu"]).unwrap(),
+            Quantity::parse("2850m").unwrap()
+        );
     }
 
     #[test]
@@ -203,26 +278,44 @@ mod tests {
         let b = json!({"limits": {"cpu": "1"}});
         let sum = sum_resources(&[Some(&a), Some(&b)], &mut Rewrite::default());
         assert_eq!(sum, json!({"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}));
-        assert_eq!(sum_resources(&[Some(&a), None], &mut Rewrite::default()), json!({"requests": {"cpu": "1"}}));
+        assert_eq!(
+            sum_resources(&[Some(&a), None], &mut Rewrite::default()),
+            json!({"requests": {"cpu": "1"}})
+        );
     }
 
     #[test]
     fn env_is_united_and_the_first_speaks() {
         let mut out = Rewrite::default();
         let root = coordinator("rootcoord", json!({}), json!({"env": [{"name": "A", "value": "1"}]}));
-        let data = coordinator("datacoord", json!({}), json!({"env": [{"name": "B", "value": "x"}, {"name": "A", "value": "2"}]}));
+        let data = coordinator(
+            "datacoord",
+            json!({}),
+            json!({"env": [{"name": "B", "value": "x"}, {"name": "A", "value": "2"}]}),
+        );
         let joined = join(&[root, data], false, &mut out).unwrap();
         let env = joined.pointer("/spec/template/spec/containers/0/env").unwrap();
         assert_eq!(env, &json!([{"name": "A", "value": "1"}, {"name": "B", "value": "x"}]));
-        assert_eq!(out.disagreements.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(), ["env A"]);
+        assert_eq!(
+            out.disagreements.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(),
+            ["env A"]
+        );
     }
 
     #[test]
     fn standby_keeps_the_most_replicas_without_it_there_is_one() {
         let pair = || {
             [
-                coordinator("rootcoord", json!({"replicas": 2, "strategy": {"type": "RollingUpdate"}}), json!({})),
-                coordinator("datacoord", json!({"replicas": 3, "strategy": {"type": "RollingUpdate"}}), json!({})),
+                coordinator(
+                    "rootcoord",
+                    json!({"replicas": 2, "strategy": {"type": "RollingUpdate"}}),
+                    json!({}),
+                ),
+                coordinator(
+                    "datacoord",
+                    json!({"replicas": 3, "strategy": {"type": "RollingUpdate"}}),
+                    json!({}),
+                ),
             ]
         };
         let joined = join(&pair(), true, &mut Rewrite::default()).unwrap();
@@ -241,8 +334,15 @@ mod tests {
         let root = coordinator("rootcoord", json!({}), json!({"tty": true}));
         let data = coordinator("datacoord", json!({}), json!({"stdin": true}));
         let joined = join(&[root, data], false, &mut out).unwrap();
-        assert_eq!(joined.pointer("/spec/template/spec/containers/0").unwrap(), &json!({"tty": true, "resources": {}}));
-        let fields: Vec<_> = out.disagreements.iter().map(|d| d.field.rsplit('/').next().unwrap()).collect();
+        assert_eq!(
+            joined.pointer("/spec/template/spec/containers/0").unwrap(),
+            &json!({"tty": true, "resources": {}})
+        );
+        let fields: Vec<_> = out
+            .disagreements
+            .iter()
+            .map(|d| d.field.rsplit('/').next().unwrap())
+            .collect();
         assert_eq!(fields, ["tty", "stdin"]);
     }
 }

@@ -17,7 +17,9 @@ struct Pods<'a> {
 
 impl Pods<'_> {
     fn leaves(&self, s: &Value, plain: bool) -> bool {
-        self.leaving.iter().any(|(labels, _)| selector::selects(s, plain, labels))
+        self.leaving
+            .iter()
+            .any(|(labels, _)| selector::selects(s, plain, labels))
     }
 
     fn stays(&self, s: &Value, plain: bool) -> bool {
@@ -43,7 +45,10 @@ pub fn leave(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
     let gone = |object: &Object| leaving.iter().any(|c| std::ptr::eq(scene.object(c), object));
     let here = |object: &&Object| namespaces_agree(&object.reference.namespace, &scene.release.namespace);
     let pods = Pods {
-        leaving: leaving.iter().filter_map(|c| Some((workload::pod_labels(scene.object(c))?, c.role))).collect(),
+        leaving: leaving
+            .iter()
+            .filter_map(|c| Some((workload::pod_labels(scene.object(c))?, c.role)))
+            .collect(),
         staying: scene
             .stream
             .objects
@@ -51,23 +56,42 @@ pub fn leave(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
             .filter(here)
             .filter(|o| !gone(o))
             .filter_map(workload::pod_labels)
-            .chain(arriving.iter().filter_map(|w| w.pointer("/spec/template/metadata/labels")))
+            .chain(
+                arriving
+                    .iter()
+                    .filter_map(|w| w.pointer("/spec/template/metadata/labels")),
+            )
             .collect(),
     };
     for component in &leaving {
-        out.changes.push(Change::drop(scene.object(component), why(scene, component.role)));
+        out.changes
+            .push(Change::drop(scene.object(component), why(scene, component.role)));
     }
-    let names: Vec<(&str, &str)> = leaving.iter().map(|c| (scene.object(c).reference.kind.as_str(), c.name.as_str())).collect();
+    let names: Vec<(&str, &str)> = leaving
+        .iter()
+        .map(|c| (scene.object(c).reference.kind.as_str(), c.name.as_str()))
+        .collect();
     let mut services = Vec::new();
-    for object in scene.stream.objects.iter().filter(here).filter(|o| !gone(o) && !o.is_hook()) {
+    for object in scene
+        .stream
+        .objects
+        .iter()
+        .filter(here)
+        .filter(|o| !gone(o) && !o.is_hook())
+    {
         let kind = object.reference.kind.as_str();
         if selector::scale_target(kind, &object.value).is_some_and(|target| names.contains(&target)) {
-            out.changes.push(Change::drop(object, format!("it scales {}, which leaves", named(&object.value, kind))));
+            out.changes.push(Change::drop(
+                object,
+                format!("it scales {}, which leaves", named(&object.value, kind)),
+            ));
             continue;
         }
         match kind {
             "Service" | "PodDisruptionBudget" | "PodMonitor" => {
-                let Some(at) = selector::pod_selectors(kind, &object.value).into_iter().next() else { continue };
+                let Some(at) = selector::pod_selectors(kind, &object.value).into_iter().next() else {
+                    continue;
+                };
                 let s = &object.value[&at];
                 if !pods.leaves(s, at.plain) {
                     continue;
@@ -92,14 +116,24 @@ pub fn leave(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
         .filter(here)
         .filter(|o| o.reference.kind == "Service" && !services.iter().any(|s| std::ptr::eq(*s, *o)))
         .collect();
-    for monitor in scene.stream.objects.iter().filter(here).filter(|o| o.reference.kind == "ServiceMonitor") {
+    for monitor in scene
+        .stream
+        .objects
+        .iter()
+        .filter(here)
+        .filter(|o| o.reference.kind == "ServiceMonitor")
+    {
         monitored(monitor, &services, &kept, &pods, out);
     }
 }
 
 /// Why a role leaves.
 fn why(scene: &Scene, role: Role) -> String {
-    let line = if scene.topology == super::Topology::Streaming { "2.6" } else { "2.5.16" };
+    let line = if scene.topology == super::Topology::Streaming {
+        "2.6"
+    } else {
+        "2.5.16"
+    };
     match role {
         Role::IndexNode => "Milvus 2.6 has no indexnode: datanode builds indexes".into(),
         _ => format!("{role} is part of mixcoord from {line} on"),
@@ -107,13 +141,20 @@ fn why(scene: &Scene, role: Role) -> String {
 }
 
 fn named(value: &Value, kind: &str) -> String {
-    selector::scale_target(kind, value).map(|(k, n)| format!("{k} {n}")).unwrap_or_default()
+    selector::scale_target(kind, value)
+        .map(|(k, n)| format!("{k} {n}"))
+        .unwrap_or_default()
 }
 
 /// A ServiceMonitor chooses Services: it leaves with the last of them.
 fn monitored(monitor: &Object, gone: &[&Object], kept: &[&Object], pods: &Pods, out: &mut Rewrite) {
-    let at = SelectorAt { pointer: "/spec/selector".into(), plain: false };
-    let Some(s) = monitor.value.pointer(&at.pointer) else { return };
+    let at = SelectorAt {
+        pointer: "/spec/selector".into(),
+        plain: false,
+    };
+    let Some(s) = monitor.value.pointer(&at.pointer) else {
+        return;
+    };
     let chooses = |service: &&&Object| {
         let labels = service.value.pointer("/metadata/labels").unwrap_or(&Value::Null);
         selector::selects(s, false, labels)
@@ -124,7 +165,8 @@ fn monitored(monitor: &Object, gone: &[&Object], kept: &[&Object], pods: &Pods, 
     if kept.iter().any(|o| chooses(&o)) {
         mend(monitor, &at, pods, out);
     } else {
-        out.changes.push(Change::drop(monitor, "it watches only Services that leave"));
+        out.changes
+            .push(Change::drop(monitor, "it watches only Services that leave"));
     }
 }
 
@@ -132,7 +174,11 @@ fn monitored(monitor: &Object, gone: &[&Object], kept: &[&Object], pods: &Pods, 
 fn mend(object: &Object, at: &SelectorAt, pods: &Pods, out: &mut Rewrite) {
     let patch = relist(object, at, pods, true);
     if !patch.is_empty() {
-        out.changes.push(Change::patch(object, patch, "it named components that leave beside others that stay"));
+        out.changes.push(Change::patch(
+            object,
+            patch,
+            "it named components that leave beside others that stay",
+        ));
     }
 }
 
@@ -143,7 +189,11 @@ fn point_at_mixcoord(object: &Object, pods: &Pods, out: &mut Rewrite) {
         patch.extend(relist(object, &at, pods, false));
     }
     if !patch.is_empty() {
-        out.changes.push(Change::patch(object, patch, "it chose a coordinator that is part of mixcoord now"));
+        out.changes.push(Change::patch(
+            object,
+            patch,
+            "it chose a coordinator that is part of mixcoord now",
+        ));
     }
 }
 
@@ -157,7 +207,9 @@ fn relist(object: &Object, at: &SelectorAt, pods: &Pods, drop_indexnode: bool) -
         return patch;
     }
     for (pointer, key, value) in selector::demanded(&object.value, at) {
-        let Some(role) = pods.role_of(&key, &value) else { continue };
+        let Some(role) = pods.role_of(&key, &value) else {
+            continue;
+        };
         match pointer.rsplit_once("/values/") {
             Some((expression, _)) => {
                 if !lists.contains(&expression.to_owned()) {
@@ -169,8 +221,17 @@ fn relist(object: &Object, at: &SelectorAt, pods: &Pods, drop_indexnode: bool) -
         }
     }
     for expression in lists {
-        let key = object.value.pointer(&format!("{expression}/key")).and_then(Value::as_str).unwrap_or("");
-        let old = object.value.pointer(&format!("{expression}/values")).and_then(Value::as_array).cloned().unwrap_or_default();
+        let key = object
+            .value
+            .pointer(&format!("{expression}/key"))
+            .and_then(Value::as_str)
+            .unwrap_or("");
+        let old = object
+            .value
+            .pointer(&format!("{expression}/values"))
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let mut kept: Vec<Value> = Vec::new();
         let mut ops = Vec::new();
         for (i, value) in old.iter().enumerate() {

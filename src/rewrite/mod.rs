@@ -45,6 +45,9 @@ pub struct Change {
     pub object: ObjectRef,
     /// The document that holds it; for an injected object the document it stands before.
     pub document: usize,
+    /// Whether an injected object belongs behind the document before that one (and comes first among those that meet
+    /// there), not before it.
+    pub behind: bool,
     /// JSON pointer to the object inside its document (items of a List).
     pub pointer: String,
     /// RFC 6902 operations relative to the object; an injected object is one `add` at the root.
@@ -62,6 +65,7 @@ impl Change {
             op: ChangeOp::Drop,
             object: object.reference.clone(),
             document: object.document,
+            behind: false,
             pointer: object.pointer.clone(),
             patch: Vec::new(),
             text: String::new(),
@@ -71,23 +75,39 @@ impl Change {
 
     /// Changes fields of an object.
     pub fn patch(object: &Object, patch: Vec<PatchOp>, why: impl Into<String>) -> Change {
-        Change { op: ChangeOp::Patch, patch, ..Change::drop(object, why) }
+        Change {
+            op: ChangeOp::Patch,
+            patch,
+            ..Change::drop(object, why)
+        }
     }
 }
 
 /// `replace` at a pointer.
 pub fn replace(path: impl Into<String>, value: impl Into<Value>) -> PatchOp {
-    PatchOp { op: Op::Replace, path: path.into(), value: Some(value.into()) }
+    PatchOp {
+        op: Op::Replace,
+        path: path.into(),
+        value: Some(value.into()),
+    }
 }
 
 /// `add` at a pointer.
 pub fn add(path: impl Into<String>, value: impl Into<Value>) -> PatchOp {
-    PatchOp { op: Op::Add, path: path.into(), value: Some(value.into()) }
+    PatchOp {
+        op: Op::Add,
+        path: path.into(),
+        value: Some(value.into()),
+    }
 }
 
 /// `remove` at a pointer.
 pub fn remove(path: impl Into<String>) -> PatchOp {
-    PatchOp { op: Op::Remove, path: path.into(), value: None }
+    PatchOp {
+        op: Op::Remove,
+        path: path.into(),
+        value: None,
+    }
 }
 
 /// The roles a version runs.

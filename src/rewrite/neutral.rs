@@ -9,7 +9,11 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 
 /// Where labels stand in a workload.
-const LABELS: [&str; 3] = ["/metadata/labels", "/spec/selector/matchLabels", "/spec/template/metadata/labels"];
+const LABELS: [&str; 3] = [
+    "/metadata/labels",
+    "/spec/selector/matchLabels",
+    "/spec/template/metadata/labels",
+];
 
 /// Where the containers of a workload that is a Deployment in shape stand.
 pub const CONTAINERS: &str = "/spec/template/spec/containers";
@@ -22,13 +26,21 @@ pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
     let name = component.name.as_str();
     value.pointer("/spec/template/spec")?;
     for pointer in LABELS {
-        for (_, v) in value.pointer_mut(pointer).and_then(Value::as_object_mut).into_iter().flatten() {
+        for (_, v) in value
+            .pointer_mut(pointer)
+            .and_then(Value::as_object_mut)
+            .into_iter()
+            .flatten()
+        {
             if v.as_str() == Some(role) {
                 *v = Value::String(ROLE.into());
             }
         }
     }
-    if let Some(annotations) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+    if let Some(annotations) = value
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut)
+    {
         annotations.shift_remove(FILENAME);
     }
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -63,7 +75,9 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
         crate::milvus::role::Spelling::Mixture => "mixture",
         crate::milvus::role::Spelling::Argument => component.role.as_str(),
     };
-    let at = words.windows(2).position(|w| w[0].as_str() == Some("run") && matches!(w[1].as_str(), Some(x) if x == spelled || x == "embedded"));
+    let at = words.windows(2).position(|w| {
+        w[0].as_str() == Some("run") && matches!(w[1].as_str(), Some(x) if x == spelled || x == "embedded")
+    });
     if let Some(i) = at {
         let mut rest = words.split_off(i + 2);
         words[i + 1] = ARGS.into();
@@ -79,7 +93,11 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
         {
             let end = start + "run ".len() + spelled.len();
             let flags: usize = match spelled {
-                "mixture" => text[end..].split_inclusive(' ').take_while(|w| w.trim().is_empty() || w.starts_with('-')).map(str::len).sum(),
+                "mixture" => text[end..]
+                    .split_inclusive(' ')
+                    .take_while(|w| w.trim().is_empty() || w.starts_with('-'))
+                    .map(str::len)
+                    .sum(),
                 _ => 0,
             };
             *word = Value::String(format!("{}run {ARGS}{}", &text[..start], &text[end + flags..]));
@@ -90,7 +108,9 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
 /// The words behind `run` with which the chart starts a role (mixcoord as a mixture of four: both 2.5 and 2.6 run that).
 pub fn run_words(role: Role) -> Vec<String> {
     match role {
-        Role::MixCoord => ["mixture", "-rootcoord", "-querycoord", "-datacoord", "-indexcoord"].map(str::to_owned).to_vec(),
+        Role::MixCoord => ["mixture", "-rootcoord", "-querycoord", "-datacoord", "-indexcoord"]
+            .map(str::to_owned)
+            .to_vec(),
         other => vec![other.as_str().to_owned()],
     }
 }

@@ -48,11 +48,13 @@ pub fn share(values: &[&Value]) -> Option<Value> {
 
 /// How Kubernetes tells the items of a list apart: mounts by path, most things by name.
 pub fn identity(item: &Value) -> Option<(&'static str, String)> {
-    ["mountPath", "name", "containerPort", "topologyKey", "key"].into_iter().find_map(|key| match item.get(key) {
-        Some(Value::String(s)) => Some((key, s.clone())),
-        Some(Value::Number(n)) => Some((key, n.to_string())),
-        _ => None,
-    })
+    ["mountPath", "name", "containerPort", "topologyKey", "key"]
+        .into_iter()
+        .find_map(|key| match item.get(key) {
+            Some(Value::String(s)) => Some((key, s.clone())),
+            Some(Value::Number(n)) => Some((key, n.to_string())),
+            _ => None,
+        })
 }
 
 fn find<'v>(list: &'v Value, id: &(&'static str, String)) -> Option<&'v Value> {
@@ -94,20 +96,29 @@ mod tests {
     fn named_lists_are_compared_by_name_in_the_first_order() {
         let a = json!({"volumes": [{"name": "x", "emptyDir": {}}, {"name": "y", "secret": 1}, {"name": "z", "emptyDir": {}}]});
         let b = json!({"volumes": [{"name": "z", "emptyDir": {}}, {"name": "y", "secret": 2}, {"name": "x", "emptyDir": {}}]});
-        assert_eq!(share(&[&a, &b]).unwrap(), json!({"volumes": [{"name": "x", "emptyDir": {}}, {"name": "z", "emptyDir": {}}]}));
+        assert_eq!(
+            share(&[&a, &b]).unwrap(),
+            json!({"volumes": [{"name": "x", "emptyDir": {}}, {"name": "z", "emptyDir": {}}]})
+        );
     }
 
     #[test]
     fn containers_are_shared_field_by_field() {
         let a = json!([{"name": ROLE, "image": "m:1", "env": [{"name": "A", "value": "1"}], "tty": true}]);
         let b = json!([{"name": ROLE, "image": "m:1", "env": [{"name": "A", "value": "2"}]}]);
-        assert_eq!(share(&[&a, &b]).unwrap(), json!([{"name": ROLE, "image": "m:1", "env": []}]));
+        assert_eq!(
+            share(&[&a, &b]).unwrap(),
+            json!([{"name": ROLE, "image": "m:1", "env": []}])
+        );
     }
 
     #[test]
     fn what_differs_is_left_out() {
         assert_eq!(share(&[&json!(1), &json!(2)]), None);
-        assert_eq!(share(&[&json!({"a": 1, "b": 2}), &json!({"b": 2, "a": 3})]), Some(json!({"b": 2})));
+        assert_eq!(
+            share(&[&json!({"a": 1, "b": 2}), &json!({"b": 2, "a": 3})]),
+            Some(json!({"b": 2}))
+        );
         assert_eq!(share(&[&json!(null), &json!([1])]), None);
     }
 }

@@ -44,7 +44,11 @@ impl Values {
             merge(&mut all, file);
         }
         let scoped = path.iter().try_fold(&all, |v, key| v.get(key)).cloned();
-        Values(scoped.filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new())))
+        Values(
+            scoped
+                .filter(Value::is_object)
+                .unwrap_or_else(|| Value::Object(Map::new())),
+        )
     }
 
     /// The value at a path, `None` where it was not given.
@@ -112,10 +116,27 @@ mod tests {
 
     #[test]
     fn truth_and_int_are_go_s() {
-        for falsy in [json!(null), json!(false), json!(0), json!(0.0), json!(""), json!([]), json!({})] {
+        for falsy in [
+            json!(null),
+            json!(false),
+            json!(0),
+            json!(0.0),
+            json!(""),
+            json!([]),
+            json!({}),
+        ] {
             assert!(!truthy(Some(&falsy)), "{falsy}");
         }
         assert!(truthy(Some(&json!("false"))) && !truthy(None));
-        assert_eq!([int(Some(&json!("3"))), int(Some(&json!(2.9))), int(Some(&json!("x"))), int(None), int(Some(&json!(-1)))], [3, 2, 0, 0, -1]);
+        assert_eq!(
+            [
+                int(Some(&json!("3"))),
+                int(Some(&json!(2.9))),
+                int(Some(&json!("x"))),
+                int(None),
+                int(Some(&json!(-1)))
+            ],
+            [3, 2, 0, 0, -1]
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
 
+use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::milvus::config::{Config, Unknown};
 use crate::milvus::effective::{self, Texts};
@@ -7,7 +8,6 @@ use crate::milvus::queue::{self, Mq, Queue};
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::role::Role;
 use crate::milvus::store::{self, Stores};
-use crate::finding::{Finding, Input};
 use crate::options::Options;
 use crate::rewrite::Rewrite;
 use crate::rewrite::values::Values;
@@ -36,7 +36,9 @@ impl<'a> Side<'a> {
     /// Points a finding at a component's workload, or at a field in it.
     pub fn point(&self, finding: Finding, component: &Component, pointer: &str) -> Finding {
         let object = self.object(component);
-        finding.on(&object.reference).at(self.input, object.document, format!("{}{pointer}", object.pointer))
+        finding
+            .on(&object.reference)
+            .at(self.input, object.document, format!("{}{pointer}", object.pointer))
     }
 
     /// The object with a kind and name, in the release's namespace.
@@ -88,9 +90,15 @@ impl Effective {
     /// Reads the configuration of every component. `line` is the release line that resolves defaults.
     pub fn new(objects: &[Object], release: &Release, line: (u64, u64)) -> Effective {
         let mut texts = Texts::default();
-        let configs: Vec<Config> =
-            release.components.iter().map(|c| effective::config(objects, c, line >= (2, 6), &mut texts)).collect();
-        let speaker = SPEAKERS.iter().find_map(|role| release.components.iter().position(|c| c.role == *role)).unwrap_or(0);
+        let configs: Vec<Config> = release
+            .components
+            .iter()
+            .map(|c| effective::config(objects, c, line >= (2, 6), &mut texts))
+            .collect();
+        let speaker = SPEAKERS
+            .iter()
+            .find_map(|role| release.components.iter().position(|c| c.role == *role))
+            .unwrap_or(0);
         let standalone = release.mode() == Mode::Standalone;
         let config = &configs[speaker];
         Effective {

@@ -57,7 +57,11 @@ const PULSAR: &str = "    mq:\n      type: pulsar\n    pulsar:\n      address: r
 
 fn dependencies() -> String {
     let mut out = String::new();
-    for (name, labels) in [("rel-etcd", "component: etcd"), ("rel-minio", "component: minio"), ("rel-pulsarv3-proxy", "component: pulsar-proxy")] {
+    for (name, labels) in [
+        ("rel-etcd", "component: etcd"),
+        ("rel-minio", "component: minio"),
+        ("rel-pulsarv3-proxy", "component: pulsar-proxy"),
+    ] {
         out.push_str(&format!(
             "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  ports:\n    - port: 80\n  selector:\n    {labels}\n\
              ---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  serviceName: {name}\n  selector:\n    matchLabels:\n      {labels}\n  \
@@ -89,7 +93,13 @@ pub fn cluster(tag: &str, separate: bool) -> String {
 pub fn cluster26(tag: &str) -> String {
     let mut out = config(PULSAR);
     out.push_str(&dependencies());
-    let roles = [("mixcoord", MIXTURE), ("streamingnode", "\"streamingnode\""), ("proxy", "\"proxy\""), ("querynode", "\"querynode\""), ("datanode", "\"datanode\"")];
+    let roles = [
+        ("mixcoord", MIXTURE),
+        ("streamingnode", "\"streamingnode\""),
+        ("proxy", "\"proxy\""),
+        ("querynode", "\"querynode\""),
+        ("datanode", "\"datanode\""),
+    ];
     for (role, words) in roles {
         out.push_str(&service(role));
         out.push_str(&deployment(role, words, tag));
@@ -115,19 +125,37 @@ impl Scenario {
 
     /// Bytes and nothing else.
     pub fn bytes(target: &[u8]) -> Scenario {
-        Scenario { target: target.to_vec(), current: None, fresh: false, values: None, assume: vec![], allow: vec![] }
+        Scenario {
+            target: target.to_vec(),
+            current: None,
+            fresh: false,
+            values: None,
+            assume: vec![],
+            allow: vec![],
+        }
     }
 
     /// Two streams.
     pub fn of(current: &str, target: &str) -> Scenario {
-        Scenario { current: Some(current.to_owned()), ..Scenario::raw(target) }
+        Scenario {
+            current: Some(current.to_owned()),
+            ..Scenario::raw(target)
+        }
     }
 
     /// A cluster with mixcoord: from one tag to another, each rendered in the topology of its line by chart 4.2.58 (a
     /// target of 2.6 still holds indexnode and no streaming node, as a values file from 2.5 gives it).
     pub fn upgrade(from: &str, to: &str) -> Scenario {
-        let before = if from.contains("v2.6") || from.contains("v3.") { cluster26(from) } else { cluster(from, false) };
-        let after = if from.contains("v2.6") || from.contains("v3.") { cluster26(to) } else { cluster(to, false) };
+        let before = if from.contains("v2.6") || from.contains("v3.") {
+            cluster26(from)
+        } else {
+            cluster(from, false)
+        };
+        let after = if from.contains("v2.6") || from.contains("v3.") {
+            cluster26(to)
+        } else {
+            cluster(to, false)
+        };
         Scenario::of(&before, &after)
     }
 
@@ -227,25 +255,46 @@ impl Scenario {
 
     /// Gives a role of the target environment entries (lines at twelve spaces).
     pub fn env_target(self, role: &str, entries: &str) -> Scenario {
-        self.edit_in_target("Deployment", &format!("rel-milvus-{role}"), "          env:\n", &format!("          env:\n{entries}"))
+        self.edit_in_target(
+            "Deployment",
+            &format!("rel-milvus-{role}"),
+            "          env:\n",
+            &format!("          env:\n{entries}"),
+        )
     }
 
     /// Gives a role of the current state environment entries.
     pub fn env_current(self, role: &str, entries: &str) -> Scenario {
-        self.edit_in_current("Deployment", &format!("rel-milvus-{role}"), "          env:\n", &format!("          env:\n{entries}"))
+        self.edit_in_current(
+            "Deployment",
+            &format!("rel-milvus-{role}"),
+            "          env:\n",
+            &format!("          env:\n{entries}"),
+        )
     }
 
     /// Judges it.
     pub fn judge(&self) -> Judgement {
-        let mut request = Request { target: self.target.clone(), ..Request::default() };
+        let mut request = Request {
+            target: self.target.clone(),
+            ..Request::default()
+        };
         request.current = match (&self.current, self.fresh) {
             (_, true) => Current::Nothing,
             (Some(text), _) => Current::Manifests(text.clone().into_bytes()),
             (None, _) => Current::Unsaid,
         };
-        request.values = self.values.iter().map(|v| ValuesFile { name: "values.yaml".into(), bytes: v.clone().into_bytes() }).collect();
+        request.values = self
+            .values
+            .iter()
+            .map(|v| ValuesFile {
+                name: "values.yaml".into(),
+                bytes: v.clone().into_bytes(),
+            })
+            .collect();
         request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
-        request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false).expect("allowances");
+        request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false)
+            .expect("allowances");
         judge(&request)
     }
 

@@ -10,18 +10,8 @@ use super::shape::{Entry, Found, Kind, Shape, find};
 use super::string_edit;
 
 /// Replaces the node at a path. `None`: not by a local edit.
-pub(super) fn replace(
-    context: &Context<'_>,
-    root: &Shape,
-    tokens: &[String],
-    value: &Value,
-) -> Option<Vec<Edit>> {
-    let Found::Node {
-        shape,
-        entry,
-        parents,
-    } = find(root, tokens)?
-    else {
+pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], value: &Value) -> Option<Vec<Edit>> {
+    let Found::Node { shape, entry, parents } = find(root, tokens)? else {
         return None;
     };
     let in_flow = context.json || parents.iter().any(|parent| parent.is_flow());
@@ -34,26 +24,14 @@ pub(super) fn replace(
         return replace_in_flow(context, shape, entry, value);
     }
     let Some(parent) = parents.last() else {
-        return Some(vec![Edit::new(
-            shape.span.clone(),
-            lines(value).join(context.newline),
-        )]);
+        return Some(vec![Edit::new(shape.span.clone(), lines(value).join(context.newline))]);
     };
     let slot = slot(context, parent, entry, tokens.last()?)?;
     Some(fill(context, &slot, shape, value))
 }
 
-fn replace_in_flow(
-    context: &Context<'_>,
-    shape: &Shape,
-    entry: Option<&Entry>,
-    value: &Value,
-) -> Option<Vec<Edit>> {
-    let text = if context.json {
-        json_text(value)
-    } else {
-        inline(value)
-    };
+fn replace_in_flow(context: &Context<'_>, shape: &Shape, entry: Option<&Entry>, value: &Value) -> Option<Vec<Edit>> {
+    let text = if context.json { json_text(value) } else { inline(value) };
     if !shape.span.is_empty() {
         return Some(vec![Edit::new(shape.span.clone(), text)]);
     }
@@ -151,10 +129,7 @@ fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Vec<E
         old.span.end
     };
     if !is_block(value) {
-        return vec![Edit::new(
-            old.span.start..cut,
-            format!("{lead}{}", inline(value)),
-        )];
+        return vec![Edit::new(old.span.start..cut, format!("{lead}{}", inline(value)))];
     }
     let lines = lines(value);
     let column = if value.is_array() {
@@ -169,10 +144,7 @@ fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Vec<E
             context.column(old.span.start)
         };
         let head = Edit::new(old.span.start..cut, format!("{lead}{}", lines[0]));
-        return vec![
-            head,
-            Edit::new(end..end, context.new_lines(&lines[1..], column)),
-        ];
+        return vec![head, Edit::new(end..end, context.new_lines(&lines[1..], column))];
     }
     vec![
         Edit::new(slot.at..cut, ""),
@@ -239,12 +211,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
             let rest = context.new_lines(&lines[1..], column);
             Some(vec![Edit::new(
                 dash..dash,
-                format!(
-                    "{}{rest}{}{}",
-                    lines[0],
-                    context.newline,
-                    " ".repeat(column)
-                ),
+                format!("{}{rest}{}{}", lines[0], context.newline, " ".repeat(column)),
             )])
         }
         _ => None,
@@ -254,9 +221,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
 /// Whether a key is written as `? key`.
 fn is_explicit(context: &Context<'_>, entry: &Entry) -> bool {
     let start = context.line_start(entry.key_span.start);
-    context.text[start..entry.key_span.start]
-        .trim_end()
-        .ends_with('?')
+    context.text[start..entry.key_span.start].trim_end().ends_with('?')
 }
 
 /// Where an entry ends.
@@ -283,12 +248,7 @@ pub(super) fn remove(context: &Context<'_>, target: &Target<'_>) -> Option<Vec<E
             gone.into_iter()
                 .map(|index| {
                     let next = entries.get(index + 1).map(|entry| entry.key_span.start);
-                    cut(
-                        context,
-                        entries[index].key_span.start,
-                        end_of(&entries[index]),
-                        next,
-                    )
+                    cut(context, entries[index].key_span.start, end_of(&entries[index]), next)
                 })
                 .collect()
         }
@@ -312,10 +272,7 @@ pub(super) fn remove(context: &Context<'_>, target: &Target<'_>) -> Option<Vec<E
 /// Cuts the lines of one child; one that shares its line with what holds it is cut up to the next child.
 fn cut(context: &Context<'_>, start: usize, end: usize, next: Option<usize>) -> Option<Edit> {
     if context.is_first(start) {
-        return Some(Edit::new(
-            context.line_start(start)..context.next_line(end),
-            "",
-        ));
+        return Some(Edit::new(context.line_start(start)..context.next_line(end), ""));
     }
     Some(Edit::new(start..next?, ""))
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use libyaml_safer::{
-    Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle,
-};
+use libyaml_safer::{Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle};
 
 use super::layout::{self, Source};
 use super::resolve::{Scalar, resolve};
@@ -33,13 +31,7 @@ trait Record {
     fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Self::Node;
     fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Self::Node>) -> Self::Node;
     fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Self::Entries) -> Self::Node;
-    fn entry(
-        entries: &mut Self::Entries,
-        key: &str,
-        span: &Range<usize>,
-        merged: Option<&Map>,
-        node: Self::Node,
-    );
+    fn entry(entries: &mut Self::Entries, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Self::Node);
 }
 
 #[derive(Clone, Copy)]
@@ -103,17 +95,12 @@ impl Record for Shapes {
         Shape {
             span,
             content,
-            kind: Kind::Seq {
-                flow: head.flow,
-                items,
-            },
+            kind: Kind::Seq { flow: head.flow, items },
         }
     }
 
     fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Vec<Entry>) -> Shape {
-        let last = entries
-            .last()
-            .map(|entry| entry.value.span.end.max(entry.key_span.end));
+        let last = entries.last().map(|entry| entry.value.span.end.max(entry.key_span.end));
         let (span, content) = layout::collection(source, &head.layout(end), last);
         Shape {
             span,
@@ -125,13 +112,7 @@ impl Record for Shapes {
         }
     }
 
-    fn entry(
-        entries: &mut Vec<Entry>,
-        key: &str,
-        span: &Range<usize>,
-        merged: Option<&Map>,
-        node: Shape,
-    ) {
+    fn entry(entries: &mut Vec<Entry>, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Shape) {
         entries.push(Entry {
             key: key.to_owned(),
             key_span: span.clone(),
@@ -210,9 +191,7 @@ fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError>
 
 impl Composer<'_> {
     fn next(&mut self) -> Result<Event, YamlError> {
-        self.parser
-            .parse()
-            .map_err(|error| self.source.error(&error))
+        self.parser.parse().map_err(|error| self.source.error(&error))
     }
 
     fn fail<T>(&self, message: impl Into<String>, mark: Mark) -> Result<T, YamlError> {
@@ -240,9 +219,7 @@ impl Composer<'_> {
         let empty = matches!(&first.data, EventData::Scalar { value, style: ScalarStyle::Plain, anchor: None, tag: None, .. } if value.is_empty());
         let root = self.node::<R>(first)?;
         self.next()?;
-        let end = self
-            .next()
-            .map_err(|error| self.after_root(error, root_start))?;
+        let end = self.next().map_err(|error| self.after_root(error, root_start))?;
         if !matches!(end.data, EventData::StreamEnd) {
             return self.fail("a second document in what should be one", end.start_mark);
         }
@@ -270,10 +247,7 @@ impl Composer<'_> {
             EventData::SequenceStart { .. } | EventData::MappingStart { .. } => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
-                    return self.fail(
-                        format!("nested deeper than {MAX_DEPTH} levels"),
-                        event.start_mark,
-                    );
+                    return self.fail(format!("nested deeper than {MAX_DEPTH} levels"), event.start_mark);
                 }
                 let node = self.collection::<R>(event);
                 self.depth -= 1;
@@ -297,18 +271,15 @@ impl Composer<'_> {
         let (style, anchor, tag) = (*style, anchor.clone(), tag.clone());
         let mut text = std::mem::take(value);
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            self.source
-                .correct_end(&mut text, event.start_mark, event.end_mark);
+            self.source.correct_end(&mut text, event.start_mark, event.end_mark);
         }
         self.count(1, 0, event.start_mark)?;
         if style == ScalarStyle::DoubleQuoted {
-            self.source
-                .check_escapes(event.start_mark, event.end_mark)?;
+            self.source.check_escapes(event.start_mark, event.end_mark)?;
         }
         let plain = style == ScalarStyle::Plain;
         let start = event.start_mark;
-        let scalar =
-            resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
+        let scalar = resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
         let shape = R::leaf(&self.source, &event, Leaf::Scalar(style));
         if let Some(anchor) = anchor {
             let value = scalar.clone().into_value().unwrap_or(Value::Null);
@@ -336,10 +307,7 @@ impl Composer<'_> {
         let size = match self.anchors.get(anchor) {
             None => return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark),
             Some(None) => {
-                return self.fail(
-                    format!("anchor `{anchor}` contains itself"),
-                    event.start_mark,
-                );
+                return self.fail(format!("anchor `{anchor}` contains itself"), event.start_mark);
             }
             Some(Some(target)) => target.size,
         };
@@ -378,12 +346,8 @@ impl Composer<'_> {
     fn collection<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
         let properties = has_properties(&event.data);
         let (anchor, flow, is_map) = match &mut event.data {
-            EventData::SequenceStart { anchor, style, .. } => {
-                (anchor.take(), *style == SequenceStyle::Flow, false)
-            }
-            EventData::MappingStart { anchor, style, .. } => {
-                (anchor.take(), *style == MappingStyle::Flow, true)
-            }
+            EventData::SequenceStart { anchor, style, .. } => (anchor.take(), *style == SequenceStyle::Flow, false),
+            EventData::MappingStart { anchor, style, .. } => (anchor.take(), *style == MappingStyle::Flow, true),
             _ => (None, false, false),
         };
         if let Some(anchor) = &anchor {
@@ -450,10 +414,7 @@ impl Composer<'_> {
             let span = self.source.range(event.start_mark, event.end_mark);
             if is_merge(&event.data) {
                 let value = self.next()?;
-                let (start, is_alias) = (
-                    value.start_mark,
-                    matches!(value.data, EventData::Alias { .. }),
-                );
+                let (start, is_alias) = (value.start_mark, matches!(value.data, EventData::Alias { .. }));
                 let node = self.node::<R>(value)?;
                 size += node.size;
                 let merged = self.merged(node.value, is_alias, start)?;
@@ -467,9 +428,7 @@ impl Composer<'_> {
                 return self.fail("a map or a list is no map key", start);
             };
             let key_type = (!matches!(scalar, Scalar::Str(_))).then(|| scalar.clone());
-            let key_text = scalar
-                .into_key()
-                .or_else(|message| self.fail(message, start))?;
+            let key_text = scalar.into_key().or_else(|message| self.fail(message, start))?;
             let event = self.next()?;
             let value_start = event.start_mark;
             let node = self.node::<R>(event)?;
@@ -493,10 +452,7 @@ impl Composer<'_> {
         is_known: bool,
         mark: Mark,
     ) -> Result<(), YamlError> {
-        let before = typed
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, scalar)| scalar);
+        let before = typed.iter().find(|(known, _)| *known == key).map(|(_, scalar)| scalar);
         if is_known && before != key_type.as_ref() {
             return self.fail(
                 format!("the key `{key}` is there twice, spelled so that either may win"),
@@ -509,9 +465,7 @@ impl Composer<'_> {
 
     fn value(&self, value: Value, scalar: Option<Scalar>, mark: Mark) -> Result<Value, YamlError> {
         match scalar {
-            Some(scalar) => scalar
-                .into_value()
-                .or_else(|message| self.fail(message, mark)),
+            Some(scalar) => scalar.into_value().or_else(|message| self.fail(message, mark)),
             None => Ok(value),
         }
     }
@@ -545,9 +499,7 @@ fn is_merge(data: &EventData) -> bool {
             plain_implicit,
             tag,
             ..
-        } => {
-            value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge"))
-        }
+        } => value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge")),
         _ => false,
     }
 }

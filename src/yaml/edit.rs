@@ -61,11 +61,7 @@ impl EditError {
 
 impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "operation {} at `{}`: {}",
-            self.index, self.path, self.message
-        )
+        write!(f, "operation {} at `{}`: {}", self.index, self.path, self.message)
     }
 }
 
@@ -103,8 +99,7 @@ pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
         let op = plain(tree.value(), op).map_err(|error| error.at(index))?;
         let mut expected = tree.value().clone();
         apply(&mut expected, &op).map_err(fail)?;
-        text = apply_text(&text, &tree, &op, &expected)
-            .ok_or_else(|| fail("no edit gives the wanted value".into()))?;
+        text = apply_text(&text, &tree, &op, &expected).ok_or_else(|| fail("no edit gives the wanted value".into()))?;
     }
     Ok(text)
 }
@@ -152,13 +147,7 @@ fn direct(text: &str, tree: &Tree, op: &PatchOp, tokens: &[String]) -> Option<Ve
         .and_then(|(_, parents)| tree.value().pointer(&pointer::join(parents)))
         .is_some_and(Value::is_array);
     match op.op {
-        Op::Remove => flow_edit::or_block(
-            &context,
-            tree.shape(),
-            tokens,
-            flow_edit::remove,
-            block_edit::remove,
-        ),
+        Op::Remove => flow_edit::or_block(&context, tree.shape(), tokens, flow_edit::remove, block_edit::remove),
         Op::Add if into_list || !exists => {
             let value = op.value.as_ref()?;
             flow_edit::or_block(
@@ -199,8 +188,7 @@ pub(super) struct Context<'t> {
 impl<'t> Context<'t> {
     pub(super) fn new(text: &'t str, root: &Shape) -> Self {
         let crlf = text.find('\n').is_some_and(|at| text[..at].ends_with('\r'));
-        let json = root.is_flow()
-            && serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).is_ok();
+        let json = root.is_flow() && serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).is_ok();
         Self {
             text,
             newline: if crlf { "\r\n" } else { "\n" },
@@ -220,9 +208,7 @@ impl<'t> Context<'t> {
 
     /// Where the line of an offset ends, before its line break.
     pub(super) fn line_end(&self, offset: usize) -> usize {
-        let end = self.text[offset..]
-            .find('\n')
-            .map_or(self.text.len(), |at| offset + at);
+        let end = self.text[offset..].find('\n').map_or(self.text.len(), |at| offset + at);
         if self.text[offset..end].ends_with('\r') {
             end - 1
         } else {

@@ -18,10 +18,7 @@ pub fn emit(value: &Value) -> String {
 /// The lines of a value in block style, without indentation from outside.
 pub(super) fn lines(value: &Value) -> Vec<String> {
     match value {
-        Value::Object(map) if !map.is_empty() => map
-            .iter()
-            .flat_map(|(key, value)| entry_lines(key, value))
-            .collect(),
+        Value::Object(map) if !map.is_empty() => map.iter().flat_map(|(key, value)| entry_lines(key, value)).collect(),
         Value::Array(items) if !items.is_empty() => items.iter().flat_map(item_lines).collect(),
         _ => vec![inline(value)],
     }
@@ -172,10 +169,7 @@ pub(super) fn is_plain(value: &str) -> bool {
         return false;
     }
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._/-: =+@".contains(byte);
-    bytes.iter().all(allowed)
-        && !value.contains(": ")
-        && !value.contains("  ")
-        && !is_reserved(value)
+    bytes.iter().all(allowed) && !value.contains(": ") && !value.contains("  ") && !is_reserved(value)
 }
 
 /// `500m`, `2Gi`: digits and a unit no number grammar knows.

@@ -53,11 +53,7 @@ pub(super) fn or_block(
 }
 
 fn write(context: &Context<'_>, value: &Value) -> String {
-    if context.json {
-        json_text(value)
-    } else {
-        inline(value)
-    }
+    if context.json { json_text(value) } else { inline(value) }
 }
 
 /// Adds an entry or an item to a flow collection. An empty one in block surroundings becomes a block collection.
@@ -72,10 +68,7 @@ pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> 
     };
     if let Some(fresh) = fresh {
         if target.in_flow {
-            return Some(vec![Edit::new(
-                target.parent.span.clone(),
-                write(context, &fresh),
-            )]);
+            return Some(vec![Edit::new(target.parent.span.clone(), write(context, &fresh))]);
         }
         return block_edit::replace(context, target.root, target.parents, &fresh);
     }
@@ -145,17 +138,10 @@ pub(super) fn remove(context: &Context<'_>, target: &Target<'_>) -> Edits {
             let gone: Vec<usize> = (0..entries.len())
                 .filter(|index| entries[*index].key == target.token)
                 .collect();
-            (
-                entries.iter().map(span).collect::<Vec<_>>(),
-                gone,
-                json!({}),
-            )
+            (entries.iter().map(span).collect::<Vec<_>>(), gone, json!({}))
         }
         Kind::Seq { items, .. } => {
-            let spans = items
-                .iter()
-                .map(|item| (item.span.start, item.span.end))
-                .collect();
+            let spans = items.iter().map(|item| (item.span.start, item.span.end)).collect();
             (spans, vec![super::pointer::index(target.token)?], json!([]))
         }
         _ => return None,

@@ -22,10 +22,7 @@ pub(super) fn escape(token: &str) -> String {
 
 /// The pointer of a list of tokens.
 pub(super) fn join(tokens: &[String]) -> String {
-    tokens
-        .iter()
-        .map(|token| format!("/{}", escape(token)))
-        .collect()
+    tokens.iter().map(|token| format!("/{}", escape(token))).collect()
 }
 
 /// Splits `/data/x.yaml#/mq/type` at the first `#` whose left side names a string and whose right side is a pointer.

@@ -25,18 +25,12 @@ pub(super) struct Shape {
 impl Shape {
     /// Whether this is a collection in flow style.
     pub(super) fn is_flow(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Seq { flow: true, .. } | Kind::Map { flow: true, .. }
-        )
+        matches!(self.kind, Kind::Seq { flow: true, .. } | Kind::Map { flow: true, .. })
     }
 
     /// Whether this is a collection in block style.
     pub(super) fn is_block_collection(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Seq { flow: false, .. } | Kind::Map { flow: false, .. }
-        )
+        matches!(self.kind, Kind::Seq { flow: false, .. } | Kind::Map { flow: false, .. })
     }
 }
 
@@ -106,11 +100,7 @@ pub(super) fn find<'a>(root: &'a Shape, tokens: &[String]) -> Option<Found<'a>> 
             }
         }
     }
-    Some(Found::Node {
-        shape,
-        entry,
-        parents,
-    })
+    Some(Found::Node { shape, entry, parents })
 }
 
 fn key_span(entry: &Entry) -> Range<usize> {

@@ -52,11 +52,7 @@ pub fn split(text: &str) -> Result<Vec<Document>, YamlError> {
         }
         at = end;
     }
-    push(
-        &mut documents,
-        whole_start..text.len(),
-        body_start..text.len(),
-    );
+    push(&mut documents, whole_start..text.len(), body_start..text.len());
     Ok(documents)
 }
 

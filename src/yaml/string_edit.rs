@@ -7,12 +7,7 @@ use super::emit::{double_quoted, escape_into, is_plain, is_safe};
 use super::shape::{Kind, Shape, Style};
 
 /// Replaces a scalar by a string, in the scalar's own style where that can hold it.
-pub(super) fn rewrite(
-    context: &Context<'_>,
-    shape: &Shape,
-    style: Style,
-    new: &str,
-) -> Option<Vec<Edit>> {
+pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &str) -> Option<Vec<Edit>> {
     let range = shape.content..shape.span.end;
     let source = &context.text[range.clone()];
     let one_line = !source.contains(['\n', '\r']);
@@ -32,27 +27,19 @@ pub(super) fn rewrite(
 /// A block scalar written anew: literal where that can hold the string, else between double quotes.
 fn block(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
     let range = shape.content..shape.span.end;
-    let text = block_text(context, &context.text[range.clone()], new, shape.span.end)
-        .unwrap_or_else(|| double_quoted(new));
+    let text =
+        block_text(context, &context.text[range.clone()], new, shape.span.end).unwrap_or_else(|| double_quoted(new));
     Some(vec![Edit::new(range, text)])
 }
 
 /// A string as a literal block scalar, indented like the block scalar it stands in for.
-pub(super) fn block_text(
-    context: &Context<'_>,
-    source: &str,
-    new: &str,
-    end: usize,
-) -> Option<String> {
+pub(super) fn block_text(context: &Context<'_>, source: &str, new: &str, end: usize) -> Option<String> {
     literal(context, new, source_indent(source)?, end)
 }
 
 /// The indentation of a block scalar's first written line.
 fn source_indent(source: &str) -> Option<usize> {
-    let line = source
-        .lines()
-        .skip(1)
-        .find(|line| !line.trim().is_empty())?;
+    let line = source.lines().skip(1).find(|line| !line.trim().is_empty())?;
     Some(line.len() - line.trim_start_matches(' ').len())
 }
 
@@ -108,11 +95,7 @@ fn common(left: impl Iterator<Item = char>, right: impl Iterator<Item = char>) -
 fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
     let source = &context.text[shape.content..shape.span.end];
     let header = source.lines().next()?;
-    let numbered = header
-        .split('#')
-        .next()?
-        .bytes()
-        .any(|byte| byte.is_ascii_digit());
+    let numbered = header.split('#').next()?.bytes().any(|byte| byte.is_ascii_digit());
     let indent = if numbered {
         return None;
     } else {
@@ -141,11 +124,7 @@ fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edi
     }
     let old = &old[..old.len() - kept];
     let new: Vec<&str> = body.split('\n').collect();
-    let same = old
-        .iter()
-        .zip(&new)
-        .take_while(|(old, new)| old == new)
-        .count();
+    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let behind = old[same..]
         .iter()
         .rev()
@@ -156,9 +135,7 @@ fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edi
     if changed.is_empty() {
         // Whole lines go, each with its own line break.
         let from = rows.get(same)?.start;
-        let to = rows
-            .get(old.len() - behind)
-            .map_or(rows.last()?.end, |row| row.start);
+        let to = rows.get(old.len() - behind).map_or(rows.last()?.end, |row| row.start);
         return Some(vec![drop_lines(context, from..to)]);
     }
     let mut text = String::new();
@@ -170,10 +147,7 @@ fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edi
     }
     if same == old.len() - behind {
         let at = rows.get(same.checked_sub(1)?)?.end;
-        return Some(vec![Edit::new(
-            at..at,
-            format!("{}{text}", context.newline),
-        )]);
+        return Some(vec![Edit::new(at..at, format!("{}{text}", context.newline))]);
     }
     Some(vec![Edit::new(
         rows.get(same)?.start..rows.get(old.len() - behind - 1)?.end,
@@ -202,11 +176,7 @@ fn rows(source: &str, offset: usize) -> Vec<Range<usize>> {
     };
     loop {
         let end = source[at..].find('\n').map_or(source.len(), |len| at + len);
-        let text_end = if source[at..end].ends_with('\r') {
-            end - 1
-        } else {
-            end
-        };
+        let text_end = if source[at..end].ends_with('\r') { end - 1 } else { end };
         rows.push(offset + at..offset + text_end);
         if end == source.len() {
             return rows;

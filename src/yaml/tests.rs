@@ -21,15 +21,9 @@ fn go_table() -> Vec<Row> {
 /// JSON has one number zero and one number 1000: Go's `-0` and `1e+21` are compared as the numbers they are.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            left == right || left.as_f64() == right.as_f64()
-        }
+        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
@@ -45,27 +39,16 @@ fn same(left: &Value, right: &Value) -> bool {
 fn reads_what_go_reads_and_refuses_what_go_refuses() {
     let mut wrong = Vec::new();
     let table = go_table();
-    assert!(
-        table.len() >= 200,
-        "the table shrank to {} rows",
-        table.len()
-    );
+    assert!(table.len() >= 200, "the table shrank to {} rows", table.len());
     for row in &table {
         let text = &row.text;
         match (read(text), &row.value, &row.error) {
             (Ok(got), Some(want), None) if same(&got.clone().unwrap_or(Value::Null), want) => {}
             (Err(error), None, Some(_)) if error.offset <= text.len() => {}
-            (got, want, error) => {
-                wrong.push(format!("{text:?}: {got:?} but Go: {want:?} {error:?}"))
-            }
+            (got, want, error) => wrong.push(format!("{text:?}: {got:?} but Go: {want:?} {error:?}")),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} rows:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

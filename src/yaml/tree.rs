@@ -81,10 +81,9 @@ impl Tree {
         let inner = Self::parse(text).ok()??.locate(inner, key)?;
         match find(&self.shape, &pointer::tokens(outer)?)? {
             Found::Inherited { shape, .. } => Some(shape.span.clone()),
-            Found::Node { shape, .. } => Some(
-                StringMap::new(&self.text, shape, text)
-                    .map_or_else(|| shape.span.clone(), |map| map.range(inner)),
-            ),
+            Found::Node { shape, .. } => {
+                Some(StringMap::new(&self.text, shape, text).map_or_else(|| shape.span.clone(), |map| map.range(inner)))
+            }
         }
     }
 }
@@ -105,10 +104,8 @@ fn collect(shape: &Shape, value: &Value, path: &mut Vec<String>, out: &mut Vec<F
         }
         (Kind::Map { entries, .. }, Value::Object(map)) => {
             for (index, entry) in entries.iter().enumerate() {
-                let counts = entry.merged.is_none()
-                    && !entries[index + 1..]
-                        .iter()
-                        .any(|later| later.holds(&entry.key));
+                let counts =
+                    entry.merged.is_none() && !entries[index + 1..].iter().any(|later| later.holds(&entry.key));
                 if let (true, Some(value)) = (counts, map.get(&entry.key)) {
                     path.push(entry.key.clone());
                     collect(&entry.value, value, path, out);

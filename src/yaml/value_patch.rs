@@ -44,12 +44,7 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
     let tokens = pointer::tokens(&op.path).ok_or("not an RFC 6901 pointer")?;
     let new = match op.op {
         Op::Remove => None,
-        _ => Some(
-            op.value
-                .clone()
-                .map(normal)
-                .ok_or("the operation needs a value")?,
-        ),
+        _ => Some(op.value.clone().map(normal).ok_or("the operation needs a value")?),
     };
     let Some((last, parents)) = tokens.split_last() else {
         *value = new.ok_or("the root cannot be removed")?;
@@ -76,9 +71,7 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
             Ok(())
         }
         (Value::Array(items), kind, new) => in_list(items, kind, last, new),
-        (Value::Null, ..) => Err(format!(
-            "`{parent_path}` is null: set it to a map or a list first"
-        )),
+        (Value::Null, ..) => Err(format!("`{parent_path}` is null: set it to a map or a list first")),
         _ => Err(format!("`{parent_path}` is neither a map nor a list")),
     }
 }
@@ -87,16 +80,11 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
 fn normal(value: Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => {
-            let float = number
-                .as_f64()
-                .and_then(|float| Scalar::Float(float).into_value().ok());
+            let float = number.as_f64().and_then(|float| Scalar::Float(float).into_value().ok());
             float.unwrap_or(Value::Number(number))
         }
         Value::Array(items) => items.into_iter().map(normal).collect(),
-        Value::Object(map) => map
-            .into_iter()
-            .map(|(key, value)| (key, normal(value)))
-            .collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, normal(value))).collect(),
         other => other,
     }
 }
@@ -106,11 +94,7 @@ fn in_list(items: &mut Vec<Value>, op: Op, token: &str, new: Option<Value>) -> R
         (Op::Add, "-") => items.len(),
         _ => pointer::index(token).ok_or_else(|| format!("`{token}` is no list index"))?,
     };
-    let limit = if op == Op::Add {
-        items.len() + 1
-    } else {
-        items.len()
-    };
+    let limit = if op == Op::Add { items.len() + 1 } else { items.len() };
     if index >= limit {
         return Err(format!("index {index} is past the end of the list"));
     }

@@ -43,13 +43,7 @@ impl Environment {
     /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
     #[must_use]
     pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
-        let list = |key: &str| {
-            container
-                .get(key)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-        };
+        let list = |key: &str| container.get(key).and_then(Value::as_array).into_iter().flatten();
         let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut vars: Vec<EnvVar> = Vec::new();
         let may_hide = list("envFrom").next().is_some();
@@ -109,12 +103,7 @@ fn expand(text: &str, before: &[EnvVar], may_hide: bool) -> EnvValue {
             expanded.push('$');
             continue;
         };
-        match before
-            .iter()
-            .rev()
-            .find(|v| v.name == name)
-            .map(|v| &v.value)
-        {
+        match before.iter().rev().find(|v| v.name == name).map(|v| &v.value) {
             Some(EnvValue::Literal(value)) => expanded.push_str(value),
             Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
             None if may_hide => return EnvValue::From(format!("$({name})")),

@@ -34,16 +34,10 @@ fn later_layers_win_and_remember_where() {
         false,
     );
     let mq = c.get("mq.type").unwrap();
-    assert_eq!(
-        (mq.key.as_str(), mq.value.as_deref()),
-        ("MQ.Type", Some("kafka"))
-    );
+    assert_eq!((mq.key.as_str(), mq.value.as_deref()), ("MQ.Type", Some("kafka")));
     assert_eq!(mq.origin.layer, Layer::UserYaml);
     assert_eq!(mq.origin.path, "/data/user.yaml#/MQ/Type");
-    assert_eq!(
-        c.get("ab.c").unwrap().origin.path,
-        "/data/user.yaml#/a~1b/c"
-    );
+    assert_eq!(c.get("ab.c").unwrap().origin.path, "/data/user.yaml#/a~1b/c");
     let port = c.get("MINIO_PORT").unwrap();
     assert_eq!(port.value.as_deref(), Some("9001"));
     assert_eq!(port.origin.path, "/spec/template/spec/containers/0/env/0");
@@ -70,10 +64,7 @@ fn every_spelling_is_the_same_key() {
         assert_eq!(normalise_env(name, false), "mqtype", "{name}");
     }
     assert_eq!(normalise_env("MILVUS_CONF_MQ_TYPE", true), "mqtype");
-    assert_eq!(
-        normalise_env("MILVUS_CONF_MQ_TYPE", false),
-        "milvusconfmqtype"
-    );
+    assert_eq!(normalise_env("MILVUS_CONF_MQ_TYPE", false), "milvusconfmqtype");
     assert_eq!(normalise_env("MILVUS_MQ_TYPE", true), "milvusmqtype");
 }
 
@@ -165,14 +156,9 @@ fn the_later_variable_wins_and_a_clash_is_noted() {
     assert!(same.unknown.is_empty());
     let clash = env("{name: MQ_TYPE, value: kafka}, {name: MILVUS_CONF_MQ_TYPE, value: pulsar}");
     assert_eq!(clash.value("mq.type"), Some("pulsar"));
-    assert_eq!(
-        clash.certain("mq.type").unwrap_err().why,
-        UnknownWhy::EnvClash
-    );
+    assert_eq!(clash.certain("mq.type").unwrap_err().why, UnknownWhy::EnvClash);
     // The same name twice is decided by Kubernetes: the last one counts.
-    let twice = env(
-        "{name: MQ_TYPE, valueFrom: {fieldRef: {fieldPath: x}}}, {name: MQ_TYPE, value: kafka}",
-    );
+    let twice = env("{name: MQ_TYPE, valueFrom: {fieldRef: {fieldPath: x}}}, {name: MQ_TYPE, value: kafka}");
     assert_eq!(
         twice.certain("mq.type").unwrap().unwrap().value.as_deref(),
         Some("kafka")
@@ -182,37 +168,25 @@ fn the_later_variable_wins_and_a_clash_is_noted() {
 #[test]
 fn references_between_variables_are_expanded() {
     let env = |vars: &str| config("", "", &format!("{{{vars}}}"), true);
-    let c = env(
-        "env: [{name: HOST, value: e}, {name: ETCD_ENDPOINTS, value: 'http://$(HOST):$(PORT)$$(HOST)$'}]",
-    );
+    let c = env("env: [{name: HOST, value: e}, {name: ETCD_ENDPOINTS, value: 'http://$(HOST):$(PORT)$$(HOST)$'}]");
     assert_eq!(c.value("etcd.endpoints"), Some("http://e:$(PORT)$(HOST)$"));
-    let c = env(
-        "env: [{name: H, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: ETCD_ENDPOINTS, value: '$(H)'}]",
-    );
+    let c =
+        env("env: [{name: H, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: ETCD_ENDPOINTS, value: '$(H)'}]");
     let unknown = c.certain("etcd.endpoints").unwrap_err();
     assert_eq!(unknown.why, UnknownWhy::ValueFrom);
     assert!(unknown.text.contains("s/k"));
-    let c =
-        env("envFrom: [{secretRef: {name: s}}], env: [{name: ETCD_ENDPOINTS, value: '$(H):2379'}]");
-    assert_eq!(
-        c.certain("etcd.endpoints").unwrap_err().why,
-        UnknownWhy::ValueFrom
-    );
+    let c = env("envFrom: [{secretRef: {name: s}}], env: [{name: ETCD_ENDPOINTS, value: '$(H):2379'}]");
+    assert_eq!(c.certain("etcd.endpoints").unwrap_err().why, UnknownWhy::ValueFrom);
 }
 
 #[test]
 fn another_directory_hides_the_files() {
     let at = |dir: &str| {
-        let env = format!(
-            "{{env: [{{name: MILVUSCONF, value: {dir}}}, {{name: MINIO_PORT, value: '1'}}]}}"
-        );
+        let env = format!("{{env: [{{name: MILVUSCONF, value: {dir}}}, {{name: MINIO_PORT, value: '1'}}]}}");
         config("mq: {type: pulsar}", "", &env, true)
     };
     assert!(at("/milvus/configs/").certain("mq.type").is_ok());
     let c = at("/etc/milvus");
-    assert_eq!(
-        c.certain("mq.type").unwrap_err().why,
-        UnknownWhy::ConfigElsewhere
-    );
+    assert_eq!(c.certain("mq.type").unwrap_err().why, UnknownWhy::ConfigElsewhere);
     assert!(c.certain("minio.port").is_ok());
 }

@@ -40,13 +40,7 @@ fn an_explicit_type_wins() {
     );
     assert_eq!(found.mq, Mq::RocksMq);
     // Read by no Milvus.
-    let found = queue(
-        "messageQueue: kafka\nmq: {type: pulsar}",
-        "",
-        "{}",
-        V25,
-        false,
-    );
+    let found = queue("messageQueue: kafka\nmq: {type: pulsar}", "", "{}", V25, false);
     assert_eq!(found.mq, Mq::Pulsar);
 }
 
@@ -59,12 +53,7 @@ fn default_resolves_as_milvus_does() {
     for (text, line, standalone, expected) in [
         (String::new(), V25, true, Some(Mq::RocksMq)),
         (String::new(), V26, true, Some(Mq::RocksMq)),
-        (
-            "mq: {type: default}".to_owned(),
-            V26,
-            true,
-            Some(Mq::RocksMq),
-        ),
+        ("mq: {type: default}".to_owned(), V26, true, Some(Mq::RocksMq)),
         // The image has an address of Pulsar.
         (String::new(), V26, false, Some(Mq::Pulsar)),
         (kafka.to_owned(), V26, false, Some(Mq::Pulsar)),
@@ -95,10 +84,7 @@ fn default_resolves_as_milvus_does() {
 fn what_may_be_overridden_is_unknown() {
     let hidden = "{env: [{name: MQ_TYPE, valueFrom: {configMapKeyRef: {name: x, key: y}}}]}";
     let c = config("mq: {type: pulsar}", "", hidden, true);
-    assert_eq!(
-        resolve(&c, V26, false).unwrap_err().why,
-        UnknownWhy::ValueFrom
-    );
+    assert_eq!(resolve(&c, V26, false).unwrap_err().why, UnknownWhy::ValueFrom);
     // The type is certain, the broker is not.
     let hidden = "{env: [{name: PULSAR_ADDRESS, valueFrom: {secretKeyRef: {name: x, key: y}}}]}";
     let c = config("mq: {type: pulsar}", "", hidden, true);
@@ -107,16 +93,8 @@ fn what_may_be_overridden_is_unknown() {
     // What decides nothing does not matter.
     let c = config("mq: {type: rocksmq}", "", hidden, true);
     assert_eq!(resolve(&c, V26, true).unwrap().mq, Mq::RocksMq);
-    let c = config(
-        "mq: {type: pulsar}",
-        "",
-        "{envFrom: [{secretRef: {name: x}}]}",
-        true,
-    );
-    assert_eq!(
-        resolve(&c, V26, false).unwrap_err().why,
-        UnknownWhy::EnvFrom
-    );
+    let c = config("mq: {type: pulsar}", "", "{envFrom: [{secretRef: {name: x}}]}", true);
+    assert_eq!(resolve(&c, V26, false).unwrap_err().why, UnknownWhy::EnvFrom);
     assert_eq!(visible(&c, V26, false).unwrap().mq, Mq::Pulsar);
     let all = "{envFrom: [{secretRef: {name: x}}], env: [{name: MQ_TYPE, value: kafka}]}";
     let c = config("", "", all, true);
@@ -145,14 +123,8 @@ fn pulsars_are_told_apart() {
     let base = "mq: {type: pulsar}\npulsar: {address: r-pulsarv3-proxy, port: 6650}\n";
     for (proposed, expected) in [
         ("pulsar: {address: r-pulsarv3-proxy}", Is::Same),
-        (
-            "pulsar: {address: 'pulsar://R-pulsarv3-proxy.ns:6650'}",
-            Is::Same,
-        ),
-        (
-            "pulsar: {address: r-pulsarv3-proxy.ns.svc.cluster.local}",
-            Is::Same,
-        ),
+        ("pulsar: {address: 'pulsar://R-pulsarv3-proxy.ns:6650'}", Is::Same),
+        ("pulsar: {address: r-pulsarv3-proxy.ns.svc.cluster.local}", Is::Same),
         ("pulsar: {address: r-pulsarv3-proxy.ns.svc}", Is::Same),
         (
             "pulsar: {address: 'r-pulsarv3-proxy.ns.svc.corp.example:6650'}",
@@ -240,10 +212,7 @@ fn kafkas_are_sets_of_brokers() {
 fn embedded_queues_are_paths() {
     let rocks = "mq: {type: rocksmq}\n";
     assert_eq!(
-        compared(
-            rocks,
-            &format!("{rocks}rocksmq: {{path: /var/lib/milvus/rdb_data/}}")
-        ),
+        compared(rocks, &format!("{rocks}rocksmq: {{path: /var/lib/milvus/rdb_data/}}")),
         Is::Same
     );
     assert_eq!(
@@ -252,10 +221,7 @@ fn embedded_queues_are_paths() {
     );
     let wp = "mq: {type: woodpecker}\n";
     let storage = |s: &str| format!("{wp}woodpecker: {{storage: {s}}}");
-    assert_eq!(
-        compared(wp, &storage("{type: minio, rootPath: /a}")),
-        Is::Same
-    );
+    assert_eq!(compared(wp, &storage("{type: minio, rootPath: /a}")), Is::Same);
     assert_eq!(
         compared(wp, &storage("{type: local}")),
         Is::Different("woodpecker.storage.type")

@@ -64,9 +64,7 @@ pub(super) fn commands(script: &str) -> Result<Vec<Vec<String>>, &'static str> {
                 }
             }
             // A redirection's `&` ends no command.
-            '&' if word.as_deref().is_some_and(|w| w.ends_with('>')) => {
-                word.get_or_insert_default().push(c)
-            }
+            '&' if word.as_deref().is_some_and(|w| w.ends_with('>')) => word.get_or_insert_default().push(c),
             '&' if chars.peek() == Some(&'>') => word.get_or_insert_default().push(c),
             ';' | '&' | '|' | '\n' | '(' | ')' => {
                 command.extend(word.take());

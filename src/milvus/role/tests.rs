@@ -30,18 +30,12 @@ fn looks_behind_prefixes() {
             &["/milvus/tools/heaptrack/bin/heaptrack"][..],
         ),
         ("command: [/milvus/bin/milvus, run]\nargs: [datanode]", &[]),
-        (
-            "command: [/tini, --]\nargs: [milvus, run, datanode]",
-            &["/tini", "--"],
-        ),
+        ("command: [/tini, --]\nargs: [milvus, run, datanode]", &["/tini", "--"]),
         (
             "args: [/milvus/tools/run-helm.sh, milvus, run, datanode]",
             &["/milvus/tools/run-helm.sh"],
         ),
-        (
-            "command: [env, A=b, milvus]\nargs: [run, datanode]",
-            &["env", "A=b"],
-        ),
+        ("command: [env, A=b, milvus]\nargs: [run, datanode]", &["env", "A=b"]),
         (
             "command: [sh, -c, 'exec \"$@\"', --]\nargs: [milvus, run, datanode]",
             &["sh", "-c", "exec \"$@\"", "--"],
@@ -71,9 +65,7 @@ fn looks_into_shell_strings() {
         assert_eq!(found.role, Role::DataNode, "{yaml}");
         assert!(found.in_shell);
     }
-    let found = run(
-        "command: [/bin/bash, -c, 'exec heaptrack milvus run mixture -rootcoord -querycoord -datacoord']",
-    );
+    let found = run("command: [/bin/bash, -c, 'exec heaptrack milvus run mixture -rootcoord -querycoord -datacoord']");
     assert_eq!(found.role, Role::MixCoord);
     assert_eq!(found.tokens, ["heaptrack"]);
     assert!(found.mixture_is_complete());
@@ -126,17 +118,11 @@ fn does_not_guess() {
         ("args: [milvus, run]", "names no role"),
         ("args: [milvus, run, $(ROLE)]", "$(ROLE)"),
         ("command: [sh, -c, milvus run $ROLE]", "$ROLE"),
-        (
-            "command: [sh, -c, 'milvus run ${ROLE:-datanode}']",
-            "${ROLE:-datanode}",
-        ),
+        ("command: [sh, -c, 'milvus run ${ROLE:-datanode}']", "${ROLE:-datanode}"),
         ("command: [sh, -c, 'milvus run mixture $FLAGS']", "$FLAGS"),
         ("args: [milvus, run, DataNode]", "DataNode"),
         ("args: [milvus, run, coordinator]", "coordinator"),
-        (
-            "command: [sh, -c, 'milvus run proxy & milvus run datanode']",
-            "2 times",
-        ),
+        ("command: [sh, -c, 'milvus run proxy & milvus run datanode']", "2 times"),
         (
             "command: [sh, -c, 'if x; then milvus run proxy; else milvus run datanode; fi']",
             "2 times",
@@ -146,14 +132,8 @@ fn does_not_guess() {
             "2 times",
         ),
         ("command: [sh, -c, \"milvus run 'datanode\"]", "open quote"),
-        (
-            "command: [sh, -c, 'bash -c \"milvus run datanode\"']",
-            "not understood",
-        ),
-        (
-            "command: [sh, -c, 'x=$(milvus run datanode)']",
-            "not understood",
-        ),
+        ("command: [sh, -c, 'bash -c \"milvus run datanode\"']", "not understood"),
+        ("command: [sh, -c, 'x=$(milvus run datanode)']", "not understood"),
     ] {
         match runs(&container(yaml)) {
             Runs::Undecidable(why) => assert!(why.contains(says), "{yaml}: {why}"),
@@ -214,8 +194,5 @@ fn knows_the_legacy_coordinators() {
         .filter(|r| r.is_legacy_coordinator())
         .map(Role::as_str)
         .collect();
-    assert_eq!(
-        legacy,
-        ["rootcoord", "querycoord", "datacoord", "indexcoord"]
-    );
+    assert_eq!(legacy, ["rootcoord", "querycoord", "datacoord", "indexcoord"]);
 }

@@ -16,12 +16,7 @@ fn field(current: &str, proposed: &str) -> &'static str {
 
 #[test]
 fn the_defaults_are_those_of_the_image() {
-    let shown = |fields: &[Field]| {
-        fields
-            .iter()
-            .map(|f| (f.name, f.value.shown()))
-            .collect::<Vec<_>>()
-    };
+    let shown = |fields: &[Field]| fields.iter().map(|f| (f.name, f.value.shown())).collect::<Vec<_>>();
     let found = stores("");
     let text = |s: &str| s.to_owned();
     assert_eq!(
@@ -73,11 +68,7 @@ fn stores_are_told_apart() {
             "minio: {cloudProvider: gcp, accessKeyID: x, secretAccessKey: y}",
             "same",
         ),
-        (
-            "etcd: {endpoints: [a, b]}",
-            "etcd: {endpoints: [b, a.ns.svc]}",
-            "same",
-        ),
+        ("etcd: {endpoints: [a, b]}", "etcd: {endpoints: [b, a.ns.svc]}", "same"),
         (
             "etcd: {endpoints: [a, b]}",
             "etcd: {endpoints: [b, c]}",
@@ -94,16 +85,8 @@ fn stores_are_told_apart() {
             "etcd.data.dir",
         ),
     ] {
-        assert_eq!(
-            field(current, proposed),
-            expected,
-            "{current} -> {proposed}"
-        );
-        assert_eq!(
-            field(proposed, current),
-            expected,
-            "{proposed} -> {current}"
-        );
+        assert_eq!(field(current, proposed), expected, "{current} -> {proposed}");
+        assert_eq!(field(proposed, current), expected, "{proposed} -> {current}");
     }
 }
 
@@ -133,11 +116,7 @@ fn a_difference_outweighs_changed_members() {
 
 #[test]
 fn azure_accounts_are_compared_and_never_shown() {
-    let azure = |account: &str| {
-        stores(&format!(
-            "minio: {{cloudProvider: azure, accessKeyID: {account}}}"
-        ))
-    };
+    let azure = |account: &str| stores(&format!("minio: {{cloudProvider: azure, accessKeyID: {account}}}"));
     match compare(&azure("topsecret1"), &azure("topsecret2"), "ns") {
         different @ Identity::Different { field, .. } => {
             assert_eq!(field, "minio.accessKeyID");
@@ -168,9 +147,7 @@ fn what_may_be_overridden_is_unknown() {
     assert!(resolve(&c).is_err());
     assert_eq!(visible(&c).unwrap().meta[2].value.shown(), "<fieldRef x>");
     let from = |key: &str| {
-        let env = format!(
-            "{{env: [{{name: ETCD_ENDPOINTS, valueFrom: {{secretKeyRef: {{name: s, key: {key}}}}}}}]}}"
-        );
+        let env = format!("{{env: [{{name: ETCD_ENDPOINTS, valueFrom: {{secretKeyRef: {{name: s, key: {key}}}}}}}]}}");
         visible(&config("", "", &env, true)).unwrap()
     };
     assert_eq!(compare(&from("a"), &from("a"), "ns"), Identity::Same);
@@ -225,8 +202,7 @@ fn secrets_are_known() {
 
 #[test]
 fn addresses_are_what_they_reach() {
-    let reaches =
-        |a: &str, b: &str| Address::parse(a, 2379, "ns").reaches(&Address::parse(b, 2379, "ns"));
+    let reaches = |a: &str, b: &str| Address::parse(a, 2379, "ns").reaches(&Address::parse(b, 2379, "ns"));
     for (a, b) in [
         ("e", "e:2379"),
         ("http://e:2379/", "E.ns.svc.cluster.local."),
