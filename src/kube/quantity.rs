@@ -272,10 +272,9 @@ fn scaled(number: u128, exponent2: u32, scale: i32) -> Option<i128> {
     // 10^down = 2^down * 5^down; twos cancel against the binary suffix.
     let up2 = exponent2.saturating_sub(down);
     let down2 = down.saturating_sub(exponent2);
-    let Some(divisor) =
-        5_u128
-            .checked_pow(down)
-            .and_then(|p| if down2 < 128 { p.checked_mul(1 << down2) } else { None })
+    let Some(divisor) = 5_u128
+        .checked_pow(down)
+        .and_then(|p| if down2 < 128 { p.checked_mul(1 << down2) } else { None })
     else {
         // The divisor exceeds 128 bits, and so any number of at most 38 digits: the smallest unit is left. Only
         // where no binary suffix multiplies it back up.

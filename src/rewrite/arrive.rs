@@ -139,8 +139,14 @@ fn siblings(scene: &Scene) -> Vec<Sibling> {
     }
 }
 
+/// What the siblings share. heaptrack is a switch of each component: it is shared only where all run under it.
 fn skeleton(siblings: &[Sibling]) -> Option<Value> {
-    share(&siblings.iter().map(|(_, v)| v).collect::<Vec<_>>())
+    let all = siblings.iter().all(|(_, v)| chart::has_heaptrack(v));
+    let mut values: Vec<Value> = siblings.iter().map(|(_, v)| v.clone()).collect();
+    if !all {
+        values.iter_mut().for_each(chart::without_heaptrack);
+    }
+    share(&values.iter().collect::<Vec<_>>())
 }
 
 fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {

@@ -46,6 +46,7 @@ pub fn workload(scene: &Scene, values: &Values, role: Role, skeleton: &Value, si
     let key = values_key(role);
     let chart = chart_version(scene);
     let mut w = skeleton.clone();
+    without_heaptrack(&mut w);
     replicas_and_strategy(&mut w, values, role);
     pod_annotations(&mut w, values, role, siblings);
     scheduling(&mut w, values, role, siblings, chart.as_deref());
@@ -279,6 +280,35 @@ fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], contain
     }
 }
 
+/// Takes heaptrack out of a neutral workload: its prefix, library path and init container.
+pub fn without_heaptrack(w: &mut Value) {
+    let container = format!("{CONTAINERS}/0");
+    for field in ["command", "args"] {
+        if let Some(list) = w
+            .pointer_mut(&format!("{container}/{field}"))
+            .and_then(Value::as_array_mut)
+        {
+            list.retain(|v| v.as_str() != Some(HEAPTRACK));
+        }
+    }
+    for (pointer, name) in [
+        (format!("{container}/env"), LIBRARIES),
+        ("/spec/template/spec/initContainers".into(), "heaptrack"),
+    ] {
+        if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
+            list.retain(|v| v["name"] != name);
+        }
+    }
+}
+
+/// Whether a neutral workload runs under heaptrack.
+pub fn has_heaptrack(w: &Value) -> bool {
+    ["command", "args"].iter().any(|field| {
+        let list = w.pointer(&format!("{CONTAINERS}/0/{field}")).and_then(Value::as_array);
+        list.into_iter().flatten().any(|v| v.as_str() == Some(HEAPTRACK))
+    })
+}
+
 /// The heaptrack prefix and its init container, which repeats the container's security context.
 fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
     let on = truthy(values.get(&[values_key(role), "heaptrack", "enabled"]));
@@ -294,7 +324,6 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
             .pointer_mut(&format!("{container}/{field}"))
             .and_then(Value::as_array_mut)
         {
-            list.retain(|v| v.as_str() != Some(HEAPTRACK));
             if on && list.iter().any(|v| v.as_str() == Some("run")) {
                 let milvus = list
                     .iter()
