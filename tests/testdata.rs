@@ -1,0 +1,290 @@
+//! Every folder under `testdata` with a `case.yaml` is a test. `UPDATE=1 cargo test --test testdata` rewrites the wanted
+//! outputs.
+//!
+//! Beside what a case asks for, over every folder: nothing on stdout unless the exit is 0; the report fits its schema;
+//! rendering the output again changes nothing; every document that no change names is there byte for byte; the changes
+//! applied to the input give the output; no secret of the input is in the report or the messages.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use milvus_uplift::finding::Input;
+use milvus_uplift::report::mask;
+use milvus_uplift::stream::Stream;
+use milvus_uplift::yaml::{self, Op, PatchOp};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// What the case shows, for people.
+    #[allow(dead_code)]
+    about: String,
+    #[serde(default)]
+    args: Vec<String>,
+    exit: i32,
+    /// The codes that refuse: exactly these.
+    #[serde(default)]
+    refusals: Vec<String>,
+    /// Codes that must be among the findings.
+    #[serde(default)]
+    fires: Vec<String>,
+    /// Codes that must not.
+    #[serde(default)]
+    quiet: Vec<String>,
+}
+
+fn main() {
+    let args = Arguments::from_args();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut folders = Vec::new();
+    find(&root, &mut folders);
+    folders.sort();
+    assert!(!folders.is_empty(), "no case under {}", root.display());
+    let trials = folders.into_iter().map(|folder| {
+        let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
+        Trial::test(name, move || run(&folder).map_err(Failed::from))
+    });
+    libtest_mimic::run(&args, trials.collect()).exit();
+}
+
+fn find(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            find(&path, found);
+        } else if path.file_name().is_some_and(|n| n == "case.yaml") {
+            found.push(folder.to_owned());
+        }
+    }
+}
+
+type Checked = Result<(), String>;
+
+fn run(folder: &Path) -> Checked {
+    let text = std::fs::read_to_string(folder.join("case.yaml")).map_err(|e| e.to_string())?;
+    let case: Case = serde_yaml::from_str(&text).map_err(|e| format!("case.yaml: {e}"))?;
+    let stdin = std::fs::read(folder.join("target.yaml")).map_err(|e| format!("target.yaml: {e}"))?;
+    let (output, report) = program(folder, &case, &stdin)?;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let code = output.status.code();
+    if code != Some(case.exit) {
+        return Err(format!("exit {code:?}, wanted {}\n{stderr}", case.exit));
+    }
+    if case.exit != 0 && !output.stdout.is_empty() {
+        return Err(format!("{} bytes on stdout of a refusal", output.stdout.len()));
+    }
+    findings(&case, &report)?;
+    secrets(&stdin, &report.to_string(), &stderr)?;
+    if case.exit == 0 {
+        golden(folder, &output.stdout)?;
+        let (again, _) = program(folder, &case, &output.stdout)?;
+        if again.status.code() != Some(0) || again.stdout != output.stdout {
+            return Err(format!("rendering the output again changes it\n{}", String::from_utf8_lossy(&again.stderr)));
+        }
+        changes(&stdin, &output.stdout, &report)?;
+    }
+    Ok(())
+}
+
+fn program(folder: &Path, case: &Case, stdin: &[u8]) -> Result<(Output, Value), String> {
+    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let report = scratch.path().join("report.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-uplift"));
+    command.current_dir(folder).arg("--report").arg(&report);
+    for file in ["current.yaml", "current.json"] {
+        if folder.join(file).exists() {
+            command.args(["--current", file]);
+        }
+    }
+    let mut values: Vec<_> = std::fs::read_dir(folder)
+        .map_err(|e| e.to_string())?
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|n| n.starts_with("values") && n.ends_with(".yaml"))
+        .collect();
+    values.sort();
+    for file in values {
+        command.args(["--values", &file]);
+    }
+    for (key, _) in std::env::vars().filter(|(k, _)| k.starts_with("MILVUS_UPLIFT_") || k.starts_with("HELM_")) {
+        command.env_remove(key);
+    }
+    command.args(&case.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| e.to_string())?;
+    let mut pipe = child.stdin.take().expect("piped");
+    let input = stdin.to_vec();
+    let writer = std::thread::spawn(move || std::io::Write::write_all(&mut pipe, &input));
+    let output = child.wait_with_output().map_err(|e| e.to_string())?;
+    let _ = writer.join();
+    let text = std::fs::read_to_string(&report).unwrap_or_else(|_| "null".into());
+    let report = serde_json::from_str(&text).map_err(|e| format!("the report is no JSON: {e}"))?;
+    Ok((output, report))
+}
+
+fn findings(case: &Case, report: &Value) -> Checked {
+    if report.is_null() {
+        // A wrong command line, or a stream of no bytes: there is nothing to report.
+        return match case.exit {
+            0 | 2 | 3 if case.fires.is_empty() && case.refusals.is_empty() => Ok(()),
+            _ => Err("no report was written".into()),
+        };
+    }
+    let schema: Value = serde_json::from_str(include_str!("../docs/report.schema.json")).expect("the schema");
+    let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+    if let Some(error) = validator.iter_errors(report).next() {
+        return Err(format!("the report does not fit its schema: {error} at {}", error.instance_path()));
+    }
+    let list = report["findings"].as_array().expect("checked by the schema");
+    let code = |f: &Value| f["code"].as_str().unwrap_or_default().to_owned();
+    let mut refusals: Vec<String> =
+        list.iter().filter(|f| f["severity"] == "refuse" && f["allowed"] == false).map(code).collect();
+    refusals.sort();
+    refusals.dedup();
+    let all: Vec<String> = list.iter().map(code).collect();
+    let mut wanted = case.refusals.clone();
+    wanted.sort();
+    if refusals != wanted {
+        return Err(format!("refused by {refusals:?}, wanted {wanted:?}\n{}", report["findings"]));
+    }
+    if (report["verdict"] == "refuse") == refusals.is_empty() {
+        return Err(format!("verdict {} with refusals {refusals:?}", report["verdict"]));
+    }
+    for code in &case.fires {
+        if !all.contains(code) {
+            return Err(format!("{code} does not fire; there are {all:?}"));
+        }
+    }
+    for code in &case.quiet {
+        if all.contains(code) {
+            return Err(format!("{code} fires\n{}", report["findings"]));
+        }
+    }
+    Ok(())
+}
+
+/// Values that the testdata uses for secrets hold this word.
+const SECRET: &str = "hunter2";
+
+fn secrets(stdin: &[u8], report: &str, stderr: &str) -> Checked {
+    let planted = String::from_utf8_lossy(stdin).contains(SECRET);
+    match planted && (report.contains(SECRET) || stderr.contains(SECRET)) {
+        true => Err("a secret of the input is in the report or on stderr".into()),
+        false => Ok(()),
+    }
+}
+
+fn golden(folder: &Path, stdout: &[u8]) -> Checked {
+    let path = folder.join("stdout.yaml");
+    if std::env::var_os("UPDATE").is_some() {
+        return std::fs::write(&path, stdout).map_err(|e| e.to_string());
+    }
+    let wanted = std::fs::read(&path).map_err(|_| "no stdout.yaml; UPDATE=1 cargo test --test testdata writes it")?;
+    if wanted == stdout {
+        return Ok(());
+    }
+    let (wanted, got) = (String::from_utf8_lossy(&wanted).into_owned(), String::from_utf8_lossy(stdout).into_owned());
+    let differing = wanted.lines().zip(got.lines()).position(|(a, b)| a != b);
+    let line = differing.unwrap_or_else(|| wanted.lines().count().min(got.lines().count()));
+    let at = |text: &str| text.lines().nth(line).unwrap_or("(end)").to_owned();
+    Err(format!("stdout differs from line {}:\n  want {}\n  got  {}", line + 1, at(&wanted), at(&got)))
+}
+
+type Identity = (String, String, String, String);
+
+fn identity(object: &Value) -> Identity {
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    (
+        text(&object["apiVersion"]),
+        text(&object["kind"]),
+        text(&object["namespace"]),
+        text(&object["name"]),
+    )
+}
+
+fn objects(stream: &Stream) -> BTreeMap<Identity, Value> {
+    let of = |o: &milvus_uplift::kube::Object| {
+        let r = &o.reference;
+        (r.api_version.clone(), r.kind.clone(), r.namespace.clone(), r.name.clone())
+    };
+    stream.objects.iter().map(|o| (of(o), mask::value(&o.reference.kind, "", &o.value))).collect()
+}
+
+/// Applies the report's changes to the parsed input and compares with the parsed output; then compares the bytes of
+/// the documents that no change names.
+fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
+    if report.is_null() {
+        return if stdin == stdout { Ok(()) } else { Err("changed without a report".into()) };
+    }
+    let read = |bytes: &[u8]| Stream::read(bytes, Input::Target).map_err(|e| format!("{e:?}"));
+    let (before, after) = (read(stdin)?, read(stdout)?);
+    let mut state = objects(&before);
+    let mut named: Vec<Identity> = Vec::new();
+    for change in report["changes"].as_array().into_iter().flatten() {
+        let id = identity(&change["object"]);
+        named.push(id.clone());
+        match change["op"].as_str() {
+            Some("drop") => {
+                state.remove(&id).ok_or_else(|| format!("{id:?} is dropped and not there"))?;
+            }
+            Some("inject") => {
+                let value = change["patch"][0]["value"].clone();
+                if state.insert(id.clone(), value).is_some() {
+                    return Err(format!("{id:?} comes and is there already"));
+                }
+            }
+            Some("patch") => {
+                let value = state.get_mut(&id).ok_or_else(|| format!("{id:?} is patched and not there"))?;
+                let ops = operations(&change["patch"])?;
+                *value = yaml::patch_value(value, &ops).map_err(|e| e.to_string())?;
+            }
+            _ => {}
+        }
+    }
+    let out = objects(&after);
+    for (id, value) in &state {
+        match out.get(id) {
+            None => return Err(format!("{id:?} is missing in the output")),
+            Some(got) if got != value => return Err(format!("{id:?} is not the input plus its changes")),
+            Some(_) => {}
+        }
+    }
+    if let Some(id) = out.keys().find(|id| !state.contains_key(*id)) {
+        return Err(format!("{id:?} came without a change"));
+    }
+    let untouched = |stream: &Stream| -> Vec<String> {
+        let touched = |index: usize| {
+            stream.objects.iter().filter(|o| o.document == index).any(|o| {
+                let r = &o.reference;
+                named.contains(&(r.api_version.clone(), r.kind.clone(), r.namespace.clone(), r.name.clone()))
+            })
+        };
+        let rest = stream.documents.iter().filter(|d| !touched(d.index));
+        rest.map(|d| stream.body(d.index).trim_end_matches('\n').to_owned()).collect()
+    };
+    match untouched(&before) == untouched(&after) {
+        true => Ok(()),
+        false => Err("a document that no change names is not there byte for byte".into()),
+    }
+}
+
+fn operations(patch: &Value) -> Result<Vec<PatchOp>, String> {
+    let list = patch.as_array().ok_or("a patch is a list")?;
+    list.iter()
+        .map(|op| {
+            Ok(PatchOp {
+                op: match op["op"].as_str() {
+                    Some("add") => Op::Add,
+                    Some("remove") => Op::Remove,
+                    Some("replace") => Op::Replace,
+                    other => return Err(format!("operation {other:?}")),
+                },
+                path: op["path"].as_str().unwrap_or_default().to_owned(),
+                value: op.get("value").cloned(),
+            })
+        })
+        .collect()
+}
