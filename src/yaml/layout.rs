@@ -13,7 +13,7 @@ const BOM: &str = "\u{feff}";
 /// The text of a document, as it is handed to the parser.
 pub(super) struct Source<'t> {
     pub text: &'t str,
-    /// What the parser's offsets must be raised by: a byte order mark it never sees.
+    /// What the parser's offsets must be raised by: a byte order mark and leading comments it never sees.
     base: usize,
     /// Whether a newline is added for the parser, which cannot end a block scalar without one.
     extended: bool,
@@ -21,12 +21,16 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let base = if text.starts_with(BOM) { BOM.len() } else { 0 };
         Self {
             text,
-            base,
+            base: content_start(text),
             extended: !text.ends_with('\n'),
         }
+    }
+
+    /// Whether there is nothing but comments and blank lines.
+    pub(super) fn is_blank(&self) -> bool {
+        self.base == self.text.len()
     }
 
     /// The text in pieces small enough that the parser never holds much of it.
@@ -102,6 +106,24 @@ impl<'t> Source<'t> {
             value.pop();
         }
     }
+}
+
+/// Where the first line starts that is neither blank nor a comment. Licence texts are half of a stream.
+fn content_start(text: &str) -> usize {
+    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    while at < text.len() {
+        let end = text[at..].find('\n').map_or(text.len(), |len| at + len + 1);
+        let line = text[at..end].trim_end_matches('\n');
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let content = line.trim_start_matches(' ');
+        // A comment ends at whatever YAML takes for a line break.
+        let breaks = content.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']);
+        if breaks || !(content.is_empty() || content.starts_with('#')) {
+            break;
+        }
+        at = end;
+    }
+    at
 }
 
 /// The indentation of a block scalar: how much less its first written line is indented in the value.
