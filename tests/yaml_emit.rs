@@ -33,12 +33,10 @@ fn is_typed_in_core_schema(plain: &str) -> bool {
     let words = [
         "", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE",
     ];
-    words.contains(&plain)
-        || plain.starts_with(|first: char| first == '.' || first == '+' || first == '-')
-        || {
-            let number = plain.replace('_', "");
-            number.parse::<f64>().is_ok() || number.starts_with("0o") || number.starts_with("0x")
-        }
+    words.contains(&plain) || plain.starts_with(['.', '+', '-']) || {
+        let number = plain.replace('_', "");
+        number.parse::<f64>().is_ok() || number.starts_with("0o") || number.starts_with("0x")
+    }
 }
 
 #[test]

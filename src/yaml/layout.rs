@@ -10,6 +10,11 @@ use super::shape::{Kind, Shape, Style};
 
 const BOM: &str = "\u{feff}";
 
+/// What YAML 1.1 takes for a line break.
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// The text of a document, as it is handed to the parser.
 pub(super) struct Source<'t> {
     pub text: &'t str,
@@ -94,12 +99,12 @@ impl<'t> Source<'t> {
             return;
         }
         let source = &self.text[self.offset(start)..];
-        let header = source.lines().next().unwrap_or_default();
+        let header = source.split(is_break).next().unwrap_or_default();
         let keep = header
             .split('#')
             .next()
             .is_some_and(|header| header.contains('+'));
-        let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let last = source.rsplit(is_break).next().unwrap_or_default();
         let is_content =
             last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
         if (keep || is_content) && source.len() > header.len() {
@@ -178,7 +183,7 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
 /// Whether something other than a leading byte order mark precedes an offset on its line.
 fn is_inside_line(text: &str, offset: usize) -> bool {
     let before = &text[..offset];
-    !(before.is_empty() || before == BOM || before.ends_with(['\n', '\r']))
+    !(before.is_empty() || before == BOM || before.ends_with(is_break))
 }
 
 /// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to
