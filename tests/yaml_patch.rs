@@ -363,6 +363,13 @@ fn text_inside_a_string_is_edited_in_place() {
         &double.replace("last: 1\\n", ""),
     );
 
+    check(
+        literal,
+        replace("/data/user.yaml", json!("w: 0\nx: 1")),
+        &literal.replace("    x: 1", "    w: 0\n    x: 1"),
+    );
+    check(literal, replace("/data/user.yaml", json!("x: 1")), literal);
+
     check("a: 'x: 1'\n", replace("/a#/x", json!(2)), "a: 'x: 2'\n");
     check(
         "a: >\n  x: 1\n\n  q: 2\nb: 1\n",
