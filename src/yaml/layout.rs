@@ -10,10 +10,15 @@ use super::shape::{Kind, Shape, Style};
 
 const BOM: &str = "\u{feff}";
 
+/// What YAML 1.1 takes for a line break.
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// The text of a document, as it is handed to the parser.
 pub(super) struct Source<'t> {
     pub text: &'t str,
-    /// What the parser's offsets must be raised by: a byte order mark it never sees.
+    /// What the parser's offsets must be raised by: a byte order mark and leading comments it never sees.
     base: usize,
     /// Whether a newline is added for the parser, which cannot end a block scalar without one.
     extended: bool,
@@ -21,12 +26,16 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let base = if text.starts_with(BOM) { BOM.len() } else { 0 };
         Self {
             text,
-            base,
+            base: content_start(text),
             extended: !text.ends_with('\n'),
         }
+    }
+
+    /// Whether there is nothing but comments and blank lines.
+    pub(super) fn is_blank(&self) -> bool {
+        self.base == self.text.len()
     }
 
     /// The text in pieces small enough that the parser never holds much of it.
@@ -38,7 +47,9 @@ impl<'t> Source<'t> {
     }
 
     pub(super) fn offset(&self, mark: Mark) -> usize {
-        let mut offset = (mark.index as usize).saturating_add(self.base).min(self.text.len());
+        let mut offset = (mark.index as usize)
+            .saturating_add(self.base)
+            .min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
@@ -50,7 +61,9 @@ impl<'t> Source<'t> {
     }
 
     pub(super) fn error(&self, error: &Error) -> YamlError {
-        let offset = error.problem_mark().map_or(self.text.len(), |mark| self.offset(mark));
+        let offset = error
+            .problem_mark()
+            .map_or(self.text.len(), |mark| self.offset(mark));
         let message = match error.context() {
             Some(context) => format!("{} {context}", error.problem()),
             None => error.problem().to_owned(),
@@ -68,7 +81,10 @@ impl<'t> Source<'t> {
         let mut bytes = source.bytes().enumerate();
         while let Some((at, byte)) = bytes.next() {
             if byte == b'\\' && bytes.next().is_some_and(|(_, escaped)| escaped == b'/') {
-                return Err(YamlError::new("found unknown escape character `\\/`", range.start + at));
+                return Err(YamlError::new(
+                    "found unknown escape character `\\/`",
+                    range.start + at,
+                ));
             }
         }
         Ok(())
@@ -76,25 +92,53 @@ impl<'t> Source<'t> {
 
     /// Takes back from a block scalar's value the newline that was only added for the parser.
     pub(super) fn correct_end(&self, value: &mut String, start: Mark, end: Mark) {
-        if !self.extended || (end.index as usize) + self.base <= self.text.len() || !value.ends_with('\n') {
+        if !self.extended
+            || (end.index as usize) + self.base <= self.text.len()
+            || !value.ends_with('\n')
+        {
             return;
         }
         let source = &self.text[self.offset(start)..];
-        let header = source.lines().next().unwrap_or_default();
-        let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
-        let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
-        let is_content = last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
+        let header = source.split(is_break).next().unwrap_or_default();
+        let keep = header
+            .split('#')
+            .next()
+            .is_some_and(|header| header.contains('+'));
+        let last = source.rsplit(is_break).next().unwrap_or_default();
+        let is_content =
+            last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
         if (keep || is_content) && source.len() > header.len() {
             value.pop();
         }
     }
 }
 
+/// Where the first line starts that is neither blank nor a comment. Licence texts are half of a stream.
+fn content_start(text: &str) -> usize {
+    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    while at < text.len() {
+        let end = text[at..].find('\n').map_or(text.len(), |len| at + len + 1);
+        let line = text[at..end].trim_end_matches('\n');
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let content = line.trim_start_matches(' ');
+        // A comment ends at whatever YAML takes for a line break.
+        let breaks = content.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']);
+        if breaks || !(content.is_empty() || content.starts_with('#')) {
+            break;
+        }
+        at = end;
+    }
+    at
+}
+
 /// The indentation of a block scalar: how much less its first written line is indented in the value.
 fn block_indent(source: &str, value: &str) -> usize {
     let leading = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_written = |line: &&str| !line.trim_matches(' ').is_empty();
-    match (source.lines().skip(1).find(is_written), value.lines().find(is_written)) {
+    match (
+        source.lines().skip(1).find(is_written),
+        value.lines().find(is_written),
+    ) {
         (Some(source), Some(value)) => leading(source).saturating_sub(leading(value)),
         _ => usize::MAX,
     }
@@ -119,14 +163,19 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
     let Some(character) = text.get(offset..).and_then(|rest| rest.chars().next()) else {
         return Ok(());
     };
-    let allowed =
-        matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    let allowed = matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     if !allowed {
-        let message = format!("control characters are not allowed (U+{:04X})", u32::from(character));
+        let message = format!(
+            "control characters are not allowed (U+{:04X})",
+            u32::from(character)
+        );
         return Err(YamlError::new(message, offset));
     }
     if character == '\u{feff}' && offset > 0 && !is_inside_line(text, offset) {
-        return Err(YamlError::new("a byte order mark at the start of a line", offset));
+        return Err(YamlError::new(
+            "a byte order mark at the start of a line",
+            offset,
+        ));
     }
     Ok(())
 }
@@ -134,12 +183,17 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
 /// Whether something other than a leading byte order mark precedes an offset on its line.
 fn is_inside_line(text: &str, offset: usize) -> bool {
     let before = &text[..offset];
-    !(before.is_empty() || before == BOM || before.ends_with(['\n', '\r']))
+    !(before.is_empty() || before == BOM || before.ends_with(is_break))
 }
 
 /// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to
 /// the scalar only when it keeps them (`+`).
-pub(super) fn scalar(source: &Source<'_>, mut span: Range<usize>, style: Style, properties: bool) -> Shape {
+pub(super) fn scalar(
+    source: &Source<'_>,
+    mut span: Range<usize>,
+    style: Style,
+    properties: bool,
+) -> Shape {
     let text = source.text;
     let content = if properties {
         after_properties(text, span.clone())
@@ -148,7 +202,10 @@ pub(super) fn scalar(source: &Source<'_>, mut span: Range<usize>, style: Style, 
     };
     if matches!(style, Style::Literal | Style::Folded) {
         let header = text[content..span.end].lines().next().unwrap_or_default();
-        let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
+        let keep = header
+            .split('#')
+            .next()
+            .is_some_and(|header| header.contains('+'));
         let body = &text[content..span.end];
         let trimmed = if keep {
             body.strip_suffix('\n').unwrap_or(body)
@@ -180,7 +237,11 @@ pub(super) struct Collection {
 }
 
 /// A collection's span and where its content starts. `last`: where its last child ends.
-pub(super) fn collection(source: &Source<'_>, head: &Collection, last: Option<usize>) -> (Range<usize>, usize) {
+pub(super) fn collection(
+    source: &Source<'_>,
+    head: &Collection,
+    last: Option<usize>,
+) -> (Range<usize>, usize) {
     let start = source.offset(head.start);
     let content = if !head.properties {
         start
@@ -203,7 +264,9 @@ fn after_properties(text: &str, span: Range<usize>) -> usize {
     loop {
         let rest = &text[at..span.end];
         let skipped = match rest.chars().next() {
-            Some('&' | '!') => rest.find([' ', '\t', '\n', '\r', ',', ']', '}']).unwrap_or(rest.len()),
+            Some('&' | '!') => rest
+                .find([' ', '\t', '\n', '\r', ',', ']', '}'])
+                .unwrap_or(rest.len()),
             Some('#') => rest.find('\n').unwrap_or(rest.len()),
             Some(character) if character.is_whitespace() => character.len_utf8(),
             _ => return at,
