@@ -20,9 +20,7 @@ fn table() -> Vec<Row> {
 fn scalars_of_granit(text: &str) -> Vec<(String, bool)> {
     Parser::new_from_str(text)
         .filter_map(|event| match event.expect(text).0 {
-            Event::Scalar(value, style, _, _) => {
-                Some((value.into_owned(), style == ScalarStyle::Plain))
-            }
+            Event::Scalar(value, style, _, _) => Some((value.into_owned(), style == ScalarStyle::Plain)),
             _ => None,
         })
         .collect()
@@ -42,11 +40,7 @@ fn is_typed_in_core_schema(plain: &str) -> bool {
 #[test]
 fn scalars_are_written_as_go_was_asked_about() {
     let table = table();
-    assert!(
-        table.len() >= 240,
-        "the table shrank to {} rows",
-        table.len()
-    );
+    assert!(table.len() >= 240, "the table shrank to {} rows", table.len());
     for Row {
         string,
         scalar: written,
@@ -62,19 +56,10 @@ fn every_reader_takes_a_scalar_for_the_same_string() {
     for Row { string, .. } in table() {
         let value = json!({ &string: &string, "list": [&string, { &string: &string }], "inline": { "x": {} } });
         let text = emit(&value);
-        assert_eq!(
-            read(&text).expect(&text).unwrap(),
-            value,
-            "our reader: {text}"
-        );
+        assert_eq!(read(&text).expect(&text).unwrap(), value, "our reader: {text}");
 
-        let by_serde: serde_yaml::Value =
-            serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        assert_eq!(
-            serde_json::to_value(&by_serde).unwrap(),
-            value,
-            "yaml_serde: {text}"
-        );
+        let by_serde: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(serde_json::to_value(&by_serde).unwrap(), value, "yaml_serde: {text}");
 
         let flow = format!("{{{0}: {0}, k: [{0}]}}\n", scalar(&string));
         if string.len() < 900 {
@@ -86,10 +71,7 @@ fn every_reader_takes_a_scalar_for_the_same_string() {
         }
 
         let scalars = scalars_of_granit(&text);
-        let found: Vec<_> = scalars
-            .iter()
-            .filter(|(value, _)| *value == string)
-            .collect();
+        let found: Vec<_> = scalars.iter().filter(|(value, _)| *value == string).collect();
         assert!(found.len() >= 4, "granit-parser: {found:?} in {text}");
         for (value, plain) in found {
             assert!(

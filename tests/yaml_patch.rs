@@ -1,8 +1,6 @@
 //! Patches by example: which bytes change, and which do not.
 
-use milvus_uplift::yaml::{
-    Op, PatchOp, Tree, Value, patch, patch_value, position, read, restyle_folded,
-};
+use milvus_uplift::yaml::{Op, PatchOp, Tree, Value, patch, patch_value, position, read, restyle_folded};
 use serde_json::json;
 
 fn add(path: &str, value: Value) -> PatchOp {
@@ -30,14 +28,10 @@ fn remove(path: &str) -> PatchOp {
 }
 
 fn check(text: &str, op: PatchOp, want: &str) {
-    let got =
-        patch(text, std::slice::from_ref(&op)).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let got = patch(text, std::slice::from_ref(&op)).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(got, want, "{op:?}");
     let value = read(text).unwrap().unwrap();
-    assert_eq!(
-        read(&got).unwrap().unwrap(),
-        patch_value(&value, &[op]).unwrap()
-    );
+    assert_eq!(read(&got).unwrap().unwrap(), patch_value(&value, &[op]).unwrap());
 }
 
 const DEPLOYMENT: &str = r#"# Source: milvus/templates/datanode-deployment.yaml
@@ -69,11 +63,7 @@ spec:
 "#;
 
 fn deployment(op: PatchOp, from: &str, to: &str) {
-    assert_eq!(
-        DEPLOYMENT.matches(from).count(),
-        1,
-        "{from:?} is not there once"
-    );
+    assert_eq!(DEPLOYMENT.matches(from).count(), 1, "{from:?} is not there once");
     check(DEPLOYMENT, op, &DEPLOYMENT.replacen(from, to, 1));
 }
 
@@ -167,11 +157,7 @@ fn items_are_added_and_removed() {
     );
     deployment(remove(&format!("{c}/args/1")), "'milvus', ", "");
     deployment(remove(&format!("{c}/args/2")), ", run ]", " ]");
-    deployment(
-        add(&format!("{c}/args/1"), json!("x")),
-        "'milvus'",
-        "x, 'milvus'",
-    );
+    deployment(add(&format!("{c}/args/1"), json!("x")), "'milvus'", "x, 'milvus'");
     deployment(
         remove("/spec/template/spec/volumes/0"),
         "volumes:\n      - emptyDir: {}\n        name: tools\n",
@@ -202,10 +188,7 @@ fn keys_are_removed_with_their_lines() {
 #[test]
 fn subtrees_are_written_at_their_indentation() {
     deployment(
-        replace(
-            "/spec/template/spec/volumes",
-            json!([{"name": "a"}, {"name": "b"}]),
-        ),
+        replace("/spec/template/spec/volumes", json!([{"name": "a"}, {"name": "b"}])),
         "- emptyDir: {}\n        name: tools\n",
         "- name: a\n      - name: b\n",
     );
@@ -224,17 +207,12 @@ fn subtrees_are_written_at_their_indentation() {
         replace("/0", json!({"k": 1, "l": 2})),
         "- k: 1 # c\n  l: 2\n- y\n",
     );
-    check(
-        "a: |\n  x\n  y\nb: 1\n",
-        replace("/a", json!(5)),
-        "a: 5\nb: 1\n",
-    );
+    check("a: |\n  x\n  y\nb: 1\n", replace("/a", json!(5)), "a: 5\nb: 1\n");
 }
 
 #[test]
 fn anchors_merges_and_duplicates() {
-    let text =
-        "base: &b # kept\n  x: 1\n  q: 2\none:\n  <<: *b # merged\n  z: 3\ntwo: *b\nlast: 1\n";
+    let text = "base: &b # kept\n  x: 1\n  q: 2\none:\n  <<: *b # merged\n  z: 3\ntwo: *b\nlast: 1\n";
     check(
         text,
         replace("/two/x", json!(9)),
@@ -245,16 +223,8 @@ fn anchors_merges_and_duplicates() {
         replace("/one/x", json!(9)),
         "base: &b # kept\n  x: 1\n  q: 2\none:\n  x: 9\n  q: 2\n  z: 3\ntwo: *b\nlast: 1\n",
     );
-    check(
-        text,
-        replace("/one/z", json!(4)),
-        &text.replace("z: 3", "z: 4"),
-    );
-    check(
-        text,
-        add("/one/w", json!(4)),
-        &text.replace("z: 3", "z: 3\n  w: 4"),
-    );
+    check(text, replace("/one/z", json!(4)), &text.replace("z: 3", "z: 4"));
+    check(text, add("/one/w", json!(4)), &text.replace("z: 3", "z: 3\n  w: 4"));
     check(
         "m: {!!merge <<: {a: 1}, b: 2}\n",
         replace("/m/b", json!(3)),
@@ -280,11 +250,7 @@ fn line_ends_and_json_stay() {
         add("/a/d", json!({"e": 1})),
         "a:\r\n  b: 1\r\n  d:\r\n    e: 1\r\nc: 2\r\n",
     );
-    check(
-        "a:\r\n  b: 1\r\nc: 2\r\n",
-        remove("/a/b"),
-        "a: {}\r\nc: 2\r\n",
-    );
+    check("a:\r\n  b: 1\r\nc: 2\r\n", remove("/a/b"), "a: {}\r\nc: 2\r\n");
     check(
         "a: |\r\n  x: 1\r\n  q: 2\r\n",
         replace("/a#/q", json!(3)),
@@ -305,11 +271,7 @@ fn line_ends_and_json_stay() {
         add("/c", json!(3)),
         "{\n  \"a\": 1,\n  \"b\": 2,\n  \"c\": 3\n}\n",
     );
-    check(
-        "\u{feff}a: 1\n",
-        add("/b", json!(2)),
-        "\u{feff}a: 1\nb: 2\n",
-    );
+    check("\u{feff}a: 1\n", add("/b", json!(2)), "\u{feff}a: 1\nb: 2\n");
 }
 
 #[test]
@@ -450,24 +412,14 @@ fn folded_scalars_that_would_grow_are_made_literal() {
         .into_iter()
         .map(|folded| (folded.pointer, folded.unstable))
         .collect();
-    let want = [
-        ("/args/0", true),
-        ("/args/1", false),
-        ("/args/2", true),
-        ("/k", true),
-    ];
-    assert_eq!(
-        unstable,
-        want.map(|(pointer, unstable)| (pointer.to_owned(), unstable))
-    );
+    let want = [("/args/0", true), ("/args/1", false), ("/args/2", true), ("/k", true)];
+    assert_eq!(unstable, want.map(|(pointer, unstable)| (pointer.to_owned(), unstable)));
     let (restyled, pointers) = restyle_folded(text).unwrap();
     assert_eq!(pointers, ["/args/0", "/args/2", "/k"]);
-    let want = "args:\n- |\n  run\n    more\n  end\n- >-\n  only\n  folded\n- |-\n    a\n\n     b\nk: \"x\\n\\n\"\nlast: 1\n";
+    let want =
+        "args:\n- |\n  run\n    more\n  end\n- >-\n  only\n  folded\n- |-\n    a\n\n     b\nk: \"x\\n\\n\"\nlast: 1\n";
     assert_eq!(restyled, want);
-    assert_eq!(
-        restyle_folded(&restyled).unwrap(),
-        (restyled.clone(), vec![])
-    );
+    assert_eq!(restyle_folded(&restyled).unwrap(), (restyled.clone(), vec![]));
 }
 
 #[test]
@@ -475,10 +427,7 @@ fn deep_and_multiplying_documents_are_refused() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(read(&nested(100)).is_ok());
     let error = read(&nested(101)).unwrap_err();
-    assert!(
-        error.message.contains("nested deeper than 100 levels"),
-        "{error}"
-    );
+    assert!(error.message.contains("nested deeper than 100 levels"), "{error}");
     assert_eq!(error.offset, 100);
     assert!(read(&nested(100_000)).is_err());
 
@@ -499,9 +448,6 @@ fn positions_count_from_one_in_characters() {
     let at = text.find('2').unwrap();
     assert_eq!((position(text, at).line, position(text, at).column), (2, 5));
     let one = text.find('1').unwrap();
-    assert_eq!(
-        (position(text, one).line, position(text, one).column),
-        (1, 4)
-    );
+    assert_eq!((position(text, one).line, position(text, one).column), (1, 4));
     assert_eq!(position(text, 10_000).line, 3);
 }

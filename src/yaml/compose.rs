@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use libyaml_safer::{
-    Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle,
-};
+use libyaml_safer::{Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle};
 
 use super::guard::guarded;
 use super::layout::{self, Source};
@@ -73,9 +71,7 @@ fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError>
 
 impl Composer<'_> {
     fn next(&mut self) -> Result<Event, YamlError> {
-        self.parser
-            .parse()
-            .map_err(|error| self.source.error(&error))
+        self.parser.parse().map_err(|error| self.source.error(&error))
     }
 
     fn fail<T>(&self, message: impl Into<String>, mark: Mark) -> Result<T, YamlError> {
@@ -103,9 +99,7 @@ impl Composer<'_> {
         let empty = matches!(&first.data, EventData::Scalar { value, style: ScalarStyle::Plain, anchor: None, tag: None, .. } if value.is_empty());
         let root = self.node::<R>(first)?;
         self.next()?;
-        let end = self
-            .next()
-            .map_err(|error| self.after_root(error, root_start))?;
+        let end = self.next().map_err(|error| self.after_root(error, root_start))?;
         if !matches!(end.data, EventData::StreamEnd) {
             return self.fail("a second document in what should be one", end.start_mark);
         }
@@ -139,10 +133,7 @@ impl Composer<'_> {
             EventData::SequenceStart { .. } | EventData::MappingStart { .. } => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
-                    return self.fail(
-                        format!("nested deeper than {MAX_DEPTH} levels"),
-                        event.start_mark,
-                    );
+                    return self.fail(format!("nested deeper than {MAX_DEPTH} levels"), event.start_mark);
                 }
                 let node = self.collection::<R>(event);
                 self.depth -= 1;
@@ -166,18 +157,15 @@ impl Composer<'_> {
         let (style, anchor, tag) = (*style, anchor.clone(), tag.clone());
         let mut text = std::mem::take(value);
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            self.source
-                .correct_end(&mut text, event.start_mark, event.end_mark);
+            self.source.correct_end(&mut text, event.start_mark, event.end_mark);
         }
         self.count(1, 0, event.start_mark)?;
         if style == ScalarStyle::DoubleQuoted {
-            self.source
-                .check_escapes(event.start_mark, event.end_mark)?;
+            self.source.check_escapes(event.start_mark, event.end_mark)?;
         }
         let plain = style == ScalarStyle::Plain;
         let start = event.start_mark;
-        let scalar =
-            resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
+        let scalar = resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
         let shape = R::leaf(&self.source, &event, Leaf::Scalar(style));
         if let Some(anchor) = anchor {
             let value = scalar.clone().into_value().unwrap_or(Value::Null);
@@ -205,10 +193,7 @@ impl Composer<'_> {
         let size = match self.anchors.get(anchor) {
             None => return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark),
             Some(None) => {
-                return self.fail(
-                    format!("anchor `{anchor}` contains itself"),
-                    event.start_mark,
-                );
+                return self.fail(format!("anchor `{anchor}` contains itself"), event.start_mark);
             }
             Some(Some(target)) => target.size,
         };
@@ -236,12 +221,8 @@ impl Composer<'_> {
     fn collection<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
         let properties = has_properties(&event.data);
         let (anchor, flow, is_map) = match &mut event.data {
-            EventData::SequenceStart { anchor, style, .. } => {
-                (anchor.take(), *style == SequenceStyle::Flow, false)
-            }
-            EventData::MappingStart { anchor, style, .. } => {
-                (anchor.take(), *style == MappingStyle::Flow, true)
-            }
+            EventData::SequenceStart { anchor, style, .. } => (anchor.take(), *style == SequenceStyle::Flow, false),
+            EventData::MappingStart { anchor, style, .. } => (anchor.take(), *style == MappingStyle::Flow, true),
             _ => (None, false, false),
         };
         if let Some(anchor) = &anchor {
@@ -308,10 +289,7 @@ impl Composer<'_> {
             let span = self.source.range(event.start_mark, event.end_mark);
             if is_merge(&event.data) {
                 let value = self.next()?;
-                let (start, is_alias) = (
-                    value.start_mark,
-                    matches!(value.data, EventData::Alias { .. }),
-                );
+                let (start, is_alias) = (value.start_mark, matches!(value.data, EventData::Alias { .. }));
                 let node = self.node::<R>(value)?;
                 size += node.size;
                 let merged = self.merged(node.value, is_alias, start)?;
@@ -325,9 +303,7 @@ impl Composer<'_> {
                 return self.fail("a map or a list is no map key", start);
             };
             let key_type = (!matches!(scalar, Scalar::Str(_))).then(|| scalar.clone());
-            let key_text = scalar
-                .into_key()
-                .or_else(|message| self.fail(message, start))?;
+            let key_text = scalar.into_key().or_else(|message| self.fail(message, start))?;
             let event = self.next()?;
             let value_start = event.start_mark;
             let node = self.node::<R>(event)?;
@@ -351,10 +327,7 @@ impl Composer<'_> {
         is_known: bool,
         mark: Mark,
     ) -> Result<(), YamlError> {
-        let before = typed
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, scalar)| scalar);
+        let before = typed.iter().find(|(known, _)| *known == key).map(|(_, scalar)| scalar);
         if is_known && before != key_type.as_ref() {
             return self.fail(
                 format!("the key `{key}` is there twice, spelled so that either may win"),
@@ -367,9 +340,7 @@ impl Composer<'_> {
 
     fn value(&self, value: Value, scalar: Option<Scalar>, mark: Mark) -> Result<Value, YamlError> {
         match scalar {
-            Some(scalar) => scalar
-                .into_value()
-                .or_else(|message| self.fail(message, mark)),
+            Some(scalar) => scalar.into_value().or_else(|message| self.fail(message, mark)),
             None => Ok(value),
         }
     }

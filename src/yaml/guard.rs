@@ -17,10 +17,7 @@ thread_local! {
 static HOOK: Once = Once::new();
 
 /// Runs a parse of a text.
-pub(super) fn guarded<T>(
-    text: &str,
-    parse: impl FnOnce() -> Result<T, YamlError>,
-) -> Result<T, YamlError> {
+pub(super) fn guarded<T>(text: &str, parse: impl FnOnce() -> Result<T, YamlError>) -> Result<T, YamlError> {
     let suspect = tag_before_comma(text);
     if suspect.is_some() {
         HOOK.call_once(|| {
@@ -37,9 +34,7 @@ pub(super) fn guarded<T>(
     SILENT.set(false);
     result.unwrap_or_else(|_| {
         Err(match suspect {
-            Some(offset) => {
-                YamlError::new("a `,` right after a tag, or another tag like it", offset)
-            }
+            Some(offset) => YamlError::new("a `,` right after a tag, or another tag like it", offset),
             None => YamlError::new("the YAML parser fails on this document", 0),
         })
     })
@@ -49,9 +44,7 @@ pub(super) fn guarded<T>(
 fn tag_before_comma(text: &str) -> Option<usize> {
     text.match_indices('!').map(|(at, _)| at).find(|at| {
         let rest = &text[*at..];
-        rest.find(|character: char| {
-            character.is_whitespace() || matches!(character, ',' | '[' | ']' | '{' | '}')
-        })
-        .is_some_and(|end| rest[end..].starts_with(','))
+        rest.find(|character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']' | '{' | '}'))
+            .is_some_and(|end| rest[end..].starts_with(','))
     })
 }

@@ -47,9 +47,7 @@ impl<'t> Source<'t> {
     }
 
     pub(super) fn offset(&self, mark: Mark) -> usize {
-        let mut offset = (mark.index as usize)
-            .saturating_add(self.base)
-            .min(self.text.len());
+        let mut offset = (mark.index as usize).saturating_add(self.base).min(self.text.len());
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
@@ -61,9 +59,7 @@ impl<'t> Source<'t> {
     }
 
     pub(super) fn error(&self, error: &Error) -> YamlError {
-        let offset = error
-            .problem_mark()
-            .map_or(self.text.len(), |mark| self.offset(mark));
+        let offset = error.problem_mark().map_or(self.text.len(), |mark| self.offset(mark));
         let message = match error.context() {
             Some(context) => format!("{} {context}", error.problem()),
             None => error.problem().to_owned(),
@@ -81,10 +77,7 @@ impl<'t> Source<'t> {
         let mut bytes = source.bytes().enumerate();
         while let Some((at, byte)) = bytes.next() {
             if byte == b'\\' && bytes.next().is_some_and(|(_, escaped)| escaped == b'/') {
-                return Err(YamlError::new(
-                    "found unknown escape character `\\/`",
-                    range.start + at,
-                ));
+                return Err(YamlError::new("found unknown escape character `\\/`", range.start + at));
             }
         }
         Ok(())
@@ -92,21 +85,14 @@ impl<'t> Source<'t> {
 
     /// Takes back from a block scalar's value the newline that was only added for the parser.
     pub(super) fn correct_end(&self, value: &mut String, start: Mark, end: Mark) {
-        if !self.extended
-            || (end.index as usize) + self.base <= self.text.len()
-            || !value.ends_with('\n')
-        {
+        if !self.extended || (end.index as usize) + self.base <= self.text.len() || !value.ends_with('\n') {
             return;
         }
         let source = &self.text[self.offset(start)..];
         let header = source.split(is_break).next().unwrap_or_default();
-        let keep = header
-            .split('#')
-            .next()
-            .is_some_and(|header| header.contains('+'));
+        let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
         let last = source.rsplit(is_break).next().unwrap_or_default();
-        let is_content =
-            last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
+        let is_content = last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
         if (keep || is_content) && source.len() > header.len() {
             value.pop();
         }
@@ -135,10 +121,7 @@ fn content_start(text: &str) -> usize {
 fn block_indent(source: &str, value: &str) -> usize {
     let leading = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_written = |line: &&str| !line.trim_matches(' ').is_empty();
-    match (
-        source.lines().skip(1).find(is_written),
-        value.lines().find(is_written),
-    ) {
+    match (source.lines().skip(1).find(is_written), value.lines().find(is_written)) {
         (Some(source), Some(value)) => leading(source).saturating_sub(leading(value)),
         _ => usize::MAX,
     }
@@ -163,19 +146,14 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
     let Some(character) = text.get(offset..).and_then(|rest| rest.chars().next()) else {
         return Ok(());
     };
-    let allowed = matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    let allowed =
+        matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     if !allowed {
-        let message = format!(
-            "control characters are not allowed (U+{:04X})",
-            u32::from(character)
-        );
+        let message = format!("control characters are not allowed (U+{:04X})", u32::from(character));
         return Err(YamlError::new(message, offset));
     }
     if character == '\u{feff}' && offset > 0 && !is_inside_line(text, offset) {
-        return Err(YamlError::new(
-            "a byte order mark at the start of a line",
-            offset,
-        ));
+        return Err(YamlError::new("a byte order mark at the start of a line", offset));
     }
     Ok(())
 }
@@ -188,12 +166,7 @@ fn is_inside_line(text: &str, offset: usize) -> bool {
 
 /// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to
 /// the scalar only when it keeps them (`+`).
-pub(super) fn scalar(
-    source: &Source<'_>,
-    mut span: Range<usize>,
-    style: Style,
-    properties: bool,
-) -> Shape {
+pub(super) fn scalar(source: &Source<'_>, mut span: Range<usize>, style: Style, properties: bool) -> Shape {
     let text = source.text;
     let content = if properties {
         after_properties(text, span.clone())
@@ -202,10 +175,7 @@ pub(super) fn scalar(
     };
     if matches!(style, Style::Literal | Style::Folded) {
         let header = text[content..span.end].lines().next().unwrap_or_default();
-        let keep = header
-            .split('#')
-            .next()
-            .is_some_and(|header| header.contains('+'));
+        let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
         let body = &text[content..span.end];
         let trimmed = if keep {
             body.strip_suffix('\n').unwrap_or(body)
@@ -237,11 +207,7 @@ pub(super) struct Collection {
 }
 
 /// A collection's span and where its content starts. `last`: where its last child ends.
-pub(super) fn collection(
-    source: &Source<'_>,
-    head: &Collection,
-    last: Option<usize>,
-) -> (Range<usize>, usize) {
+pub(super) fn collection(source: &Source<'_>, head: &Collection, last: Option<usize>) -> (Range<usize>, usize) {
     let start = source.offset(head.start);
     let content = if !head.properties {
         start
@@ -264,9 +230,7 @@ fn after_properties(text: &str, span: Range<usize>) -> usize {
     loop {
         let rest = &text[at..span.end];
         let skipped = match rest.chars().next() {
-            Some('&' | '!') => rest
-                .find([' ', '\t', '\n', '\r', ',', ']', '}'])
-                .unwrap_or(rest.len()),
+            Some('&' | '!') => rest.find([' ', '\t', '\n', '\r', ',', ']', '}']).unwrap_or(rest.len()),
             Some('#') => rest.find('\n').unwrap_or(rest.len()),
             Some(character) if character.is_whitespace() => character.len_utf8(),
             _ => return at,

@@ -15,13 +15,7 @@ pub(super) trait Record {
     fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Self::Node;
     fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Self::Node>) -> Self::Node;
     fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Self::Entries) -> Self::Node;
-    fn entry(
-        entries: &mut Self::Entries,
-        key: &str,
-        span: &Range<usize>,
-        merged: Option<&Map>,
-        node: Self::Node,
-    );
+    fn entry(entries: &mut Self::Entries, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Self::Node);
 }
 
 /// A node without children.
@@ -86,17 +80,12 @@ impl Record for Shapes {
         Shape {
             span,
             content,
-            kind: Kind::Seq {
-                flow: head.flow,
-                items,
-            },
+            kind: Kind::Seq { flow: head.flow, items },
         }
     }
 
     fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Vec<Entry>) -> Shape {
-        let last = entries
-            .last()
-            .map(|entry| entry.value.span.end.max(entry.key_span.end));
+        let last = entries.last().map(|entry| entry.value.span.end.max(entry.key_span.end));
         let (span, content) = layout::collection(source, &head.layout(end), last);
         Shape {
             span,
@@ -108,13 +97,7 @@ impl Record for Shapes {
         }
     }
 
-    fn entry(
-        entries: &mut Vec<Entry>,
-        key: &str,
-        span: &Range<usize>,
-        merged: Option<&Map>,
-        node: Shape,
-    ) {
+    fn entry(entries: &mut Vec<Entry>, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Shape) {
         entries.push(Entry {
             key: key.to_owned(),
             key_span: span.clone(),
@@ -154,9 +137,7 @@ pub(super) fn is_merge(data: &EventData) -> bool {
             plain_implicit,
             tag,
             ..
-        } => {
-            value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge"))
-        }
+        } => value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge")),
         _ => false,
     }
 }

@@ -26,9 +26,7 @@ impl Scalar {
             Self::Bool(flag) => Value::Bool(flag),
             Self::Int(int) => Value::Number(int.into()),
             Self::Uint(int) => Value::Number(int.into()),
-            Self::Float(float) => {
-                Value::Number(number(float).ok_or("infinity and NaN cannot be JSON values")?)
-            }
+            Self::Float(float) => Value::Number(number(float).ok_or("infinity and NaN cannot be JSON values")?),
             Self::Str(text) => Value::String(text),
         })
     }
@@ -59,11 +57,7 @@ impl Scalar {
 /// Resolves a scalar. `plain`: neither quoted nor a block scalar. `tag`: as the parser expands it.
 pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Scalar, String> {
     let Some(tag) = tag.filter(|tag| !tag.is_empty()) else {
-        return Ok(if plain {
-            resolve_plain(text)
-        } else {
-            Scalar::Str(text)
-        });
+        return Ok(if plain { resolve_plain(text) } else { Scalar::Str(text) });
     };
     let Some(short) = tag.strip_prefix(TAG_PREFIX) else {
         return Ok(Scalar::Str(text));
@@ -76,10 +70,7 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
             match (short, resolve_plain(text)) {
                 ("float", Scalar::Int(int)) => Ok(Scalar::Float(int as f64)),
                 (want, scalar) if scalar.kind() == want => Ok(scalar),
-                (want, scalar) => Err(format!(
-                    "cannot decode !!{} `{shown}` as a !!{want}",
-                    scalar.kind()
-                )),
+                (want, scalar) => Err(format!("cannot decode !!{} `{shown}` as a !!{want}", scalar.kind())),
             }
         }
         _ => Ok(Scalar::Str(text)),
@@ -103,12 +94,8 @@ fn resolve_plain(text: String) -> Scalar {
 
 fn word(text: &str) -> Option<Scalar> {
     Some(match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Scalar::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Scalar::Bool(false)
-        }
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Scalar::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Scalar::Bool(false),
         "~" | "null" | "Null" | "NULL" => Scalar::Null,
         _ => return None,
     })
@@ -159,9 +146,7 @@ fn integer(text: &str) -> Option<Scalar> {
     }
     let magnitude = u64::from_str_radix(digits, radix).ok()?;
     match sign {
-        Some(true) if magnitude <= i64::MIN.unsigned_abs() => {
-            Some(Scalar::Int(0i64.wrapping_sub_unsigned(magnitude)))
-        }
+        Some(true) if magnitude <= i64::MIN.unsigned_abs() => Some(Scalar::Int(0i64.wrapping_sub_unsigned(magnitude))),
         Some(true) => None,
         _ => match i64::try_from(magnitude) {
             Ok(int) => Some(Scalar::Int(int)),
@@ -183,11 +168,7 @@ fn float(text: &str) -> Option<Scalar> {
         let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         !digits.is_empty() && all_digits(digits)
     });
-    if !exponent_ok
-        || !all_digits(whole)
-        || !all_digits(fraction)
-        || (whole.is_empty() && fraction.is_empty())
-    {
+    if !exponent_ok || !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
         return None;
     }
     text.parse::<f64>()
@@ -216,11 +197,7 @@ fn float_key(float: f64) -> String {
         return ".nan".into();
     }
     if float.is_infinite() {
-        return if float > 0.0 {
-            ".inf".into()
-        } else {
-            "-.inf".into()
-        };
+        return if float > 0.0 { ".inf".into() } else { "-.inf".into() };
     }
     let scientific = format!("{float:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else {
@@ -238,10 +215,7 @@ fn float_key(float: f64) -> String {
 /// `!!binary`: base64 whose bytes are taken as text, each invalid byte as U+FFFD.
 fn binary(text: &str) -> Result<String, String> {
     let invalid = || String::from("!!binary value contains invalid base64 data");
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !matches!(byte, b'\n' | b'\r'))
-        .collect();
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
     if !digits.len().is_multiple_of(4) {
         return Err(invalid());
     }
@@ -309,9 +283,7 @@ fn is_timestamp(text: &str) -> bool {
 
 fn days(year: u32, month: u32) -> u32 {
     match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -330,21 +302,18 @@ fn is_clock(text: &str) -> bool {
     field(hour, 2, 0..=23).is_some()
         && field(minute, 2, 0..=59).is_some()
         && field(second, 2, 0..=59).is_some()
-        && fraction.is_none_or(|digits| {
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-        })
+        && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_zone(text: &str) -> bool {
     text.len() == 5
-        && text.split_once(':').is_some_and(|(hour, minute)| {
-            field(hour, 2, 0..=24).is_some() && field(minute, 2, 0..=60).is_some()
-        })
+        && text
+            .split_once(':')
+            .is_some_and(|(hour, minute)| field(hour, 2, 0..=24).is_some() && field(minute, 2, 0..=60).is_some())
 }
 
 fn field(text: &str, width: usize, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
-    let digits =
-        !text.is_empty() && text.len() <= width && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = !text.is_empty() && text.len() <= width && text.bytes().all(|byte| byte.is_ascii_digit());
     digits
         .then(|| text.parse().ok())
         .flatten()

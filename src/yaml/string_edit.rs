@@ -7,12 +7,7 @@ use super::emit::{double_quoted, escape_into, is_plain, is_safe};
 use super::shape::{Kind, Shape, Style};
 
 /// Replaces a scalar by a string, in the scalar's own style where that can hold it.
-pub(super) fn rewrite(
-    context: &Context<'_>,
-    shape: &Shape,
-    style: Style,
-    new: &str,
-) -> Option<Vec<Edit>> {
+pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &str) -> Option<Vec<Edit>> {
     let range = shape.content..shape.span.end;
     let source = &context.text[range.clone()];
     let one_line = !source.contains(['\n', '\r']);
@@ -32,27 +27,19 @@ pub(super) fn rewrite(
 /// A block scalar written anew: literal where that can hold the string, else between double quotes.
 fn block(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
     let range = shape.content..shape.span.end;
-    let text = block_text(context, &context.text[range.clone()], new, shape.span.end)
-        .unwrap_or_else(|| double_quoted(new));
+    let text =
+        block_text(context, &context.text[range.clone()], new, shape.span.end).unwrap_or_else(|| double_quoted(new));
     Some(vec![Edit::new(range, text)])
 }
 
 /// A string as a literal block scalar, indented like the block scalar it stands in for.
-pub(super) fn block_text(
-    context: &Context<'_>,
-    source: &str,
-    new: &str,
-    end: usize,
-) -> Option<String> {
+pub(super) fn block_text(context: &Context<'_>, source: &str, new: &str, end: usize) -> Option<String> {
     literal(context, new, source_indent(source)?, end)
 }
 
 /// The indentation of a block scalar's first written line.
 fn source_indent(source: &str) -> Option<usize> {
-    let line = source
-        .lines()
-        .skip(1)
-        .find(|line| !line.trim().is_empty())?;
+    let line = source.lines().skip(1).find(|line| !line.trim().is_empty())?;
     Some(line.len() - line.trim_start_matches(' ').len())
 }
 
@@ -152,16 +139,9 @@ fn edit_rows(
     new: &[&str],
     indent: usize,
 ) -> Option<Vec<Edit>> {
-    let same = old
-        .iter()
-        .zip(new)
-        .take_while(|(old, new)| old == new)
-        .count();
+    let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old_rest, new_rest) = (old[same..].iter().rev(), new[same..].iter().rev());
-    let behind = old_rest
-        .zip(new_rest)
-        .take_while(|(old, new)| old == new)
-        .count();
+    let behind = old_rest.zip(new_rest).take_while(|(old, new)| old == new).count();
     let changed = &new[same..new.len() - behind];
     let kept = old.len() - behind;
     if changed.is_empty() {
@@ -183,10 +163,7 @@ fn edit_rows(
     }
     // Nothing goes: the new lines follow the last that stays, or precede the first.
     Some(vec![match same.checked_sub(1) {
-        Some(before) => Edit::new(
-            rows[before].end..rows[before].end,
-            format!("{}{text}", context.newline),
-        ),
+        Some(before) => Edit::new(rows[before].end..rows[before].end, format!("{}{text}", context.newline)),
         None => Edit::new(
             rows.first()?.start..rows.first()?.start,
             format!("{text}{}", context.newline),
@@ -215,11 +192,7 @@ fn rows(source: &str, offset: usize) -> Vec<Range<usize>> {
     };
     loop {
         let end = source[at..].find('\n').map_or(source.len(), |len| at + len);
-        let text_end = if source[at..end].ends_with('\r') {
-            end - 1
-        } else {
-            end
-        };
+        let text_end = if source[at..end].ends_with('\r') { end - 1 } else { end };
         rows.push(offset + at..offset + text_end);
         if end == source.len() {
             return rows;

@@ -31,15 +31,9 @@ fn go_table() -> Vec<Row> {
 /// JSON has one number zero and one number 1000: Go's `-0` and `1e+21` are compared as the numbers they are.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            left == right || left.as_f64() == right.as_f64()
-        }
+        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
         (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
@@ -60,17 +54,10 @@ fn reads_what_go_reads_and_refuses_what_go_refuses() {
         match (read(text), &row.value, &row.error) {
             (Ok(got), Some(want), None) if same(&got.clone().unwrap_or(Value::Null), want) => {}
             (Err(error), None, Some(_)) if error.offset <= text.len() => {}
-            (got, want, error) => {
-                wrong.push(format!("{text:?}: {got:?} but Go: {want:?} {error:?}"))
-            }
+            (got, want, error) => wrong.push(format!("{text:?}: {got:?} but Go: {want:?} {error:?}")),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} rows:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -102,15 +89,9 @@ fn refuses_where_go_would_drop_or_toss_a_coin() {
 
 fn bodies(text: &str) -> Vec<&str> {
     let documents = split(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
-    let joined: String = documents
-        .iter()
-        .map(|document| &text[document.whole.clone()])
-        .collect();
+    let joined: String = documents.iter().map(|document| &text[document.whole.clone()]).collect();
     assert_eq!(joined, text);
-    documents
-        .iter()
-        .map(|document| &text[document.body.clone()])
-        .collect()
+    documents.iter().map(|document| &text[document.body.clone()]).collect()
 }
 
 #[test]
@@ -122,19 +103,13 @@ fn streams_are_cut_at_separator_lines_only() {
         ("---\na: 1\n", &["a: 1\n"]),
         ("---\na: 1\n---\n# c\n", &["a: 1\n", "# c\n"]),
         ("# c\n---\na: 1\n", &["# c\n", "a: 1\n"]),
-        (
-            "--- # c\na: 1\n---\t\n---   \nb: 2",
-            &["a: 1\n", "", "b: 2"],
-        ),
+        ("--- # c\na: 1\n---\t\n---   \nb: 2", &["a: 1\n", "", "b: 2"]),
         ("---", &[""]),
         ("---\n---", &["", ""]),
         ("---\r\na: 1\r\n---\r\nb: 2\r\n", &["a: 1\r\n", "b: 2\r\n"]),
         ("\u{feff}---\na: 1\n", &["a: 1\n"]),
         ("\u{feff}a: 1\n---\nb: 2\n", &["\u{feff}a: 1\n", "b: 2\n"]),
-        (
-            "a: |\n  ---\n  x\n---\nb: 1\n",
-            &["a: |\n  ---\n  x\n", "b: 1\n"],
-        ),
+        ("a: |\n  ---\n  x\n---\nb: 1\n", &["a: |\n  ---\n  x\n", "b: 1\n"]),
         (
             "a: 1\n...\n# c\n\n...\n---\nb: 2\n... # end\n",
             &["a: 1\n...\n# c\n\n...\n", "b: 2\n... # end\n"],
@@ -188,14 +163,8 @@ fn documents_without_a_value_are_none() {
         assert_eq!(read(text), Ok(None), "{text:?}");
         assert!(Tree::parse(text).unwrap().is_none(), "{text:?}");
     }
-    assert_eq!(
-        read("# c\ra: 1").unwrap(),
-        Some(serde_json::json!({"a": 1}))
-    );
-    assert_eq!(
-        read("# c\u{85}a: 1").unwrap(),
-        Some(serde_json::json!({"a": 1}))
-    );
+    assert_eq!(read("# c\ra: 1").unwrap(), Some(serde_json::json!({"a": 1})));
+    assert_eq!(read("# c\u{85}a: 1").unwrap(), Some(serde_json::json!({"a": 1})));
 }
 
 #[test]
