@@ -31,6 +31,7 @@ pub mod options;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
+pub mod stage;
 pub mod stream;
 pub mod transition;
 pub mod yaml;

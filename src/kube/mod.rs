@@ -1,5 +1,6 @@
 //! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
 
+pub mod delta;
 pub mod object;
 pub mod quantity;
 pub mod selector;
