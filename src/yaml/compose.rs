@@ -10,10 +10,18 @@ use super::limits::{Budget, MAX_DEPTH};
 use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge};
 use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
-use super::{Map, Value, YamlError};
+use super::{Map, Value, YamlError, plain_blocks};
 
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
+    match plain_blocks::read(text) {
+        Some(value) => Ok(Some(value)),
+        None => read_parsed(text),
+    }
+}
+
+/// The same by the full parser, whatever the document.
+pub(super) fn read_parsed(text: &str) -> Result<Option<Value>, YamlError> {
     let value = compose::<Values>(text)?.map(|(value, ())| value);
     Ok(value.filter(|value| !value.is_null()))
 }
