@@ -3,7 +3,7 @@
 //! It reads a document only if every construct in it is one of the few it knows, and leaves all others to the full
 //! parser: `None` means "not mine", never "wrong". That both read the same is a property test over generated and
 //! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
-//! scalars on one line without escapes, literal blocks, `{}`, `[]`, one-line lists of such scalars, comments.
+//! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
 
 use super::limits::MAX_DEPTH;
 use super::resolve::{Scalar, resolve};
@@ -118,6 +118,10 @@ impl<'t> Reader<'t> {
     fn nested(&mut self, indent: usize, rest: usize, list_at_indent: bool) -> Option<Value> {
         self.at = self.line_end(rest) + 1;
         match self.content() {
+            // `resources:` and, a line below, `{}`: how charts print an empty map.
+            Some(next) if next > indent && matches!(self.text.as_bytes()[self.at + next], b'{' | b'[') => {
+                self.scalar(indent, self.at + next)
+            }
             Some(next) if next > indent => self.block(next),
             Some(next) if next == indent && list_at_indent && self.dash(self.at + next) => self.block(next),
             _ => Some(Value::Null),
@@ -201,7 +205,7 @@ impl<'t> Reader<'t> {
                 let end = self.quoted(start, quote)?;
                 (Value::String(self.text[start + 1..end].to_owned()), end + 1)
             }
-            b'|' => return self.literal(indent, start),
+            b'|' | b'>' => return self.block_scalar(indent, start),
             b'{' if bytes[start + 1] == b'}' => (Value::Object(Map::new()), start + 2),
             b'[' => self.flow_list(start)?,
             b'a'..=b'z'
@@ -297,47 +301,53 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `|`, `|-` or `|+` and its lines.
-    fn literal(&mut self, parent: usize, start: usize) -> Option<Value> {
+    /// `|` or `>`, with `-` or `+` or neither, and its lines; folded as libyaml folds them.
+    fn block_scalar(&mut self, parent: usize, start: usize) -> Option<Value> {
         let bytes = self.text.as_bytes();
+        let folded = bytes[start] == b'>';
         let (chomp, header) = match bytes[start + 1] {
             mark @ (b'-' | b'+') => (mark, start + 2),
             _ => (b' ', start + 1),
         };
         self.end_line(header)?;
-        let first = self.literal_indent(parent)?;
+        let indent = self.text_indent(parent)?;
         let mut value = String::new();
-        let mut blank = 0;
+        // Line breaks behind the last line of text, and whether that line began with a space.
+        let (mut breaks, mut spaced, mut first) = (0, false, true);
         while self.at < bytes.len() {
             let end = self.line_end(self.at);
             let line = &self.text[self.at..end];
             let spaces = line.len() - line.trim_start_matches(' ').len();
-            if spaces == line.len() && spaces <= first {
-                blank += 1;
-            } else if spaces < first {
+            if spaces == line.len() && spaces <= indent {
+                breaks += 1;
+            } else if spaces < indent {
                 // Between the parent and the text the parser has its own opinion.
                 if spaces > parent {
                     return None;
                 }
                 break;
             } else {
-                value.extend(std::iter::repeat_n('\n', blank));
-                blank = 0;
-                value.push_str(&line[first..]);
-                value.push('\n');
+                let now_spaced = line.as_bytes()[indent] == b' ';
+                match (first, folded && !spaced && !now_spaced, breaks) {
+                    (false, true, 1) => value.push(' '),
+                    (false, true, n) => value.extend(std::iter::repeat_n('\n', n - 1)),
+                    (_, _, n) => value.extend(std::iter::repeat_n('\n', n)),
+                }
+                value.push_str(&line[indent..]);
+                (breaks, spaced, first) = (1, now_spaced, false);
             }
             self.at = end + 1;
         }
         match chomp {
-            b'-' => drop(value.pop()),
-            b'+' => value.extend(std::iter::repeat_n('\n', blank)),
-            _ => {}
+            b'-' => {}
+            b'+' => value.extend(std::iter::repeat_n('\n', breaks)),
+            _ => value.push('\n'),
         }
         Some(Value::String(value))
     }
 
-    /// The indentation of a literal's text: that of its first line that is not blank, deeper than its parent.
-    fn literal_indent(&self, parent: usize) -> Option<usize> {
+    /// The indentation of a block scalar's text: that of its first line that is not blank, deeper than its parent.
+    fn text_indent(&self, parent: usize) -> Option<usize> {
         let mut at = self.at;
         let mut widest = 0;
         while at < self.text.len() {
@@ -390,6 +400,10 @@ mod tests {
             "a: 1\na: 2\n",
             "a: |\n  # no comment\n  x\n# c\nb: 1\n",
             "a: |\n\n\n  x\n",
+            "a:\n  {}\nb: 1\n",
+            "a: >\n  x\n  y\n\n  z\n\n\n  - w\n",
+            "a: >-\n  x\n    y\n   z\n\n    v\n  w\n\nb: 1\n",
+            "a: >+\n\n  x\n  y\n\n\nb: 1\n",
         ] {
             agree(text, true);
         }
@@ -399,7 +413,7 @@ mod tests {
     fn leaves_the_rest_to_the_parser() {
         for text in [
             "a: &x 1\nb: *x\n",
-            "a: >\n  x\n",
+            "a: >2\n  x\n",
             "a: \"x\\n\"\n",
             "a: 'it''s'\n",
             "a: x\n  y\n",
