@@ -67,6 +67,7 @@ rules! {
     mu003_state_unknown,
     mu004_state_of_another_release,
     mu005_version_undecidable,
+    mu006_values_contradict_stream,
     mu007_role_undecidable,
     mu101_source_too_old,
     mu102_release_candidate,
