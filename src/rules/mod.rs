@@ -80,6 +80,7 @@ rules! {
     mu111_rolling_upgrade_unsupported,
     mu112_patch_downgrade,
     mu113_component_lost,
+    mu114_immutable_field_changed,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
