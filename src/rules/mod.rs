@@ -1,6 +1,7 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 
 pub mod case;
+mod steps;
 #[cfg(test)]
 pub mod testkit;
 
@@ -65,8 +66,21 @@ rules! {
     mu002_no_milvus_found,
     mu003_state_unknown,
     mu004_state_of_another_release,
+    mu005_version_undecidable,
+    mu006_values_contradict_stream,
     mu007_role_undecidable,
+    mu101_source_too_old,
+    mu102_release_candidate,
+    mu103_minor_skipped,
+    mu104_downgrade,
+    mu107_defective_target,
+    mu108_target_misses_fixes,
+    mu109_source_before_2_5_22,
+    mu110_metadata_migration_needed,
+    mu111_rolling_upgrade_unsupported,
+    mu112_patch_downgrade,
     mu113_component_lost,
+    mu114_immutable_field_changed,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
