@@ -4,15 +4,13 @@ use serde_json::Value;
 
 use super::arrive::Arrival;
 use super::{Change, Rewrite, Scene, remove, replace};
+use crate::kube::network::NAMESPACE_NAME;
 use crate::kube::object::namespaces_agree;
 use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::yaml::PatchOp;
-
-/// The label every namespace carries with its own name.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Labels before and after, as far as selectors can tell them apart: those of pods, or of Services for what chooses
 /// Services.
@@ -286,6 +284,11 @@ pub fn chooses_here(policy: &Value, own: &str, at: &SelectorAt, namespace: &str)
 fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: bool) -> Vec<PatchOp> {
     let mut patch = Vec::new();
     let mut lists: Vec<String> = Vec::new();
+    let mut listed = |expression: &str| {
+        if !lists.iter().any(|l| l == expression) {
+            lists.push(expression.to_owned());
+        }
+    };
     // Another release's policy may name the same component: only a selector that chooses ours is ours to change.
     if !labels.leaves(&object.value[at], at.plain) {
         return patch;
@@ -295,11 +298,7 @@ fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: boo
             continue;
         };
         match pointer.rsplit_once("/values/") {
-            Some((expression, _)) => {
-                if !lists.contains(&expression.to_owned()) {
-                    lists.push(expression.to_owned());
-                }
-            }
+            Some((expression, _)) => listed(expression),
             None if role.is_legacy_coordinator() => patch.push(replace(pointer, labels.of_mixcoord(&key))),
             None => {}
         }
