@@ -1,6 +1,7 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 
 pub mod case;
+pub mod component;
 #[cfg(test)]
 pub mod testkit;
 
@@ -66,6 +67,7 @@ rules! {
     mu003_state_unknown,
     mu004_state_of_another_release,
     mu007_role_undecidable,
+    mu105_coordinators_not_consolidated,
     mu113_component_lost,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
