@@ -68,6 +68,7 @@ rules! {
     mu004_state_of_another_release,
     mu007_role_undecidable,
     mu105_coordinators_not_consolidated,
+    mu106_mixed_versions,
     mu113_component_lost,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
