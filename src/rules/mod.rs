@@ -70,6 +70,7 @@ rules! {
     mu105_coordinators_not_consolidated,
     mu106_mixed_versions,
     mu113_component_lost,
+    mu201_dead_role,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
