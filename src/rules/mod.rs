@@ -71,6 +71,7 @@ rules! {
     mu106_mixed_versions,
     mu113_component_lost,
     mu201_dead_role,
+    mu202_role_before_its_time,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
