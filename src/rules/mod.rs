@@ -72,6 +72,7 @@ rules! {
     mu113_component_lost,
     mu201_dead_role,
     mu202_role_before_its_time,
+    mu203_streamingnode_missing,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
