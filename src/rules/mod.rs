@@ -73,6 +73,7 @@ rules! {
     mu201_dead_role,
     mu202_role_before_its_time,
     mu203_streamingnode_missing,
+    mu204_mixture_incomplete,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
