@@ -74,6 +74,7 @@ rules! {
     mu202_role_before_its_time,
     mu203_streamingnode_missing,
     mu204_mixture_incomplete,
+    mu205_orphaned_reference,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
