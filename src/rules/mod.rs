@@ -75,6 +75,7 @@ rules! {
     mu203_streamingnode_missing,
     mu204_mixture_incomplete,
     mu205_orphaned_reference,
+    mu206_network_policy_gap,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
