@@ -76,6 +76,7 @@ rules! {
     mu204_mixture_incomplete,
     mu205_orphaned_reference,
     mu206_network_policy_gap,
+    mu207_coordinators_disagree,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
