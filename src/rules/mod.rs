@@ -77,6 +77,7 @@ rules! {
     mu205_orphaned_reference,
     mu206_network_policy_gap,
     mu207_coordinators_disagree,
+    mu208_standby_not_enabled,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
