@@ -78,6 +78,7 @@ rules! {
     mu206_network_policy_gap,
     mu207_coordinators_disagree,
     mu208_standby_not_enabled,
+    mu209_experimental_streaming,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
