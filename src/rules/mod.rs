@@ -1,6 +1,7 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 
 pub mod case;
+pub mod component;
 mod steps;
 #[cfg(test)]
 pub mod testkit;
@@ -73,6 +74,8 @@ rules! {
     mu102_release_candidate,
     mu103_minor_skipped,
     mu104_downgrade,
+    mu105_coordinators_not_consolidated,
+    mu106_mixed_versions,
     mu107_defective_target,
     mu108_target_misses_fixes,
     mu109_source_before_2_5_22,
@@ -81,6 +84,15 @@ rules! {
     mu112_patch_downgrade,
     mu113_component_lost,
     mu114_immutable_field_changed,
+    mu201_dead_role,
+    mu202_role_before_its_time,
+    mu203_streamingnode_missing,
+    mu204_mixture_incomplete,
+    mu205_orphaned_reference,
+    mu206_network_policy_gap,
+    mu207_coordinators_disagree,
+    mu208_standby_not_enabled,
+    mu209_experimental_streaming,
     mu301_mq_type_changed,
     mu901_output_not_vouched_for,
 }
