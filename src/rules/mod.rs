@@ -1,8 +1,11 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 
 pub mod case;
+pub mod hidden;
+pub mod places;
 #[cfg(test)]
 pub mod testkit;
+pub mod volumes;
 
 use crate::finding::{Finding, Severity};
 use case::Case;
@@ -68,6 +71,16 @@ rules! {
     mu007_role_undecidable,
     mu113_component_lost,
     mu301_mq_type_changed,
+    mu302_standalone_mq_lost,
+    mu303_mq_removed,
+    mu304_mq_identity_changed,
+    mu305_mq_invalid_for_mode,
+    mu306_mq_unknown,
+    mu307_storage_identity_changed,
+    mu308_external_retention,
+    mu309_woodpecker_storage,
+    mu310_mq_unknown_and_changed,
+    mu311_members_changed,
     mu901_output_not_vouched_for,
 }
 
