@@ -48,6 +48,11 @@ pub fn all(case: &Case) -> Vec<Hidden> {
         let changed = pair.and_then(|(before, j)| changed(case, i, before, j, &now, &was));
         let reasons = texts(case.after, i, &now);
         match found.iter_mut().find(|h| h.reasons == reasons && h.changed == changed) {
+            // Told at one that stands in the input: the rewrite may have brought the first.
+            Some(known) if stands(case, i) && !stands(case, known.components[0]) => {
+                known.components.insert(0, i);
+                known.origin = now.first().map(|u| u.origin.clone());
+            }
             Some(known) => known.components.push(i),
             None => found.push(Hidden {
                 components: vec![i],
@@ -57,7 +62,15 @@ pub fn all(case: &Case) -> Vec<Hidden> {
             }),
         }
     }
+    for hidden in &mut found {
+        hidden.components[1..].sort_unstable();
+    }
     found
+}
+
+fn stands(case: &Case, component: usize) -> bool {
+    let reference = &case.after.object(&case.after.release.components[component]).reference;
+    case.target.objects.iter().any(|o| o.reference == *reference)
 }
 
 /// Why the queue or the stores of a component cannot be read; empty where both can.
@@ -211,10 +224,8 @@ pub fn help(case: &Case) -> String {
         }
         if side.effective.mq.is_err() && !stated {
             let seen = queue::visible(side.effective.config(), side.effective.line, case.standalone());
-            let mq = seen
-                .map(|q| q.mq.to_string())
-                .filter(|mq| !mq.starts_with('<'))
-                .unwrap_or_else(|| "pulsar".into());
+            let named = seen.filter(|q| q.explicit).map(|q| q.mq.to_string());
+            let mq = named.filter(|mq| !mq.starts_with('<')).unwrap_or_else(|| "TYPE".into());
             state.push(format!("--assume {key}={mq}"));
         }
     }
@@ -223,7 +234,7 @@ pub fn help(case: &Case) -> String {
     }
     if !state.is_empty() {
         lines.push(format!(
-            "state the queue's type (the real one) to have it judged: {}",
+            "state the queue's type (pulsar, kafka, …: the real one) to have it judged: {}",
             state.join(" ")
         ));
     }

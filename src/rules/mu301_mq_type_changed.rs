@@ -57,7 +57,7 @@ fn help(case: &Case, current: &Mq, target: &Mq, origin: Option<&Origin>) -> Stri
     if let Some(Origin { layer: Layer::UserYaml | Layer::Env { .. }, object, path }) = origin {
         lines.push(format!("what asks for {target} now is {path} of {} {}: it wins over the chart's own choice, take it out", object.kind, object.name));
     }
-    lines.push("switching queues is a step of its own, after the upgrade (/management/wal/alter from 2.6.14 on)".to_owned());
+    lines.push("switching queues is a step of its own, after the upgrade: milvus-uplift explain MU301".to_owned());
     lines.extend(places::etcd_knows(case));
     let assume = &case.options.assume;
     let unused = [

@@ -33,7 +33,8 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(field) = queue.identity.iter().find(|f| f.name == key) else {
         return vec![];
     };
-    let FieldValue::Addresses { written, .. } = &field.value else {
+    // The image's default is no broker; what is hidden behind it is MU306's to say.
+    let (FieldValue::Addresses { written, .. }, Some(origin)) = (&field.value, &field.origin) else {
         return vec![];
     };
     let namespace = places::namespace(case);
@@ -45,8 +46,8 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     }
     let (message, help) = words(&queue, &written.join(","));
-    let finding = RULE.finding(message, help).field(places::path_of(key, field.origin.as_ref()), serde_json::Value::Null, written.join(","));
-    vec![places::place(case, finding, field.origin.as_ref(), speaker)]
+    let finding = RULE.finding(message, help).field(places::path_of(key, Some(origin)), serde_json::Value::Null, written.join(","));
+    vec![places::place(case, finding, Some(origin), speaker)]
 }
 
 fn words(queue: &Queue, address: &str) -> (String, String) {
@@ -54,21 +55,28 @@ fn words(queue: &Queue, address: &str) -> (String, String) {
         let field = queue.identity.iter().find(|f| f.name == name);
         field.map_or_else(|| default.to_owned(), |f| f.value.shown())
     };
+    // An address that comes from a Secret: the broker may be anywhere, and no command can name it.
+    let hidden = address.starts_with('<');
+    let address = if hidden { address.trim_matches(['<', '>']) } else { address };
+    let (at, host) = match hidden {
+        true => (format!("at an address from {address} is, as far as can be seen, none of"), "BROKER:9092"),
+        false => (format!("at {address} is none of"), address),
+    };
     if queue.mq == Mq::Kafka {
         let message = format!(
-            "Kafka at {address} is none of this release's: 2.6 reads its log back from there after a restart, and what Kafka's retention has deleted by then is lost"
+            "Kafka {at} this release's: 2.6 reads its log back from there after a restart, and what Kafka's retention has deleted by then is lost"
         );
         let help = format!(
             "keep it longer than Milvus could be down; look at it and raise it before the upgrade:\n\
-             kafka-configs.sh --bootstrap-server {address} --describe --entity-type brokers --all | grep log.retention\n\
-             kafka-configs.sh --bootstrap-server {address} --alter --entity-type brokers --entity-default --add-config log.retention.ms=604800000"
+             kafka-configs.sh --bootstrap-server {host} --describe --entity-type brokers --all | grep log.retention\n\
+             kafka-configs.sh --bootstrap-server {host} --alter --entity-type brokers --entity-default --add-config log.retention.ms=604800000"
         );
         return (message, help);
     }
     let clear = facts::default_changes().iter().find(|row| row.key == "pulsar.backlogAutoClearBytes");
     let clear = clear.map_or_else(String::new, |row| format!("; its new pulsar.backlogAutoClearBytes ({}) counts on that retention", row.new));
     let message = format!(
-        "Pulsar at {address} is none of this release's: 2.6 reads its log back from there after a restart, what retention has deleted by then is lost, and a full backlog quota stops all writes{clear}"
+        "Pulsar {at} this release's: 2.6 reads its log back from there after a restart, what retention has deleted by then is lost, and a full backlog quota stops all writes{clear}"
     );
     let scope = format!("{}/{}", text("pulsar.tenant", "public"), text("pulsar.namespace", "default"));
     let help = format!(

@@ -22,6 +22,9 @@ pub static RULE: Rule = Rule {
     check: Check::Release(check),
 };
 
+/// The tag of the release that is new enough, as its makers write it.
+const ENOUGH: &str = "RELEASE.2024-12-18T13-15-44Z";
+
 fn check(case: &Case) -> Vec<Finding> {
     if places::likely_mq(case.after, case.target_mq()) != Some(Mq::Woodpecker) {
         return vec![];
@@ -48,7 +51,7 @@ fn minio(case: &Case) -> Option<Finding> {
         None => format!("{} runs {image}, which does not say of which day MinIO is", object.reference),
     };
     let message = format!("{what}: woodpecker needs conditional writes, which MinIO has from {floor} on; without them the log can be damaged");
-    let help = "upgrade MinIO before Milvus, in a step of its own: --set minio.image.tag=RELEASE.2024-12-18T13-15-44Z";
+    let help = format!("upgrade MinIO before Milvus, in a step of its own: --set minio.image.tag={ENOUGH}");
     let finding = RULE.finding(message, help).on(&object.reference).field(format!("{pointer}/image"), Value::Null, image);
     let input = if deployed { crate::finding::Input::Current } else { case.after.input };
     Some(finding.at(input, object.document, format!("{}{pointer}/image", object.pointer)))
@@ -141,6 +144,12 @@ mod tests {
             .edit_target("      type: pulsar\n", "      type: woodpecker\n")
             .edit_current("      type: pulsar\n", "      type: woodpecker\n")
             .edit_in_target("StatefulSet", "rel-minio", "image: other:1", &format!("image: {image}"))
+    }
+
+    #[test]
+    fn the_tag_advised_is_the_table_s() {
+        let day = release_date(&format!("minio:{}", super::ENOUGH));
+        assert_eq!(day.as_deref(), Some(crate::facts::versions().platform.minio_release.version.as_str()));
     }
 
     #[test]

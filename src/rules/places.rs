@@ -86,9 +86,12 @@ pub fn seen_queue(side: Side, component: usize) -> Option<Queue> {
     )
 }
 
-/// The queue's type of a side: as read, else as stated, else as far as it can be seen.
+/// The queue's type of a side: as read, else as stated, else as something that can be seen names it.
 pub fn likely_mq(side: Side, stated: Option<Mq>) -> Option<Mq> {
-    stated.or_else(|| seen_queue(side, side.effective.speaker).map(|q| q.mq))
+    stated.or_else(|| {
+        let seen = seen_queue(side, side.effective.speaker)?;
+        seen.explicit.then_some(seen.mq)
+    })
 }
 
 fn is_standalone(side: Side) -> bool {
