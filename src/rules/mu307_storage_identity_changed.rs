@@ -266,6 +266,15 @@ mod tests {
     }
 
     #[test]
+    fn a_service_of_another_namespace_is_another_service() {
+        let bare = |s: Scenario| s.edit_in_target("Service", "rel-minio", "  namespace: ns\n", "").edit_in_current("Service", "rel-minio", "  namespace: ns\n", "");
+        let other = bare(upgrade()).edit_target("address: rel-minio", "address: rel-minio.other");
+        assert_eq!(other.of_rule("MU307").len(), 1);
+        let same = bare(upgrade()).edit_target("address: rel-minio", "address: rel-minio.ns");
+        assert!(same.of_rule("MU307").is_empty());
+    }
+
+    #[test]
     fn the_standalone_s_claim_counts() {
         let finding = only(&rocksmq().edit_target("claimName: rel-milvus", "claimName: other"));
         assert!(finding.message.contains("claim rel-milvus at rdb_data") && finding.help.contains("existingClaim=rel-milvus"), "{} {}", finding.message, finding.help);

@@ -226,17 +226,21 @@ fn service_names(address: &str) -> Vec<(String, String)> {
     }
 }
 
-/// The Service behind an address, if one of these objects is it and finds pods of its own.
+/// The Service behind an address, if one of these objects is it and finds pods of its own. An object without a namespace
+/// is in the release's.
 pub fn service_behind<'a>(address: &str, namespace: &str, objects: &'a [Object]) -> Option<&'a Object> {
     service_names(address).into_iter().find_map(|(name, space)| {
         let space = if space.is_empty() { namespace } else { &space };
         objects.iter().find(|o| {
+            let own = match o.reference.namespace.as_str() {
+                "" => namespace,
+                own => own,
+            };
+            let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
             o.reference.kind == "Service"
                 && o.reference.name == name
-                && namespaces_agree(&o.reference.namespace, space)
-                && o.at(&["spec", "selector"])
-                    .and_then(Value::as_object)
-                    .is_some_and(|s| !s.is_empty())
+                && own == space
+                && selector.is_some_and(|s| !s.is_empty())
         })
     })
 }
@@ -428,7 +432,7 @@ fn kafka_values(case: &Case, was: Option<&Queue>) -> String {
 /// What etcd may know better than the manifests, where it matters: from a version on it keeps the queue's type.
 pub fn etcd_knows(case: &Case) -> Option<String> {
     let mark = &crate::facts::versions().marks.mq_sticks.version;
-    if !case.transition.highest().is_some_and(|v| v >= mark) {
+    if case.transition.highest().is_none_or(|v| v < mark) {
         return None;
     }
     let config = case
