@@ -2,9 +2,12 @@
 
 pub mod case;
 pub mod component;
+pub mod hidden;
+pub mod places;
 mod steps;
 #[cfg(test)]
 pub mod testkit;
+pub mod volumes;
 
 use crate::finding::{Finding, Severity};
 use case::Case;
@@ -94,6 +97,16 @@ rules! {
     mu208_standby_not_enabled,
     mu209_experimental_streaming,
     mu301_mq_type_changed,
+    mu302_standalone_mq_lost,
+    mu303_mq_removed,
+    mu304_mq_identity_changed,
+    mu305_mq_invalid_for_mode,
+    mu306_mq_unknown,
+    mu307_storage_identity_changed,
+    mu308_external_retention,
+    mu309_woodpecker_storage,
+    mu310_mq_unknown_and_changed,
+    mu311_members_changed,
     mu901_output_not_vouched_for,
 }
 
