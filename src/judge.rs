@@ -179,11 +179,19 @@ impl Whole<'_> {
             &before,
         ));
         findings.extend(rules::mu004_state_of_another_release::check(&came, &before));
+        let gone = self.gone(&came);
         let mut judged: Vec<Judged> = came
             .releases
             .iter()
-            .map(|release| self.decide(release, &came, &before))
+            .map(|release| self.decide(release, &came, &before, &gone))
             .collect();
+        for one in &judged {
+            findings.extend(rules::mu007_role_undecidable::unbuilt(
+                self.target,
+                one.came,
+                &one.rewrite,
+            ));
+        }
         let mut changes = Vec::new();
         for one in &mut judged {
             for change in &one.rewrite.changes {
@@ -238,8 +246,21 @@ impl Whole<'_> {
         }
     }
 
+    /// The objects that leave with any release of the stream.
+    fn gone(&self, came: &Inventory) -> Vec<usize> {
+        if self.options.rewrite == RewriteMode::Never {
+            return vec![];
+        }
+        let of = |release: &Release| {
+            let topology = rewrite::topology(release, &release.versions(self.options.assume.target_version.as_ref()));
+            let leaving = release.components.iter().filter(move |c| topology.drops(c.role));
+            leaving.map(|c| c.object).collect::<Vec<_>>()
+        };
+        came.releases.iter().flat_map(of).collect()
+    }
+
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory) -> Judged<'r> {
+    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory, gone: &[usize]) -> Judged<'r> {
         let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| {
             match (&before.releases[..], &came.releases[..]) {
                 // Names can differ where one side does not say its instance; MU004 tells when both do.
@@ -271,6 +292,7 @@ impl Whole<'_> {
             release,
             topology,
             values: None,
+            gone,
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release
@@ -486,6 +508,7 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
         if let (None, Some(anchor)) = (&finding.location, &finding.anchor)
+            && !comes(finding, &done.changes)
             && let Some((location, template)) = resolve(anchor, &done)
         {
             (finding.location, finding.template) = (Some(location), template);
@@ -517,6 +540,13 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         host,
         unvouched,
     }
+}
+
+/// Whether a finding is about an object that the rewrite brings: it stands nowhere in the input.
+fn comes(finding: &Finding, changes: &[Change]) -> bool {
+    let target = finding.anchor.as_ref().is_some_and(|a| a.stream == Input::Target);
+    let brought = |c: &&Change| c.op == ChangeOp::Inject && Some(&c.object) == finding.object.as_ref();
+    target && changes.iter().any(|c| brought(&c))
 }
 
 /// The place an anchor names, and the chart's template that rendered it.

@@ -149,18 +149,19 @@ fn kind(from: &From, to: &Versions, separate: bool, target_images: &[String]) ->
             images,
         } => (versions, highest, *separate_coordinators, images),
     };
-    if same_tag(images, target_images) && (to.decided() || images.iter().all(|i| i.contains("@sha256:"))) {
-        return Some(Kind::None);
-    }
-    let target_line = to.line()?;
-    let source_line = versions.lowest().map(Version::line).or_else(|| versions.line())?;
     let seen = highest.as_ref().max(versions.highest());
+    // Before the same tag: what was tried in between has left its marks.
     if let (Some(target), Some(seen)) = (to.highest(), seen)
         && to.undecidable.is_empty()
         && target < seen
     {
         return Some(Kind::Downgrade);
     }
+    if same_tag(images, target_images) && (to.decided() || images.iter().all(|i| i.contains("@sha256:"))) {
+        return Some(Kind::None);
+    }
+    let target_line = to.line()?;
+    let source_line = versions.lowest().map(Version::line).or_else(|| versions.line())?;
     if target_line < source_line {
         return Some(Kind::Downgrade);
     }
@@ -255,6 +256,12 @@ mod tests {
         assert_eq!(
             kind(&from, &versions(&["v2.6.6"]), false, &image),
             Some(Kind::Streaming)
+        );
+        let same = vec!["milvusdb/milvus:v2.5.16".to_owned()];
+        assert_eq!(
+            kind(&from, &versions(&["v2.5.16"]), false, &same),
+            Some(Kind::Downgrade),
+            "the tag that is deployed, after an attempt at 2.6"
         );
     }
 

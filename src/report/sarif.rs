@@ -54,16 +54,11 @@ struct Driver<'a> {
 struct Descriptor<'a> {
     id: &'a str,
     name: &'a str,
-    short_description: Text<'a>,
-    full_description: Text<'a>,
+    short_description: Message,
+    full_description: Message,
     help: Help<'a>,
     default_configuration: Configuration,
     properties: Tags,
-}
-
-#[derive(Serialize)]
-struct Text<'a> {
-    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -90,7 +85,7 @@ struct Invocation {
 
 #[derive(Serialize)]
 struct Described {
-    description: Text<'static>,
+    description: Message,
 }
 
 #[derive(Serialize)]
@@ -180,8 +175,8 @@ pub fn render(view: &View) -> String {
             original_uri_base_ids: BTreeMap::from([(
                 ROOT,
                 Described {
-                    description: Text {
-                        text: "The directory milvus-uplift ran in.",
+                    description: Message {
+                        text: "The directory milvus-uplift ran in.".into(),
                     },
                 },
             )]),
@@ -211,9 +206,9 @@ fn descriptor<'a>(rule: &Rule) -> Descriptor<'a> {
     Descriptor {
         id: rule.code,
         name: rule.name,
-        short_description: Text { text: rule.says },
-        full_description: Text {
-            text: opening(rule.page).unwrap_or(rule.says),
+        short_description: Message { text: rule.says.into() },
+        full_description: Message {
+            text: opening(rule.page).unwrap_or_else(|| rule.says.to_owned()),
         },
         help: Help {
             text: rule.page,
@@ -228,10 +223,11 @@ fn descriptor<'a>(rule: &Rule) -> Descriptor<'a> {
     }
 }
 
-/// The first paragraph of a page that is neither heading nor table; GitHub takes 1,024 characters of it.
-fn opening(page: &str) -> Option<&str> {
-    let mut paragraphs = page.split("\n\n").map(str::trim);
-    paragraphs.find(|p| !p.is_empty() && !p.starts_with(['#', '|', '`', '>', '-', '*']) && p.chars().count() <= 1024)
+/// What a page says is wrong, in its first paragraph. GitHub takes 1,024 characters of it.
+fn opening(page: &str) -> Option<String> {
+    let (_, section) = page.split_once("\n## What is wrong\n")?;
+    let paragraph = section.trim_start().split("\n\n").next()?.replace('\n', " ");
+    (!paragraph.is_empty() && paragraph.chars().count() <= 1024).then_some(paragraph)
 }
 
 fn result<'a>(view: &View, finding: &'a Finding, seen: &mut BTreeMap<String, usize>) -> Res<'a> {
@@ -391,9 +387,10 @@ mod tests {
     fn uris_are_references_and_no_schemes() {
         assert_eq!(uri("a b/ü:c.yaml"), "a%20b/%C3%BC%3Ac.yaml");
         assert_eq!(
-            opening("# T\n\n| a |\n\nWhat is wrong.\n\nMore.\n"),
-            Some("What is wrong.")
+            opening("# T\n\nx\n\n## What is wrong\n\nThis\nand that.\n\nMore.\n").as_deref(),
+            Some("This and that.")
         );
         assert_eq!(opening("# T\n"), None);
+        assert!(RULES.iter().all(|r| opening(r.page).is_some()));
     }
 }

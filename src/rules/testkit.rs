@@ -17,6 +17,7 @@ pub struct Scenario {
     values: Option<String>,
     assume: Vec<String>,
     allow: Vec<String>,
+    never: bool,
 }
 
 /// A Deployment in the chart's shape. `words` stand behind `milvus run`.
@@ -132,6 +133,7 @@ impl Scenario {
             values: None,
             assume: vec![],
             allow: vec![],
+            never: false,
         }
     }
 
@@ -178,6 +180,12 @@ impl Scenario {
     /// `--current none`.
     pub fn fresh(mut self) -> Scenario {
         self.fresh = true;
+        self
+    }
+
+    /// `--rewrite never`.
+    pub fn without_rewrite(mut self) -> Scenario {
+        self.never = true;
         self
     }
 
@@ -295,6 +303,9 @@ impl Scenario {
         request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
         request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false)
             .expect("allowances");
+        if self.never {
+            request.options.rewrite = crate::options::RewriteMode::Never;
+        }
         judge(&request)
     }
 

@@ -10,13 +10,21 @@ use super::limits::{Budget, MAX_DEPTH};
 use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge};
 use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
-use super::{Map, Value, YamlError};
+use super::{Map, Value, YamlError, plain_blocks};
 
 /// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
 const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quote a text that begins with `*`";
 
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
+    match plain_blocks::read(text) {
+        Some(value) => Ok(Some(value)),
+        None => read_parsed(text),
+    }
+}
+
+/// The same by the full parser, whatever the document.
+pub(super) fn read_parsed(text: &str) -> Result<Option<Value>, YamlError> {
     let value = compose::<Values>(text)?.map(|(value, ())| value);
     Ok(value.filter(|value| !value.is_null()))
 }

@@ -18,6 +18,7 @@ mod folded;
 mod guard;
 mod layout;
 mod limits;
+mod plain_blocks;
 mod pointer;
 mod record;
 mod resolve;
