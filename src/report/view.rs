@@ -150,8 +150,8 @@ pub(super) mod tests {
     pub fn shown(findings: Vec<Finding>, strict: bool, format: fn(&View) -> String) -> String {
         let names = Names {
             target: Some("out/manifests.yaml".into()),
-            current: Some("/work/here/current.yaml".into()),
-            root: "/work/here".into(),
+            current: Some("/builds/here/current.yaml".into()),
+            root: "/builds/here".into(),
         };
         format(&View {
             judgement: &judgement(findings),
