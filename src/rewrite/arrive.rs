@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
 use super::join::{Coordinator, join};
-use super::neutral::{CONTAINERS, filled, map_at, neutral};
-use super::share::{NAME, ROLE, replace_strings, share};
-use super::values::truthy;
+use super::neutral::{CONTAINERS, filled, map_at, neutral, role_keys, without_role};
+use super::share::{NAME, share};
+use super::values::{Values, truthy};
 use super::{Change, ChangeOp, Rewrite, Scene, Topology, add};
 use crate::facts;
 use crate::host;
@@ -43,13 +43,14 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
     let neutral_workload = match scene.values {
         Some(values) => chart::workload(scene, values, Role::MixCoord, &skeleton(&siblings)?, &siblings),
         None => {
+            let keys = role_keys(scene);
             let coordinators: Vec<Coordinator> = SPEAKERS
                 .iter()
                 .flat_map(|role| scene.release.in_role(*role))
                 .filter_map(|c| {
                     Some(Coordinator {
                         role: c.role.as_str(),
-                        value: neutral(scene.object(c), c)?,
+                        value: neutral(scene.object(c), c, &keys)?,
                     })
                 })
                 .collect();
@@ -123,7 +124,8 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
 
 /// All Milvus Deployments of the release without the marks of their roles.
 fn siblings(scene: &Scene) -> Vec<Sibling> {
-    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c)?));
+    let keys = role_keys(scene);
+    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c, &keys)?));
     let all: Vec<(&Component, Sibling)> = scene
         .release
         .components
@@ -301,9 +303,10 @@ fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: &str
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     let coordinator = |r: Role| r.is_legacy_coordinator() || r == Role::MixCoord;
+    let keys = role_keys(scene);
     let mut candidates: Vec<(Role, Value)> = Vec::new();
     for object in scene.stream.objects.iter().filter(|o| o.reference.kind == "Service") {
-        if let Some((of, value)) = metrics_service(scene, object) {
+        if let Some((of, value)) = metrics_service(scene, object, &keys) {
             candidates.push((of, value));
         }
     }
@@ -326,26 +329,24 @@ fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     s["kind"] = json!("Service");
     let spec = map_at(&mut s, &["spec"])?;
     spec.entry("type").or_insert(json!("ClusterIP"));
+    // An address cannot be handed on: the Service that has it leaves only after this one came.
+    let headless = spec.get("clusterIP").and_then(Value::as_str) == Some("None");
     if role == Role::StreamingNode {
         spec.insert("clusterIP".into(), json!("None"));
-    } else if !from_kin {
+    } else if !from_kin || !headless {
         spec.shift_remove("clusterIP");
     }
     if spec.get("type").and_then(Value::as_str) != Some("ClusterIP") {
         spec.insert("type".into(), json!("ClusterIP"));
     }
     if let (Role::MixCoord, Some(values)) = (role, scene.values) {
-        if let Some(ip) = values.truthy(&["service", "clusterIP"]) {
-            map_at(&mut s, &["spec"])?.insert("clusterIP".into(), ip.clone());
+        let of = |field: &str| values.truthy(&["mixCoordinator", "service", field]).cloned();
+        if let Some(ip) = of("clusterIP") {
+            map_at(&mut s, &["spec"])?.insert("clusterIP".into(), ip);
         }
         for field in ["labels", "annotations"] {
-            for (k, v) in values
-                .truthy(&["service", field])
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
-                map_at(&mut s, &["metadata", field])?.insert(k.clone(), v.clone());
+            if let Some(Value::Object(own)) = of(field) {
+                map_at(&mut s, &["metadata", field])?.extend(own);
             }
         }
     }
@@ -368,7 +369,7 @@ fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
 }
 
 /// A Service that serves the metrics of one role of this release, with its role's marks taken out and no other port.
-fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
+fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> Option<(Role, Value)> {
     if !namespaces_agree(&object.reference.namespace, &scene.release.namespace) {
         return None;
     }
@@ -392,8 +393,11 @@ fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
     }
     for pointer in ["/metadata/labels", "/spec/selector"] {
         if let Some(labels) = value.pointer_mut(pointer) {
-            replace_strings(labels, &|v| (v == role.as_str()).then(|| vec![ROLE.to_owned()]));
+            without_role(labels, role, role_keys);
         }
+    }
+    if let Some(values) = scene.values {
+        without_own_service(&mut value, role, values);
     }
     let metadata = map_at(&mut value, &["metadata"])?;
     metadata.insert("name".into(), json!(NAME));
@@ -401,6 +405,31 @@ fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
         annotations.shift_remove(host::FILENAME);
     }
     Some((role, value))
+}
+
+/// Takes out of a Service what the values give to it alone.
+fn without_own_service(service: &mut Value, role: Role, values: &Values) {
+    let own = |field: &str| match role {
+        Role::Proxy => values.get(&["service", field]),
+        _ => values.get(&[chart::values_key(role), "service", field]),
+    };
+    for field in ["labels", "annotations"] {
+        let given = own(field).and_then(Value::as_object);
+        let Some(map) = service
+            .pointer_mut(&format!("/metadata/{field}"))
+            .and_then(Value::as_object_mut)
+        else {
+            continue;
+        };
+        for key in given.into_iter().flat_map(|g| g.keys()) {
+            map.shift_remove(key);
+        }
+    }
+    if truthy(own("clusterIP"))
+        && let Some(spec) = map_at(service, &["spec"])
+    {
+        spec.shift_remove("clusterIP");
+    }
 }
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
@@ -471,8 +500,9 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) 
                 .map(|c| &c.object),
         )
         .collect();
+    let keys = role_keys(scene);
     let ours = |o: &&Object| match kind {
-        "Service" => metrics_service(scene, o).is_some(),
+        "Service" => metrics_service(scene, o, &keys).is_some(),
         _ => scene
             .release
             .components

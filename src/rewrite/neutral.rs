@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
 use crate::host::FILENAME;
 use crate::kube::Object;
@@ -18,23 +19,49 @@ const LABELS: [&str; 3] = [
 /// Where the containers of a workload that is a Deployment in shape stand.
 pub const CONTAINERS: &str = "/spec/template/spec/containers";
 
+/// The label keys that name the role: those whose values are the roles' words in components of several roles. A release
+/// may be called `rootcoord`, and its instance label says so on all of them.
+pub fn role_keys(scene: &Scene) -> Vec<String> {
+    // (key, roles that it names, roles that carry it)
+    let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
+    for component in &scene.release.components {
+        for pointer in LABELS {
+            let labels = scene
+                .object(component)
+                .value
+                .pointer(pointer)
+                .and_then(Value::as_object);
+            for (key, value) in labels.into_iter().flatten() {
+                let at = seen.iter().position(|(k, ..)| k == key).unwrap_or_else(|| {
+                    seen.push((key.clone(), vec![], vec![]));
+                    seen.len() - 1
+                });
+                let (_, named, carrying) = &mut seen[at];
+                if !carrying.contains(&component.role) {
+                    carrying.push(component.role);
+                }
+                if value.as_str() == Some(component.role.as_str()) && !named.contains(&component.role) {
+                    named.push(component.role);
+                }
+            }
+        }
+    }
+    let names = |(_, named, carrying): &(String, Vec<Role>, Vec<Role>)| {
+        named.len() > 1 || (named.len() == 1 && carrying.len() == 1)
+    };
+    seen.into_iter().filter(names).map(|(key, ..)| key).collect()
+}
+
 /// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
 /// without a pod template where Deployments have it.
-pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
+pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> Option<Value> {
     let mut value = object.value.clone();
     let role = component.role.as_str();
     let name = component.name.as_str();
     value.pointer("/spec/template/spec")?;
     for pointer in LABELS {
-        for (_, v) in value
-            .pointer_mut(pointer)
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flatten()
-        {
-            if v.as_str() == Some(role) {
-                *v = Value::String(ROLE.into());
-            }
+        if let Some(labels) = value.pointer_mut(pointer) {
+            without_role(labels, component.role, role_keys);
         }
     }
     if let Some(annotations) = value
@@ -68,6 +95,15 @@ pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
         containers.swap(0, index);
     }
     Some(value)
+}
+
+/// Takes the word of a role out of labels or a selector.
+pub fn without_role(labels: &mut Value, role: Role, role_keys: &[String]) {
+    for (key, value) in labels.as_object_mut().into_iter().flatten() {
+        if role_keys.contains(key) && value.as_str() == Some(role.as_str()) {
+            *value = Value::String(ROLE.into());
+        }
+    }
 }
 
 fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
