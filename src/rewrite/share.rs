@@ -125,5 +125,10 @@ mod tests {
             Some(json!({"b": 2}))
         );
         assert_eq!(share(&[&json!(null), &json!([1])]), None);
+        let limits = |what: &str| json!({"resources": {"limits": {what: 1}}, "emptyDir": {}});
+        assert_eq!(
+            share(&[&limits("cpu"), &limits("memory")]),
+            Some(json!({"emptyDir": {}}))
+        );
     }
 }
