@@ -231,8 +231,21 @@ fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
     ordered(w)
 }
 
+/// Takes out keys without a value: charts print `annotations:` and `initContainers:` with nothing behind them.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
 /// The fields in the order in which people read manifests.
 fn ordered(mut w: Value) -> Value {
+    without_nulls(&mut w);
     let Some(map) = w.as_object_mut() else { return w };
     let mut out = Map::new();
     out.insert("apiVersion".into(), json!("apps/v1"));
