@@ -55,7 +55,8 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
         Command::Check { file, as_is, strict } => {
             options(&cli.context, from_env).map(|o| check::run(&cli.context, o, file.as_deref(), as_is, strict, io))
         }
-        Command::Rules => Ok(rules::table(cli.context.format, io)),
+        Command::Rules { facts: false } => Ok(rules::table(cli.context.format, io)),
+        Command::Rules { facts: true } => Ok(rules::facts(cli.context.format, io)),
         Command::Explain { code } => rules::explain(&code, cli.context.format, io),
         Command::Completions { shell } => {
             let mut text = Vec::new();
