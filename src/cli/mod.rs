@@ -82,7 +82,8 @@ fn dispatch(
             let sinks = outputs::pair(context, &args.output, order)?;
             check::run(context, options(context, from_env)?, &args, &sinks, io)
         }
-        Command::Rules => rules::table(outputs::single(context, "rules")?, io),
+        Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
+        Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),
         Command::Explain { code } => rules::explain(&code, outputs::single(context, "explain")?, io)?,
         Command::Completions { shell } => {
             let mut text = Vec::new();
