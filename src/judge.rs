@@ -10,11 +10,12 @@ use crate::kube::Object;
 use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
-use crate::report::{ReleaseReport, StageReport};
+use crate::report::{ReleaseReport, StageReport, mask};
 use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
 use crate::rules::case::{Case, Effective, Side};
 use crate::rules::{self, Check, RULES};
+use crate::stage::{self, Stage};
 use crate::stream::{Stream, Unreadable};
 use crate::transition::{From, Kind, Transition};
 use crate::yaml;
@@ -212,13 +213,14 @@ impl Whole<'_> {
         if !came.releases.is_empty() && self.target.host == Host::Helm4 {
             changes.extend(restyled(self.target, &changes));
         }
+        let stages = self.hold_back(&judged, &mut changes);
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
                 let after = inventory(&proposed);
-                for one in &judged {
-                    self.rules(one, &proposed, &after, &before, &mut findings, &mut releases);
+                for (one, stage) in judged.iter().zip(&stages) {
+                    self.rules(one, *stage, &proposed, &after, &before, &mut findings, &mut releases);
                     targets.push(one.transition.target().cloned());
                 }
             }
@@ -245,6 +247,53 @@ impl Whole<'_> {
             State::Stream(stream) => Some(stream),
             _ => None,
         }
+    }
+
+    /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
+    fn hold_back(&self, judged: &[Judged], changes: &mut Vec<Change>) -> Vec<Option<StageReport>> {
+        let mut stages = Vec::new();
+        for one in judged {
+            let Some(last) = one.transition.kind.and_then(Kind::last_stage) else {
+                stages.push(None);
+                continue;
+            };
+            stages.push(Some(self.stage_of(one, last, changes)));
+        }
+        stages
+    }
+
+    /// The stage of one release, its later ones held back in `changes`.
+    fn stage_of(&self, one: &Judged, last: u8, changes: &mut Vec<Change>) -> StageReport {
+        let whole = StageReport { applied: last, last };
+        let (Some(current), Some(deployed), Some(kind)) = (self.current_stream(), one.before, one.transition.kind)
+        else {
+            return whole;
+        };
+        let Ok(objects) = apply::proposed(self.target, changes) else {
+            return whole;
+        };
+        let after = inventory(&objects);
+        let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
+            return whole;
+        };
+        let scene = stage::Scene {
+            stream: self.target,
+            came: one.came,
+            last: &objects,
+            after: applied,
+            current,
+            before: deployed,
+            kind,
+        };
+        let wanted = match self.options.stage {
+            Stage::All => last,
+            Stage::At(n) => n.min(last),
+            Stage::Next => stage::next(&scene, changes),
+        };
+        if wanted < last {
+            *changes = stage::hold_back(&scene, wanted, changes);
+        }
+        StageReport { applied: wanted, last }
     }
 
     /// The objects that leave with any release of the stream.
@@ -317,9 +366,11 @@ impl Whole<'_> {
     }
 
     /// Runs every rule over one release and notes its line of the report.
+    #[allow(clippy::too_many_arguments)]
     fn rules(
         &self,
         one: &Judged,
+        stage: Option<StageReport>,
         proposed: &[Object],
         after: &Inventory,
         before: &Inventory,
@@ -369,6 +420,7 @@ impl Whole<'_> {
             rewrite: &one.rewrite,
             values: one.values.as_ref(),
             options: self.options,
+            stage,
         };
         for rule in RULES {
             if let Check::Release(check) = rule.check {
@@ -385,7 +437,6 @@ impl Whole<'_> {
 
 fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
     let text = |v: Option<&Version>| v.map(ToString::to_string);
-    let last = one.transition.kind.and_then(Kind::last_stage);
     let deployed = matches!(one.transition.from, From::Release { .. });
     ReleaseReport {
         namespace: one.came.namespace.clone(),
@@ -401,7 +452,7 @@ fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
             version: text(one.transition.target()),
             mq: case.target_mq().map(|m| m.to_string()),
         },
-        stage: last.map(|last| StageReport { applied: last, last }),
+        stage: case.stage,
     }
 }
 
@@ -454,10 +505,11 @@ fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Strea
     match Stream::read(bytes, input) {
         Ok(stream) => Some(stream),
         Err(all) => {
-            findings.extend(
-                all.into_iter()
-                    .map(|u| rules::mu001_unreadable_input::finding(&u, input, None)),
-            );
+            let text = String::from_utf8_lossy(bytes);
+            findings.extend(all.into_iter().map(|u| Finding {
+                template: host::template_near(&text, u.position.line),
+                ..rules::mu001_unreadable_input::finding(&u, input, None)
+            }));
             None
         }
     }
@@ -512,9 +564,11 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
         if let (None, Some(anchor)) = (&finding.location, &finding.anchor)
             && !comes(finding, &done.changes)
+            && let Some((location, template)) = resolve(anchor, &done)
         {
-            finding.location = resolve(anchor, &done);
+            (finding.location, finding.template) = (Some(location), template);
         }
+        mask::finding(finding);
     }
     done.findings = findings;
     let mut output = None;
@@ -550,7 +604,8 @@ fn comes(finding: &Finding, changes: &[Change]) -> bool {
     target && changes.iter().any(|c| brought(&c))
 }
 
-fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
+/// The place an anchor names, and the chart's template that rendered it.
+fn resolve(anchor: &Anchor, done: &Answer) -> Option<(Location, Option<String>)> {
     let stream = match anchor.stream {
         Input::Target => done.target.as_ref()?,
         Input::Current => done.current.as_ref()?,
@@ -558,10 +613,11 @@ fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
     };
     stream.documents.get(anchor.document)?;
     let place = stream.position(anchor.document, &anchor.pointer);
-    Some(Location {
+    let location = Location {
         stream: anchor.stream,
         document: anchor.document,
         line: place.line,
         column: place.column,
-    })
+    };
+    Some((location, host::template_of(stream, anchor.document)))
 }

@@ -12,10 +12,6 @@ use crate::rules::{RULES, rule};
 /// The table of all rules.
 pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let text = match format {
-        Format::Text => RULES
-            .iter()
-            .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
-            .collect(),
         Format::Json => {
             let rows: Vec<_> = RULES
                 .iter()
@@ -23,6 +19,10 @@ pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
                 .collect();
             format!("{}\n", serde_json::to_string_pretty(&rows)?)
         }
+        _ => RULES
+            .iter()
+            .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
+            .collect(),
     };
     put(io.stdout, text.as_bytes())
 }
@@ -34,8 +34,8 @@ pub fn facts(format: Format, io: &mut Io) -> anyhow::Result<u8> {
         tables.insert(table.name.to_owned(), table.parsed()?);
     }
     let text = match format {
-        Format::Text => tables.iter().map(|(name, table)| listed(name, table)).collect(),
         Format::Json => format!("{:#}\n", json!({"schema": "milvus-uplift/facts/v1", "tables": tables})),
+        _ => tables.iter().map(|(name, table)| listed(name, table)).collect(),
     };
     put(io.stdout, text.as_bytes())
 }
@@ -68,11 +68,11 @@ pub fn explain(code: &str, format: Format, io: &mut Io) -> Result<anyhow::Result
         return Err(Usage(format!("no rule `{code}`; `milvus-uplift rules` lists them")));
     };
     let text = match format {
-        Format::Text => rule.page.to_owned(),
         Format::Json => {
             let page = json!({"code": rule.code, "name": rule.name, "severity": rule.severity, "says": rule.says, "page": rule.page});
             format!("{page:#}\n")
         }
+        _ => rule.page.to_owned(),
     };
     Ok(put(io.stdout, text.as_bytes()))
 }

@@ -53,6 +53,8 @@ impl Rule {
             field: None,
             location: None,
             anchor: None,
+            template: None,
+            file: None,
         }
     }
 }
@@ -88,6 +90,7 @@ rules! {
     mu112_patch_downgrade,
     mu113_component_lost,
     mu114_immutable_field_changed,
+    mu115_stage_out_of_order,
     mu201_dead_role,
     mu202_role_before_its_time,
     mu203_streamingnode_missing,

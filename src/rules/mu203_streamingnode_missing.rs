@@ -19,6 +19,10 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
+    // Before stage 1 nothing of 2.6 runs yet.
+    if case.stage.is_some_and(|s| s.applied == 0) {
+        return vec![];
+    }
     let release = case.after.release;
     let at_rest = case.after.running().next().is_none();
     if !case.transition.to_26() || release.mode() == Mode::Standalone || at_rest {

@@ -2,6 +2,7 @@
 
 use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
 use crate::options::{Allowances, Assumptions};
+use crate::stage::Stage;
 use crate::yaml;
 
 /// The release's roles before and after.
@@ -18,6 +19,7 @@ pub struct Scenario {
     assume: Vec<String>,
     allow: Vec<String>,
     never: bool,
+    stage: Stage,
 }
 
 /// A Deployment in the chart's shape. `words` stand behind `milvus run`.
@@ -134,6 +136,7 @@ impl Scenario {
             assume: vec![],
             allow: vec![],
             never: false,
+            stage: Stage::All,
         }
     }
 
@@ -204,6 +207,18 @@ impl Scenario {
     /// `--allow`.
     pub fn allow(mut self, code: &str) -> Scenario {
         self.allow.push(code.to_owned());
+        self
+    }
+
+    /// `--stage`.
+    pub fn stage(mut self, stage: Stage) -> Scenario {
+        self.stage = stage;
+        self
+    }
+
+    /// Another current state.
+    pub fn with_current(mut self, text: String) -> Scenario {
+        self.current = Some(text);
         self
     }
 
@@ -306,6 +321,7 @@ impl Scenario {
         if self.never {
             request.options.rewrite = crate::options::RewriteMode::Never;
         }
+        request.options.stage = self.stage;
         judge(&request)
     }
 
