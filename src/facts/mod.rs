@@ -9,7 +9,7 @@ mod versions;
 
 pub use charts::{ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
 pub use keys::{DefaultRow, KeyRow, KeyStatus, config_keys, default_changes, key_status};
-pub use sizing::{PortRow, Size, Sizing, StreamingRow, ports, sizing};
+pub use sizing::{PortRow, Size, Sizing, Slots, StreamingRow, ports, sizing};
 pub use versions::{
     Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, versions,
 };
