@@ -15,6 +15,19 @@ pub fn findings(judgement: &Judgement) -> String {
     out
 }
 
+/// What a refused rendering says: the refusals in full, the rest in one line, so that the reason is not buried.
+pub fn refusal(judgement: &Judgement) -> String {
+    let mut out = String::new();
+    for finding in judgement.findings.iter().filter(|f| f.refuses()) {
+        one(&mut out, finding);
+    }
+    for line in warnings(judgement).into_iter().chain([verdict(judgement)]) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
 /// One finding.
 pub fn one(out: &mut String, finding: &Finding) {
     let allowed = if finding.allowed { " (allowed)" } else { "" };
