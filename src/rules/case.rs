@@ -191,17 +191,11 @@ impl Case<'_> {
         around.replace(HERE, &format!("|{lines}"))
     }
 
-    /// Points a finding at an object that would be applied; at a place in the input only where the object came in.
+    /// Points a finding at a field of an object that came in or would be applied.
     pub fn point(&self, finding: Finding, object: &Object, pointer: &str) -> Finding {
-        let finding = finding.on(&object.reference);
-        let came =
-            self.target.objects.iter().any(|o| {
-                o.document == object.document && o.pointer == object.pointer && o.reference == object.reference
-            });
-        match came {
-            true => finding.at(Input::Target, object.document, format!("{}{pointer}", object.pointer)),
-            false => finding,
-        }
+        finding
+            .on(&object.reference)
+            .at(Input::Target, object.document, format!("{}{pointer}", object.pointer))
     }
 
     /// Both sides' components of one role that run pods.

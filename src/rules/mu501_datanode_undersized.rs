@@ -36,7 +36,8 @@ pub struct Leaving<'a> {
 /// The indexnodes of a step that leaves them behind: the deployed ones, else those of the stream as it came in.
 pub fn leaving<'a>(case: &'a Case) -> Option<Leaving<'a>> {
     let past = case.transition.source_line().is_some_and(|line| line >= (2, 6));
-    if !case.transition.to_26() || past || case.standalone() || case.after.release.has(Role::IndexNode) {
+    let stays = !case.is_partial() && case.after.release.has(Role::IndexNode);
+    if !case.transition.to_26() || past || case.standalone() || stays {
         return None;
     }
     let of = |release: &'a Release| release.in_role(Role::IndexNode).collect::<Vec<_>>();
@@ -109,7 +110,9 @@ impl Nodes {
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(leaving) = leaving(case) else { return vec![] };
-    let components: Vec<&Component> = case.after.release.in_role(Role::DataNode).collect();
+    // As they came in: before its stage, what would be applied is still the deployed one.
+    let objects = &case.target.objects;
+    let components: Vec<&Component> = case.came.in_role(Role::DataNode).collect();
     let Some(first) = components.first() else {
         return vec![];
     };
@@ -121,7 +124,7 @@ fn check(case: &Case) -> Vec<Finding> {
         &leaving.components,
         per_unit(leaving.config.or(target), &slots.indexnode_key),
     );
-    let gets = Nodes::new(case.after.objects, &components, per_unit(target, &slots.datanode_key));
+    let gets = Nodes::new(objects, &components, per_unit(target, &slots.datanode_key));
     let countable = !had.uncountable() && !gets.uncountable();
     let fewer = countable && gets.slots() < had.slots();
     if had.most() == 0 || !(fewer || below_a_unit(gets.largest())) {
@@ -146,7 +149,7 @@ fn check(case: &Case) -> Vec<Finding> {
             had.shown(),
         ),
     };
-    let object = case.after.object(first);
+    let object = &objects[first.object];
     let current = leaving.objects[leaving.components[0].object]
         .value
         .pointer(&format!("{}/resources", leaving.components[0].container))
@@ -213,11 +216,17 @@ fn help(case: &Case, had: &Nodes, gets: &Nodes) -> String {
     #[allow(clippy::cast_possible_truncation)]
     let count = (had.slots() / (size.units() * gets.slots_of_unit)).ceil() as i64;
     if count > gets.most() {
-        let scaled = gets.each.iter().any(|(r, _)| r.scaler.is_some());
-        match scaled {
-            true => node.insert("hpa".into(), json!({"maxReplicas": count})),
-            false => node.insert("replicas".into(), json!(count)),
-        };
+        let scaled = |nodes: &Nodes| nodes.each.iter().any(|(r, _)| r.scaler.is_some());
+        if scaled(gets) {
+            node.insert("hpa".into(), json!({"maxReplicas": count}));
+        } else if scaled(had) {
+            // The chart leaves the count to the autoscaler where replicas is negative.
+            node.insert("replicas".into(), json!(-1));
+            let least = gets.most().max(1);
+            node.insert("hpa".into(), json!({"enabled": true, "minReplicas": least, "maxReplicas": count}));
+        } else {
+            node.insert("replicas".into(), json!(count));
+        }
     }
     let values = case.values_text(json!({"dataNode": node}));
     format!("give dataNode what indexNode had; the values:\n{values}")
@@ -225,6 +234,7 @@ fn help(case: &Case, had: &Nodes, gets: &Nodes) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::stage::Stage;
     use crate::rules::testkit::{Scenario, autoscaler};
 
     fn sized(indexnode: &str, datanode: &str) -> Scenario {
@@ -294,6 +304,12 @@ mod tests {
         assert!(rest.of_rule("MU501").is_empty());
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU501").is_empty());
         assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU501").is_empty());
+    }
+
+    #[test]
+    fn the_stages_before_tell_it_while_it_can_be_mended() {
+        let scenario = sized("cpu: 8, memory: 32Gi", "cpu: 2, memory: 8Gi").stage(Stage::At(1));
+        assert!(scenario.of_rule("MU501")[0].message.contains("16 slots where indexnode had 64"));
     }
 
     #[test]

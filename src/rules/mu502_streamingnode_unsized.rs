@@ -10,6 +10,7 @@ use crate::kube::quantity::Quantity;
 use crate::milvus::capacity::{Replicas, Size, number};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::milvus::version::Read;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -102,8 +103,8 @@ fn basis(querynodes: &Pods, cores: f64) -> String {
 /// every change.
 fn is_as_before(case: &Case) -> bool {
     let Some(before) = &case.before else { return false };
-    before.release.has(Role::StreamingNode)
-        && case.transition.source_line().is_some_and(|line| line >= (2, 6))
+    let at_work = |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= (2, 6));
+    before.release.in_role(Role::StreamingNode).any(at_work)
         && [Role::StreamingNode, Role::QueryNode]
             .iter()
             .all(|role| Pods::of(before, *role) == Pods::of(&case.after, *role))

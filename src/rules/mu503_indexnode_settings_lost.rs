@@ -61,11 +61,11 @@ impl Node<'_> {
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(leaving) = leaving(case) else { return vec![] };
-    let Some(datanode) = case.after.release.in_role(Role::DataNode).next() else {
+    let Some(datanode) = case.came.in_role(Role::DataNode).next() else {
         return vec![];
     };
     let from = leaving.components[0];
-    let (old, new) = (&leaving.objects[from.object], case.after.object(datanode));
+    let (old, new) = (&leaving.objects[from.object], &case.target.objects[datanode.object]);
     let (Some(old_template), Some(new_template)) = (workload::template(old), workload::template(new)) else {
         return vec![];
     };
@@ -83,9 +83,10 @@ fn check(case: &Case) -> Vec<Finding> {
     devices(was, is, &mut lost);
     environment(was, is, &mut lost);
     let replicas = Replicas::of(leaving.objects, from);
-    if replicas.scaler.is_some() && capacity::scaler(case.after.objects, new).is_none() {
+    if replicas.scaler.is_some() && capacity::scaler(&case.target.objects, new).is_none() {
         let hpa = json!({"enabled": true, "minReplicas": replicas.least, "maxReplicas": replicas.most});
         lost.add(format!("its autoscaler ({replicas} replicas)"), "hpa", hpa);
+        lost.values.insert("replicas".into(), json!(-1));
     }
     if lost.said.is_empty() {
         return vec![];
@@ -221,6 +222,9 @@ fn environment(was: Node, is: Node, lost: &mut Lost) {
     }
     if said.is_empty() {
         return;
+    }
+    if entries.iter().any(|e| e["value"] == mask::MASK) {
+        lost.notes.push(format!("{} stands for a secret: fill it in from indexNode.extraEnv", mask::MASK));
     }
     let said = format!("environment {}", said.join(", "));
     match entries.is_empty() {

@@ -12,6 +12,7 @@ use crate::milvus::capacity::{Disk, LOCAL_PATH, disk, limit, resource};
 use crate::milvus::config::Config;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::milvus::version::Read;
 use crate::rewrite::chart::values_key;
 
 /// The rule.
@@ -47,7 +48,7 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let components = case.after.release.components.iter().enumerate();
     let wants: Vec<Want> = components
-        .filter(|(_, c)| ROLES.contains(&c.role) && !c.is_scaled_to_zero())
+        .filter(|(_, c)| ROLES.contains(&c.role) && !c.is_scaled_to_zero() && !is_older(c))
         .filter(|(i, c)| starts_to_map(case, &case.after.effective.configs[*i], c.role))
         .filter_map(|(i, c)| want(case, &case.after.effective.configs[i], c))
         .collect();
@@ -71,6 +72,11 @@ fn check(case: &Case) -> Vec<Finding> {
     );
     let finding = RULE.finding(message, help);
     vec![case.point(finding, case.after.object(first.component), &first.component.container)]
+}
+
+/// Whether it still runs 2.5: its stage is to come.
+fn is_older(component: &Component) -> bool {
+    matches!(&component.version, Read::Known(v) if v.line() < (2, 6))
 }
 
 /// Whether a component maps vectors under the target and did not before.

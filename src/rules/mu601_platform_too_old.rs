@@ -40,7 +40,7 @@ fn too_old(name: &str, version: &str, least: &Minimum, help: &str) -> Option<Fin
         return None;
     }
     let message = format!(
-        "{name} is {version} and the upgrade to Milvus 2.6 is supported from {name} {} on: what it renders or applies was never tried",
+        "{name} is {version} and the upgrade to Milvus 2.6 is supported from {name} {} on: the guides cover none below",
         least.version
     );
     Some(RULE.finding(message, help))

@@ -31,10 +31,12 @@ const SHOWN: usize = 5;
 fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = &case.before else { return vec![] };
     let same = matches!(case.transition.kind, Some(Kind::None | Kind::Fresh));
+    // Stage 0 moves them alone.
+    let alone = case.stage.is_some_and(|s| s.applied == 0);
     let (Some(from), Some(to)) = (case.transition.source(), case.transition.target()) else {
         return vec![];
     };
-    if same || from == to {
+    if same || alone || from == to {
         return vec![];
     }
     let dependencies = Dependencies::new(case);
@@ -234,6 +236,7 @@ fn same_quantity(a: &Value, b: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
 
     fn etcd(from: &str, to: &str) -> Scenario {
         Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("StatefulSet", "rel-etcd", from, to)
@@ -260,6 +263,8 @@ mod tests {
         assert!(scaled.of_rule("MU604").is_empty());
         let secret = etcd("    metadata:\n      labels:", "    metadata:\n      annotations: {checksum/secrets: abc}\n      labels:");
         assert!(secret.of_rule("MU604").is_empty());
+        let alone = etcd("other:1", "other:2").stage(Stage::At(0));
+        assert!(alone.of_rule("MU604").is_empty());
         let ordinary = Scenario::upgrade("v2.6.6", "v2.6.6").edit_in_target("StatefulSet", "rel-etcd", "other:1", "other:2");
         assert!(ordinary.of_rule("MU604").is_empty());
     }

@@ -4,7 +4,7 @@ use super::case::Case;
 use super::{Check, Rule};
 use crate::facts;
 use crate::finding::{Finding, Severity};
-use crate::stage;
+use crate::stage::{self, Stage};
 use crate::transition::Kind;
 
 /// The rule.
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    if case.transition.kind != Some(Kind::Streaming) || case.standalone() {
+    if case.transition.kind != Some(Kind::Streaming) || case.standalone() || case.options.stage != Stage::All {
         return vec![];
     }
     let stages: Vec<String> = (0..=stage::LAST).map(|n| format!("{n} {}", stage::describe(Kind::Streaming, n))).collect();
@@ -47,6 +47,7 @@ fn check(case: &Case) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
 
     #[test]
     fn a_whole_upgrade_from_2_5_names_stages_and_windows() {
@@ -63,6 +64,8 @@ mod tests {
 
     #[test]
     fn a_step_without_that_order_is_quiet() {
+        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1)).of_rule("MU605").is_empty());
+        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next).of_rule("MU605").is_empty());
         assert!(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU605").is_empty());
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU605").is_empty());
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").fresh().of_rule("MU605").is_empty());

@@ -27,7 +27,8 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut leaves: Vec<&Component> = case.came.components.iter().filter(|c| !case.after.release.has(c.role)).collect();
     leaves.sort_by_key(|c| c.role);
     let comes: Vec<&Component> = case.after.release.components.iter().filter(|c| !case.came.has(c.role)).collect();
-    if leaves.is_empty() && comes.is_empty() {
+    // Within the stages nothing renders what is applied; the last one tells.
+    if case.is_partial() || leaves.is_empty() && comes.is_empty() {
         return vec![];
     }
     let values = case.values_text(overlay(case, &leaves, &comes));
@@ -44,6 +45,9 @@ fn check(case: &Case) -> Vec<Finding> {
         case.transition.target().map_or_else(|| "2.6".into(), ToString::to_string),
     );
     let mut help = format!("commit these values; then the chart renders by itself what is applied now, and this can be unplugged:\n{values}");
+    if values.contains(mask::MASK) {
+        help.push_str(&format!("\n({} stands for a secret: fill it in)", mask::MASK));
+    }
     if case.values.is_none() && !comes.is_empty() {
         help.push_str("\n(read from the manifests alone: what your values hold for mixCoordinator and streamingNode already will apply too; with --values it does now)");
     }
@@ -145,6 +149,7 @@ fn described(object: &Object, component: &Component) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
+    use crate::stage::Stage;
     use crate::rules::testkit::{Scenario, cluster, cluster26};
 
     fn help(scenario: &Scenario) -> String {
@@ -191,7 +196,7 @@ mod tests {
         assert_eq!(found["mixCoordinator"]["resources"], serde_json::json!({"limits": {"cpu": "3500m"}}));
         assert_eq!(found["mixCoordinator"]["extraEnv"][0]["name"], "GOGC");
         let text = help(&scenario);
-        assert!(text.contains("with --values") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("with --values") && text.contains("*** stands for a secret") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]
@@ -208,6 +213,12 @@ mod tests {
             .edit_target("# Source: milvus/templates", "# Source: stack/charts/vectors/templates")
             .values("{}");
         assert_eq!(values(&scenario)["vectors"]["indexNode"]["enabled"], false);
+    }
+
+    #[test]
+    fn the_last_stage_tells_those_before_do_not() {
+        let at = |n| Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(n)).of_rule("MU606").len();
+        assert_eq!((at(1), at(4), at(5)), (0, 0, 1));
     }
 
     #[test]

@@ -61,7 +61,8 @@ fn kept<'a>(case: &'a Case) -> Vec<(Input, &'a Object)> {
             }
         }
     }
-    leaving.retain(|(_, o)| o.is_kept() && !refused_elsewhere(case, o));
+    let applied = |o: &Object| case.after.objects.iter().any(|a| a.reference.same_object(&o.reference));
+    leaving.retain(|(_, o)| o.is_kept() && !applied(o) && !refused_elsewhere(case, o));
     leaving
 }
 

@@ -28,6 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
         .changes
         .iter()
         .filter(|c| c.op == ChangeOp::Inject && c.object.kind != "Service")
+        .filter(|c| case.after.objects.iter().any(|o| o.reference == c.object))
         .map(|c| c.object.name.as_str())
         .collect();
     if comes.is_empty() {
