@@ -52,6 +52,8 @@ pub struct Request {
     pub values: Vec<ValuesFile>,
     /// What the user stated.
     pub options: Options,
+    /// The command line of the Helm that called us, where it could be read.
+    pub host_command: Option<Vec<String>>,
 }
 
 /// The answer.
@@ -120,6 +122,7 @@ pub fn judge(request: &Request) -> Judgement {
         state: &state,
         files: &files,
         options: &request.options,
+        host_command: request.host_command.as_deref(),
     };
     let mut done = whole.judge(findings);
     let host = target.host;
@@ -151,6 +154,7 @@ struct Whole<'a> {
     state: &'a State<'a>,
     files: &'a [Value],
     options: &'a Options,
+    host_command: Option<&'a [String]>,
 }
 
 /// A release with what its rewrite decided.
@@ -421,6 +425,7 @@ impl Whole<'_> {
             values: one.values.as_ref(),
             options: self.options,
             stage,
+            host_command: self.host_command,
         };
         for rule in RULES {
             if let Check::Release(check) = rule.check {
@@ -570,7 +575,14 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         }
         mask::finding(finding);
     }
-    done.findings = findings;
+    // What is wrong with the call as a whole is found once for each release.
+    let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings {
+        if !unique.contains(&finding) {
+            unique.push(finding);
+        }
+    }
+    done.findings = unique;
     let mut output = None;
     let mut unvouched = false;
     if !done.findings.iter().any(Finding::refuses)

@@ -72,8 +72,8 @@ impl Assumptions {
                 "target-mq" => found.target_mq = Some(queue(key, value)?),
                 "same-queue" => found.same_queue = yes()?,
                 "no-dynamic-fields" => found.no_dynamic_fields = yes()?,
-                "helm-version" => found.helm_version = Some(value.into()),
-                "kube-version" => found.kube_version = Some(value.into()),
+                "helm-version" => found.helm_version = Some(platform(key, value)?),
+                "kube-version" => found.kube_version = Some(platform(key, value)?),
                 _ => {
                     return Err(format!(
                         "--assume knows no key `{key}`; keys: {}",
@@ -84,6 +84,32 @@ impl Assumptions {
         }
         Ok(found)
     }
+}
+
+fn platform(key: &str, value: &str) -> Result<String, String> {
+    match platform_version(value) {
+        Some(_) => Ok(value.into()),
+        None => Err(format!(
+            "--assume {key} takes a version such as 3.14.0, this is `{value}`"
+        )),
+    }
+}
+
+/// The numbers of a version of Helm or Kubernetes: `v1.27.3-eks-2d98532`, `3.14`. What a vendor appends does not count,
+/// and a pre-release counts as its release. `None` where there are not at least two numbers.
+#[must_use]
+pub fn platform_version(text: &str) -> Option<(u64, u64, u64)> {
+    let text = text.trim();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let numbers = text.split(['-', '+']).next()?;
+    // `kubectl version` of some clusters says `1.27+`.
+    let mut parts = numbers.split('.').map(|p| p.parse::<u64>().ok());
+    let (major, minor) = (parts.next()??, parts.next()??);
+    let patch = match parts.next() {
+        None => 0,
+        Some(patch) => patch?,
+    };
+    parts.next().is_none().then_some((major, minor, patch))
 }
 
 fn queue(key: &str, value: &str) -> Result<String, String> {
@@ -200,6 +226,8 @@ mod tests {
             "same-queue=yes",
             "target-mq=nats",
             "colour=red",
+            "helm-version=new",
+            "kube-version=1",
         ] {
             let err = Assumptions::parse([bad]).unwrap_err();
             assert!(err.contains("--assume"), "{err}");

@@ -25,6 +25,9 @@ struct Case {
     about: String,
     #[serde(default)]
     args: Vec<String>,
+    /// The arguments of the Helm that calls; none where nobody does. Where `/proc` does not show them nothing is run.
+    #[serde(default)]
+    helm: Vec<String>,
     exit: i32,
     /// The codes that refuse: exactly these.
     #[serde(default)]
@@ -67,6 +70,9 @@ type Checked = Result<(), String>;
 fn run(folder: &Path) -> Checked {
     let text = std::fs::read_to_string(folder.join("case.yaml")).map_err(|e| e.to_string())?;
     let case: Case = serde_yaml::from_str(&text).map_err(|e| format!("case.yaml: {e}"))?;
+    if !case.helm.is_empty() && !Path::new("/proc/self/cmdline").exists() {
+        return Ok(());
+    }
     let stdin = std::fs::read(folder.join("target.yaml")).map_err(|e| format!("target.yaml: {e}"))?;
     let (output, report) = program(folder, &case, &stdin)?;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -116,20 +122,50 @@ fn program(folder: &Path, case: &Case, stdin: &[u8]) -> Result<(Output, Value), 
     for (key, _) in std::env::vars().filter(|(k, _)| k.starts_with("MILVUS_UPLIFT_") || k.starts_with("HELM_")) {
         command.env_remove(key);
     }
+    command.args(&case.args);
+    let mut input = stdin.to_vec();
+    if !case.helm.is_empty() {
+        (command, input) = called_by_helm(&command, case, scratch.path(), stdin)?;
+    }
     command
-        .args(&case.args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| e.to_string())?;
     let mut pipe = child.stdin.take().expect("piped");
-    let input = stdin.to_vec();
     let writer = std::thread::spawn(move || std::io::Write::write_all(&mut pipe, &input));
     let output = child.wait_with_output().map_err(|e| e.to_string())?;
     let _ = writer.join();
     let text = std::fs::read_to_string(&report).unwrap_or_else(|_| "null".into());
     let report = serde_json::from_str(&text).map_err(|e| format!("the report is no JSON: {e}"))?;
     Ok((output, report))
+}
+
+/// The same command below a shell whose command line is Helm's: `helm -s upgrade …` reads its script from stdin, and the
+/// manifests come from a file. Returns what stdin of the shell is.
+fn called_by_helm(command: &Command, case: &Case, scratch: &Path, stdin: &[u8]) -> Result<(Command, Vec<u8>), String> {
+    let quoted = |s: &std::ffi::OsStr| format!("'{}'", s.to_string_lossy().replace('\'', "'\\''"));
+    let manifests = scratch.join("manifests.yaml");
+    std::fs::write(&manifests, stdin).map_err(|e| e.to_string())?;
+    let words: Vec<String> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(quoted)
+        .collect();
+    let script = format!("{} < {}\nexit $?\n", words.join(" "), quoted(manifests.as_os_str()));
+    let mut shell = Command::new("bash");
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::arg0(&mut shell, "helm");
+    shell.arg("-s").args(&case.helm);
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(key, value),
+            None => shell.env_remove(key),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    Ok((shell, script.into_bytes()))
 }
 
 fn findings(case: &Case, report: &Value) -> Checked {

@@ -168,6 +168,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
         current,
         values,
         options,
+        host_command: None,
     })
 }
 

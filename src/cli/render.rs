@@ -15,7 +15,9 @@ pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> 
     }
     // Where the stream cannot be read, its host still must be told how to reach the user.
     let helm4 = stdin.windows(FILENAME.len()).any(|w| w == FILENAME.as_bytes());
-    let judgement = judge(&request(context, options, stdin)?);
+    let mut request = request(context, options, stdin)?;
+    request.host_command = parent::command_line();
+    let judgement = judge(&request);
     write_report(context, &judgement)?;
     if let Some(output) = &judgement.output {
         put(io.stdout, output.as_bytes())?;
@@ -28,7 +30,7 @@ pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> 
     }
     let said = match format {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
-        _ => format!("{}{}\n", text::pressing(&judgement), text::verdict(&judgement)),
+        _ => text::refusal(&judgement),
     };
     let _ = io.stderr.write_all(said.as_bytes());
     if helm4 || judgement.host == Host::Helm4 {

@@ -14,7 +14,7 @@ pub use keys::{
     default_changes, key_status, notes,
 };
 pub use print::{Row, rows};
-pub use sizing::{PortRow, Size, Sizing, StreamingRow, ports, sizing};
+pub use sizing::{PortRow, Size, Sizing, Slots, StreamingRow, ports, sizing};
 pub use versions::{
     Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, streaming_line, versions,
 };

@@ -36,6 +36,24 @@ pub struct StreamingRow {
     pub size: Size,
 }
 
+/// How many slots one unit of index building is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slots {
+    /// Unless the configuration says otherwise.
+    pub default: u32,
+    /// The key that says otherwise for indexnode, up to 2.5.
+    pub indexnode_key: String,
+    /// The key that says otherwise for datanode, from 2.6 on.
+    pub datanode_key: String,
+    /// The key that multiplies them, the same for both.
+    pub parallel_key: String,
+    /// Where it was read.
+    pub source: String,
+    /// The day it was checked.
+    pub checked: String,
+}
+
 /// The table of sizes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +66,8 @@ pub struct Sizing {
     pub mixcoord: Vec<Size>,
     /// What one unit of index building takes.
     pub slot_unit: Size,
+    /// How many slots one unit is.
+    pub slots: Slots,
 }
 
 impl Sizing {
@@ -69,15 +89,17 @@ impl Sizing {
         }
     }
 
-    /// How many units of index building one node of this size has; at least one, and one where a size is unknown.
+    /// How many units of index building one node of this size has; at least one. What is not known does not bound it
+    /// (a process without a limit counts the machine's); where nothing is known it is one.
     #[must_use]
     pub fn units(&self, cpu: Option<Quantity>, memory: Option<Quantity>) -> f64 {
-        let (Some(cpu), Some(memory)) = (cpu, memory) else {
-            return 1.0;
+        let by_cpu = cpu.map(|q| q.as_f64() / self.slot_unit.cpu.as_f64());
+        let by_memory = memory.map(|q| q.as_f64() / self.slot_unit.memory.as_f64());
+        let bound = match (by_cpu, by_memory) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b).unwrap_or(1.0),
         };
-        let by_cpu = cpu.as_f64() / self.slot_unit.cpu.as_f64();
-        let by_memory = memory.as_f64() / self.slot_unit.memory.as_f64();
-        by_cpu.min(by_memory).max(1.0)
+        bound.max(1.0)
     }
 }
 

@@ -283,7 +283,9 @@ fn sizes_follow_the_query_nodes() {
     assert!(near(table.units(q("500m"), q("1Gi")), 1.0));
     assert!(near(table.units(q("8"), q("16Gi")), 2.0));
     assert!(near(table.units(q("3"), q("64Gi")), 1.5));
-    assert!(near(table.units(None, q("64Gi")), 1.0));
+    assert!(near(table.units(None, q("64Gi")), 8.0));
+    assert!(near(table.units(q("4"), None), 2.0));
+    assert!(near(table.units(None, None), 1.0));
 }
 
 #[test]

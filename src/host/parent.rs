@@ -22,6 +22,13 @@ pub fn helm() -> Option<u32> {
     None
 }
 
+/// The command line of the Helm that called us, where it can be read. It may hold secrets (`--set`).
+pub fn command_line() -> Option<Vec<String>> {
+    let bytes = fs::read(format!("/proc/{}/cmdline", helm()?)).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(text.trim_end_matches('\0').split('\0').map(str::to_owned).collect())
+}
+
 /// Writes to the stderr of Helm, where Helm called us and its stderr can be reached. Says whether it could.
 pub fn tell(text: &str) -> bool {
     let Some(pid) = helm() else { return false };
@@ -96,6 +103,7 @@ mod tests {
     #[test]
     fn nobody_is_told_where_helm_is_no_ancestor() {
         assert!(helm().is_none());
+        assert!(command_line().is_none());
         assert!(!tell("not to be seen\n"));
     }
 }

@@ -1,5 +1,6 @@
 //! What Milvus is made of: roles, versions, layered configuration, message queues and stores. Knows no rules.
 
+pub mod capacity;
 pub mod config;
 pub mod effective;
 pub mod identity;

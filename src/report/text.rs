@@ -15,11 +15,15 @@ pub fn findings(judgement: &Judgement) -> String {
     out
 }
 
-/// As [`findings`], without what is only worth knowing: for a refusal at a terminal. The report has all, and `check`.
-pub fn pressing(judgement: &Judgement) -> String {
+/// What a refused rendering says: the refusals in full, the rest in one line, so that the reason is not buried.
+pub fn refusal(judgement: &Judgement) -> String {
     let mut out = String::new();
-    for finding in judgement.findings.iter().filter(|f| f.severity != Severity::Info) {
+    for finding in judgement.findings.iter().filter(|f| f.refuses()) {
         one(&mut out, finding);
+    }
+    for line in warnings(judgement).into_iter().chain([verdict(judgement)]) {
+        out.push_str(&line);
+        out.push('\n');
     }
     out
 }

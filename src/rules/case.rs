@@ -1,6 +1,9 @@
 //! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
 
+use serde_json::Value;
+
 use crate::finding::{Finding, Input};
+use crate::host;
 use crate::kube::Object;
 use crate::milvus::config::{Config, Unknown};
 use crate::milvus::effective::{self, Texts};
@@ -144,6 +147,8 @@ pub struct Case<'a> {
     pub options: &'a Options,
     /// How far the stages go; `None` where the kind has none.
     pub stage: Option<StageReport>,
+    /// The command line of the Helm that called us, where it could be read. Holds secrets: nothing of it is shown.
+    pub host_command: Option<&'a [String]>,
 }
 
 impl Case<'_> {
@@ -161,6 +166,36 @@ impl Case<'_> {
     /// Whether more stages follow: what runs then is a mixture on purpose.
     pub fn is_partial(&self) -> bool {
         self.stage.is_some_and(|s| s.applied < s.last)
+    }
+
+    /// Values of the Milvus chart as a file for Helm: below the subchart's key where the chart is part of an umbrella.
+    pub fn values_text(&self, values: Value) -> String {
+        let template = self.came.components.iter().find_map(|c| {
+            let document = self.target.objects[c.object].document;
+            host::template_of(self.target, document)
+        });
+        let path = template.map(|t| host::values_path(&t)).unwrap_or_default();
+        let nested = path
+            .into_iter()
+            .rev()
+            .fold(values, |inner, key| Value::Object([(key, inner)].into_iter().collect()));
+        crate::yaml::emit(&nested).trim_end().to_owned()
+    }
+
+    /// Milvus configuration to add to `user.yaml` in the values, as a file for Helm.
+    pub fn user_yaml(&self, text: &str) -> String {
+        const HERE: &str = "HERE";
+        let around = self.values_text(serde_json::json!({"extraConfigFiles": {"user.yaml": HERE}}));
+        let depth = around.lines().last().map_or(0, |l| l.len() - l.trim_start().len()) + 2;
+        let lines: String = text.lines().map(|l| format!("\n{}{l}", " ".repeat(depth))).collect();
+        around.replace(HERE, &format!("|{lines}"))
+    }
+
+    /// Points a finding at a field of an object that came in or would be applied.
+    pub fn point(&self, finding: Finding, object: &Object, pointer: &str) -> Finding {
+        finding
+            .on(&object.reference)
+            .at(Input::Target, object.document, format!("{}{pointer}", object.pointer))
     }
 
     /// Both sides' components of one role that run pods.

@@ -20,6 +20,7 @@ pub struct Scenario {
     allow: Vec<String>,
     never: bool,
     stage: Stage,
+    host: Option<Vec<String>>,
 }
 
 /// A Deployment in the chart's shape. `words` stand behind `milvus run`.
@@ -137,6 +138,7 @@ impl Scenario {
             allow: vec![],
             never: false,
             stage: Stage::All,
+            host: None,
         }
     }
 
@@ -296,6 +298,46 @@ impl Scenario {
         )
     }
 
+    /// The command line of the Helm that calls.
+    pub fn called_by(mut self, words: &str) -> Scenario {
+        self.host = Some(words.split(' ').map(str::to_owned).collect());
+        self
+    }
+
+    /// Gives a role resources on one side: `limits` as the inside of a flow mapping (`cpu: 2, memory: 8Gi`).
+    pub fn size_target(self, role: &str, limits: &str) -> Scenario {
+        let name = format!("rel-milvus-{role}");
+        self.edit_in_target("Deployment", &name, "          env:\n", &sized(limits))
+    }
+
+    /// As [`Scenario::size_target`], of what is deployed.
+    pub fn size_current(self, role: &str, limits: &str) -> Scenario {
+        let name = format!("rel-milvus-{role}");
+        self.edit_in_current("Deployment", &name, "          env:\n", &sized(limits))
+    }
+
+    /// Gives a role that many replicas on one side.
+    pub fn replicas_target(self, role: &str, count: i64) -> Scenario {
+        let name = format!("rel-milvus-{role}");
+        self.edit_in_target(
+            "Deployment",
+            &name,
+            "  replicas: 1\n",
+            &format!("  replicas: {count}\n"),
+        )
+    }
+
+    /// As [`Scenario::replicas_target`], of what is deployed.
+    pub fn replicas_current(self, role: &str, count: i64) -> Scenario {
+        let name = format!("rel-milvus-{role}");
+        self.edit_in_current(
+            "Deployment",
+            &name,
+            "  replicas: 1\n",
+            &format!("  replicas: {count}\n"),
+        )
+    }
+
     /// Judges it.
     pub fn judge(&self) -> Judgement {
         let mut request = Request {
@@ -315,6 +357,7 @@ impl Scenario {
                 bytes: v.clone().into_bytes(),
             })
             .collect();
+        request.host_command = self.host.clone();
         request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
         request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false)
             .expect("allowances");
@@ -336,6 +379,18 @@ impl Scenario {
     pub fn of_rule(&self, code: &str) -> Vec<crate::finding::Finding> {
         self.judge().findings.into_iter().filter(|f| f.code == code).collect()
     }
+}
+
+fn sized(limits: &str) -> String {
+    format!("          resources:\n            limits: {{{limits}}}\n          env:\n")
+}
+
+/// An autoscaler of a role.
+pub fn autoscaler(role: &str, least: i64, most: i64) -> String {
+    format!(
+        "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: rel-milvus-{role}-hpa\n  namespace: ns\n  labels:\n    component: \"{role}\"\nspec:\n  \
+         scaleTargetRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-{role}\n  minReplicas: {least}\n  maxReplicas: {most}\n"
+    )
 }
 
 fn text(bytes: &[u8]) -> String {

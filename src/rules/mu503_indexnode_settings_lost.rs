@@ -1,0 +1,348 @@
+//! MU503: settings of indexnode that datanode does not have.
+
+use serde_json::{Map, Value, json};
+
+use super::case::Case;
+use super::mu501_datanode_undersized::leaving;
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::kube::workload;
+use crate::milvus::capacity::{self, Disk, LOCAL_PATH, Replicas, disk, resource};
+use crate::milvus::role::Role;
+use crate::report::mask;
+use crate::rewrite::values::truthy;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU503",
+    name: "indexnode-settings-lost",
+    severity: Severity::Warn,
+    says: "disk, scheduling or environment of indexnode are not on datanode, which takes its work over",
+    page: include_str!("../../docs/rules/MU503.md"),
+    check: Check::Release(check),
+};
+
+/// Variables that belong to indexnode's own start, not to its work.
+const OWN_ENV: [&str; 2] = [crate::rewrite::chart::STREAMING_SWITCH, "LD_LIBRARY_PATH"];
+
+/// What is lost, in words, and the values that bring it back.
+#[derive(Default)]
+struct Lost {
+    said: Vec<String>,
+    values: Map<String, Value>,
+    /// What the chart has no value for.
+    notes: Vec<String>,
+}
+
+impl Lost {
+    fn add(&mut self, said: String, key: &str, value: Value) {
+        self.said.push(said);
+        self.values.insert(key.into(), value);
+    }
+}
+
+/// One side of the comparison: a workload's template and its Milvus container.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    template: &'a Value,
+    container: &'a Value,
+}
+
+impl Node<'_> {
+    fn spec(&self, field: &str) -> &Value {
+        self.template.pointer("/spec").and_then(|s| s.get(field)).unwrap_or(&Value::Null)
+    }
+
+    fn list(&self, field: &str) -> Vec<&Value> {
+        let list = self.container.get(field).and_then(Value::as_array);
+        list.into_iter().flatten().collect()
+    }
+}
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some(leaving) = leaving(case) else { return vec![] };
+    let Some(datanode) = case.came.in_role(Role::DataNode).next() else {
+        return vec![];
+    };
+    let from = leaving.components[0];
+    let (old, new) = (&leaving.objects[from.object], &case.target.objects[datanode.object]);
+    let (Some(old_template), Some(new_template)) = (workload::template(old), workload::template(new)) else {
+        return vec![];
+    };
+    let container = |object: &'_ crate::kube::Object, pointer: &str| object.value.pointer(pointer).cloned();
+    let (Some(old_container), Some(new_container)) =
+        (container(old, &from.container), container(new, &datanode.container))
+    else {
+        return vec![];
+    };
+    let was = Node { template: old_template, container: &old_container };
+    let is = Node { template: new_template, container: &new_container };
+    let mut lost = Lost::default();
+    disks(case, was, is, &mut lost);
+    scheduling(was, is, &mut lost);
+    devices(was, is, &mut lost);
+    environment(was, is, &mut lost);
+    let replicas = Replicas::of(leaving.objects, from);
+    if replicas.scaler.is_some() && capacity::scaler(&case.target.objects, new).is_none() {
+        let hpa = json!({"enabled": true, "minReplicas": replicas.least, "maxReplicas": replicas.most});
+        lost.add(format!("its autoscaler ({replicas} replicas)"), "hpa", hpa);
+        lost.values.insert("replicas".into(), json!(-1));
+    }
+    if lost.said.is_empty() {
+        return vec![];
+    }
+    let message = format!(
+        "datanode builds the indexes now and lacks what {} has for it: {}",
+        from.name,
+        lost.said.join("; ")
+    );
+    let mut help = Vec::new();
+    if !lost.values.is_empty() {
+        let values = case.values_text(json!({"dataNode": lost.values}));
+        help.push(format!("where datanode needs it too; the values:\n{values}"));
+    }
+    help.extend(lost.notes);
+    vec![case.point(RULE.finding(message, help.join("\n")), new, &datanode.container)]
+}
+
+/// The local disk of disk indexes, and other mounts.
+fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
+    let at = |config: &crate::milvus::config::Config| config.value("localStorage.path").unwrap_or(LOCAL_PATH).to_owned();
+    let path = at(case.after.effective.config());
+    let before = disk(was.template, was.container, &path);
+    let after = disk(is.template, is.container, &path);
+    let declared = resource(is.container, "ephemeral-storage");
+    // An emptyDir is the machine's disk; so is the container's layer, and a declared size says that it was thought of.
+    let covered = after != Disk::Layer || matches!(before, Disk::EmptyDir(_)) && declared.is_some();
+    if before != Disk::Layer && !covered {
+        let size = match &before {
+            Disk::EmptyDir(limit) => limit.or_else(|| resource(was.container, "ephemeral-storage")),
+            _ => None,
+        };
+        let kind = match &before {
+            Disk::Volume => "a volume",
+            Disk::Memory => "an emptyDir in memory",
+            _ => "an emptyDir",
+        };
+        let said = format!("{kind} at {path} (disk indexes would be built in the container's own layer)");
+        let storage = size.map_or_else(|| "50Gi".to_owned(), |q| q.to_string());
+        let limited = capacity::limit(was.container, "ephemeral-storage").is_some();
+        let resources = json!({if limited { "limits" } else { "requests" }: {"ephemeral-storage": storage}});
+        lost.add(said, "resources", resources);
+        lost.notes.push(format!(
+            "the chart mounts no volume for dataNode alone: ephemeral-storage reserves the machine's disk; make it \
+             as large as {path} gets on indexnode (kubectl exec ... -- du -sh {path})"
+        ));
+    }
+    let own = |m: &&Value| {
+        let at = m["mountPath"].as_str().unwrap_or_default();
+        let ours = ["/milvus/configs", "/milvus/tools"].iter().any(|p| at.starts_with(p));
+        let local = path.starts_with(at.trim_end_matches('/'));
+        !ours && !local && !at.is_empty()
+    };
+    let there = is.list("volumeMounts");
+    let gone: Vec<&str> = was
+        .list("volumeMounts")
+        .into_iter()
+        .filter(own)
+        .filter(|m| !there.iter().any(|t| t["mountPath"] == m["mountPath"]))
+        .filter_map(|m| m["mountPath"].as_str())
+        // Every pod that has no token of its own gets one; live pods' templates do not show it.
+        .filter(|at| !at.starts_with("/var/run/secrets/kubernetes.io"))
+        .collect();
+    if !gone.is_empty() {
+        lost.said.push(format!("mounts at {}", gone.join(", ")));
+        lost.notes.push(format!("mount {} in all components with the values volumes and volumeMounts", gone.join(", ")));
+    }
+}
+
+/// Where its pods may run.
+fn scheduling(was: Node, is: Node, lost: &mut Lost) {
+    for field in ["nodeSelector", "affinity", "topologySpreadConstraints", "runtimeClassName", "priorityClassName"] {
+        let (old, new) = (as_datanode(was.spec(field)), is.spec(field));
+        if truthy(Some(&old)) && old != *new {
+            let kept = if truthy(Some(new)) { format!(" (datanode has {})", short(new)) } else { String::new() };
+            let said = match field {
+                "affinity" | "topologySpreadConstraints" => format!("{field}{}", if kept.is_empty() { "" } else { " (datanode has another)" }),
+                _ => format!("{field} {}{kept}", short(&old)),
+            };
+            lost.add(said, field, old);
+        }
+    }
+    let tolerated = is.spec("tolerations").as_array().cloned().unwrap_or_default();
+    let all = was.spec("tolerations").as_array().cloned().unwrap_or_default();
+    let gone: Vec<&Value> = all.iter().filter(|t| !tolerated.contains(t)).collect();
+    if !gone.is_empty() {
+        let shown: Vec<String> = gone.iter().map(|t| t["key"].as_str().map_or_else(|| short(t), str::to_owned)).collect();
+        let united: Vec<Value> = tolerated.iter().chain(gone.iter().copied()).cloned().collect();
+        lost.add(format!("tolerations for {}", shown.join(", ")), "tolerations", Value::Array(united));
+    }
+}
+
+/// Devices, such as the GPUs that build indexes.
+fn devices(was: Node, is: Node, lost: &mut Lost) {
+    for section in ["limits", "requests"] {
+        let all = was.container.pointer(&format!("/resources/{section}")).and_then(Value::as_object);
+        for (name, amount) in all.into_iter().flatten() {
+            let plain = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");
+            if plain || resource(is.container, name).is_some() || lost.said.iter().any(|s| s.starts_with(name.as_str())) {
+                continue;
+            }
+            lost.said.push(format!("{name}: {}", short(amount)));
+            let resources = lost.values.entry("resources").or_insert_with(|| json!({}));
+            resources["limits"][name] = amount.clone();
+        }
+    }
+}
+
+/// Environment by name; values are shown only where they cannot be secret.
+fn environment(was: Node, is: Node, lost: &mut Lost) {
+    let there = is.list("env");
+    let mut said = Vec::new();
+    let mut entries = Vec::new();
+    for var in was.list("env") {
+        let Some(name) = var["name"].as_str().filter(|n| !OWN_ENV.contains(n)) else {
+            continue;
+        };
+        match there.iter().rfind(|t| t["name"] == name) {
+            Some(same) if *same == var => continue,
+            Some(_) => said.push(format!("{name} (datanode has another value)")),
+            None => said.push(name.to_owned()),
+        }
+        entries.push(mask::value("", "/env", var));
+    }
+    let sources = is.list("envFrom");
+    let from: Vec<&Value> = was.list("envFrom").into_iter().filter(|s| !sources.contains(s)).collect();
+    for source in &from {
+        let name = ["configMapRef", "secretRef"].iter().find_map(|k| source[*k]["name"].as_str());
+        said.push(format!("envFrom {}", name.unwrap_or("?")));
+    }
+    if !from.is_empty() {
+        lost.notes.push("the chart has no envFrom: name its variables one by one in dataNode.extraEnv".into());
+    }
+    if said.is_empty() {
+        return;
+    }
+    if entries.iter().any(|e| e["value"] == mask::MASK) {
+        lost.notes.push(format!("{} stands for a secret: fill it in from indexNode.extraEnv", mask::MASK));
+    }
+    let said = format!("environment {}", said.join(", "));
+    match entries.is_empty() {
+        true => lost.said.push(said),
+        // The chart replaces the list: what datanode has of its own has to stand in it too.
+        false => {
+            let names: Vec<Value> = entries.iter().map(|e| e["name"].clone()).collect();
+            let own = there.iter().filter(|t| !names.contains(&t["name"])).map(|t| mask::value("", "/env", t));
+            lost.add(said, "extraEnv", Value::Array(own.chain(entries).collect()));
+        }
+    }
+}
+
+/// A value with indexnode's own name in it (an anti-affinity to itself) as datanode would have it.
+fn as_datanode(value: &Value) -> Value {
+    match value {
+        Value::String(s) => Value::String(s.replace(Role::IndexNode.as_str(), Role::DataNode.as_str())),
+        Value::Array(list) => list.iter().map(as_datanode).collect(),
+        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), as_datanode(v))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// A small value in one line.
+fn short(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Object(map) => map.iter().map(|(k, v)| format!("{k}={}", short(v))).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::{Scenario, autoscaler};
+
+    const SPEC: &str = "    spec:\n      containers:\n";
+
+    fn upgrade() -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+    }
+
+    fn scheduled(fields: &str) -> Scenario {
+        let with = format!("    spec:\n{fields}      containers:\n");
+        upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", SPEC, &with)
+    }
+
+    const DISK: (&str, &str) = (
+        "      volumes:\n",
+        "            - name: disk\n              mountPath: /var/lib/milvus/data\n      volumes:\n        - name: disk\n          emptyDir: {}\n",
+    );
+
+    #[test]
+    fn each_setting_is_named_with_its_values() {
+        let scenario = scheduled("      nodeSelector:\n        pool: build\n      tolerations:\n        - key: dedicated\n          operator: Exists\n")
+            .env_current("indexnode", "            - name: OMP_NUM_THREADS\n              value: \"8\"\n");
+        let finding = scenario.of_rule("MU503").remove(0);
+        for words in ["nodeSelector pool=build", "tolerations for dedicated", "environment OMP_NUM_THREADS"] {
+            assert!(finding.message.contains(words), "{}", finding.message);
+        }
+        for words in ["dataNode:\n  nodeSelector:\n    pool: build", "extraEnv:", "value: \"8\""] {
+            assert!(finding.help.contains(words), "{}", finding.help);
+        }
+        assert!(finding.location.is_some() && finding.object.unwrap().name == "rel-milvus-datanode");
+    }
+
+    #[test]
+    fn the_disk_of_disk_indexes_is_a_setting() {
+        let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, DISK.1);
+        let finding = scenario.of_rule("MU503").remove(0);
+        assert!(finding.message.contains("an emptyDir at /var/lib/milvus/data"), "{}", finding.message);
+        assert!(finding.help.contains("ephemeral-storage"));
+        let mounted = scenario.clone().edit_in_target("Deployment", "rel-milvus-datanode", DISK.0, DISK.1);
+        assert!(mounted.of_rule("MU503").is_empty());
+        let declared = scenario.size_target("datanode", "ephemeral-storage: 100Gi");
+        assert!(declared.of_rule("MU503").is_empty());
+    }
+
+    #[test]
+    fn what_datanode_has_too_is_quiet() {
+        assert!(upgrade().of_rule("MU503").is_empty());
+        let fields = "      nodeSelector:\n        pool: build\n      affinity:\n        podAntiAffinity:\n          x: indexnode\n";
+        let same = format!("    spec:\n{}      containers:\n", fields.replace("indexnode", "datanode"));
+        let scenario = scheduled(fields).edit_in_target("Deployment", "rel-milvus-datanode", SPEC, &same);
+        assert!(scenario.of_rule("MU503").is_empty());
+    }
+
+    #[test]
+    fn another_pool_is_told_with_both() {
+        let other = "    spec:\n      nodeSelector:\n        pool: data\n      containers:\n";
+        let scenario = scheduled("      nodeSelector:\n        pool: build\n").edit_in_target("Deployment", "rel-milvus-datanode", SPEC, other);
+        assert!(scenario.of_rule("MU503")[0].message.contains("nodeSelector pool=build (datanode has pool=data)"));
+    }
+
+    #[test]
+    fn gpus_and_autoscalers_are_settings() {
+        let scenario = upgrade()
+            .size_current("indexnode", "nvidia.com/gpu: 1")
+            .add_current(&autoscaler("indexnode", 1, 8));
+        let finding = scenario.of_rule("MU503").remove(0);
+        assert!(finding.message.contains("nvidia.com/gpu: 1") && finding.message.contains("autoscaler (1 to 8 replicas)"));
+        assert!(finding.help.contains("nvidia.com/gpu: 1") && finding.help.contains("maxReplicas: 8"));
+    }
+
+    #[test]
+    fn no_secret_of_the_environment_is_shown() {
+        let scenario = upgrade().env_current("indexnode", "            - name: MINIO_SECRET_ACCESS_KEY\n              value: hunter2\n            - name: MILVUS_STREAMING_SERVICE_ENABLED\n              value: \"1\"\n");
+        let finding = scenario.of_rule("MU503").remove(0);
+        assert!(finding.message.ends_with("environment MINIO_SECRET_ACCESS_KEY"));
+        assert!(!finding.help.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_step_that_leaves_no_indexnode_behind_is_quiet() {
+        let fields = "      nodeSelector:\n        pool: build\n";
+        let with = format!("    spec:\n{fields}      containers:\n");
+        let older = Scenario::upgrade("v2.5.16", "v2.5.22").edit_in_current("Deployment", "rel-milvus-indexnode", SPEC, &with);
+        assert!(older.of_rule("MU503").is_empty());
+        assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU503").is_empty());
+    }
+}

@@ -1,0 +1,76 @@
+//! MU603: the old chart's defaults came along under a new chart.
+
+use super::case::Case;
+use super::mu602_chart_image_mismatch::chart;
+use super::{Check, Rule};
+use crate::facts;
+use crate::finding::{Finding, Severity};
+use crate::milvus::role::Role;
+use serde_json::{Value, json};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU603",
+    name: "values-reused",
+    severity: Severity::Warn,
+    says: "a chart of 2.6 renders indexnode and no streamingnode: the old chart's defaults came along (--reuse-values)",
+    page: include_str!("../../docs/rules/MU603.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some((chart, _)) = chart(case) else { return vec![] };
+    let indexnode = case.came.in_role(Role::IndexNode).next();
+    let reused = chart >= facts::charts().marks.milvus_2_6.chart && case.transition.to_26() && !case.came.has(Role::StreamingNode);
+    let Some(indexnode) = indexnode.filter(|_| reused) else {
+        return vec![];
+    };
+    let said = |path: &[&str], is: bool| case.values.is_some_and(|v| v.get(path) == Some(&Value::Bool(is)));
+    let own = said(&["indexNode", "enabled"], true) || said(&["streaming", "enabled"], false);
+    let message = format!(
+        "chart {chart} renders {} and no streamingnode, which its own defaults would not: {}, and with them may come other \
+         defaults of 2.5",
+        indexnode.name,
+        match own {
+            true => "the values ask for the roles of 2.5",
+            false => "this looks like --reuse-values, which lays the old chart's defaults over the new ones",
+        }
+    );
+    let values = case.values_text(json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}}));
+    let help = format!(
+        "use --reset-then-reuse-values in place of --reuse-values; where these two were set by hand \
+         (helm get values RELEASE shows it), the values:\n{values}"
+    );
+    let object = &case.target.objects[indexnode.object];
+    let finding = RULE.finding(message, help).on(&object.reference);
+    vec![finding.at(case.after.input, object.document, object.pointer.clone())]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    fn reused() -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("milvus-4.2.58", "milvus-5.0.19")
+    }
+
+    #[test]
+    fn the_roles_of_2_5_under_a_chart_of_2_6() {
+        let finding = reused().of_rule("MU603").remove(0);
+        assert!(finding.message.contains("5.0.19") && finding.message.contains("--reuse-values"));
+        assert!(finding.help.contains("--reset-then-reuse-values") && finding.location.is_some());
+        let set = reused().values("indexNode: {enabled: true}\n").of_rule("MU603").remove(0);
+        assert!(set.message.contains("the values ask for"));
+    }
+
+    #[test]
+    fn the_old_chart_and_a_left_over_beside_the_new_role_are_quiet() {
+        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU603").is_empty());
+        assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU603").is_empty());
+        assert!(reused().drop_target("Deployment", "rel-milvus-indexnode").of_rule("MU603").is_empty());
+        let both = reused().add_target(&crate::rules::testkit::deployment("streamingnode", "\"streamingnode\"", "v2.6.16"));
+        assert!(both.of_rule("MU603").is_empty());
+        let older = Scenario::upgrade("v2.5.16", "v2.5.22").edit_target("milvus-4.2.58", "milvus-5.0.19");
+        assert!(older.of_rule("MU603").is_empty());
+    }
+}

@@ -1,0 +1,288 @@
+//! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
+
+use serde_json::{Map, Value};
+
+use super::case::Case;
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::host;
+use crate::kube::object::{escape, namespaces_agree};
+use crate::kube::quantity::Quantity;
+use crate::kube::{Object, selector, workload};
+use crate::milvus::identity::{Address, Field, FieldValue};
+use crate::transition::Kind;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU604",
+    name: "dependency-changes-too",
+    severity: Severity::Warn,
+    says: "etcd, MinIO, Pulsar or Kafka change in the step that changes Milvus' version",
+    page: include_str!("../../docs/rules/MU604.md"),
+    check: Check::Release(check),
+};
+
+/// Words by which a workload of the release is known as a dependency where no template path tells.
+const KNOWN: [&str; 6] = ["etcd", "minio", "pulsar", "kafka", "zookeeper", "bookkeeper"];
+
+/// How many changes a message lists.
+const SHOWN: usize = 5;
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some(before) = &case.before else { return vec![] };
+    let same = matches!(case.transition.kind, Some(Kind::None | Kind::Fresh));
+    // Stage 0 moves them alone.
+    let alone = case.stage.is_some_and(|s| s.applied == 0);
+    let (Some(from), Some(to)) = (case.transition.source(), case.transition.target()) else {
+        return vec![];
+    };
+    if same || alone || from == to {
+        return vec![];
+    }
+    let dependencies = Dependencies::new(case);
+    let mut said = Vec::new();
+    let mut first: Option<&Object> = None;
+    for object in case.after.objects.iter().filter(|o| dependencies.holds(case, o)) {
+        let Some(deployed) = before.objects.iter().find(|o| o.reference.same_object(&object.reference)) else {
+            continue;
+        };
+        if let Some(what) = change(deployed, object) {
+            said.push(format!("{} {} ({what})", object.reference.kind, object.reference.name));
+            first = first.or(Some(object));
+        }
+    }
+    let Some(first) = first else { return vec![] };
+    let rest = said.len().saturating_sub(SHOWN);
+    said.truncate(SHOWN);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let message = format!(
+        "what Milvus stands on is restarted in the same step as Milvus goes {from} -> {to}: {}{more}; a fault of either then looks like \
+         one of the other, and the new pods start against stores that are going down",
+        said.join(", ")
+    );
+    let staged = match case.transition.kind.and_then(Kind::last_stage) {
+        Some(_) => "; or let stage 0 move it alone: --post-renderer-args --stage --post-renderer-args 0",
+        None => "",
+    };
+    let help = format!(
+        "take it in two steps: first this chart with Milvus as it is (--set image.all.tag={}), then, once all is ready, the image{staged}",
+        deployed_tag(case).unwrap_or_else(|| from.to_string())
+    );
+    let pointer = workload::template_pointer(&first.reference.kind).unwrap_or_default();
+    vec![case.point(RULE.finding(message, help), first, pointer)]
+}
+
+fn deployed_tag(case: &Case) -> Option<String> {
+    let component = case.before?.release.components.first()?;
+    crate::milvus::image::ImageRef::parse(&component.image).tag
+}
+
+/// What tells a dependency of this release.
+struct Dependencies<'a> {
+    /// The folder of the chart's own dependencies: `milvus/charts/`.
+    charts: Option<String>,
+    /// The selectors of the Services behind the configured addresses.
+    services: Vec<&'a Value>,
+}
+
+impl<'a> Dependencies<'a> {
+    fn new(case: &'a Case) -> Dependencies<'a> {
+        let charts = case.came.components.iter().find_map(|c| {
+            let path = host::template_of(case.target, case.target.objects[c.object].document)?;
+            Some(host::template_folder(&path)?.strip_suffix("templates/")?.to_owned() + "charts/")
+        });
+        let effective = case.after.effective;
+        let mut fields: Vec<&Field> = Vec::new();
+        if let Ok(queue) = &effective.queue {
+            fields.extend(&queue.identity);
+        }
+        if let Ok(stores) = &effective.stores {
+            fields.extend(stores.meta.iter().chain(&stores.object));
+        }
+        let namespace = &case.after.release.namespace;
+        let hosts: Vec<String> = fields.iter().flat_map(|f| addresses(f)).map(|a| bare_host(&a).to_owned()).collect();
+        let behind = |o: &&Object| {
+            let name = &o.reference.name;
+            let reached = hosts.iter().any(|h| Address::parse(h, 1, namespace).reaches(&Address::parse(name, 1, namespace)));
+            o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace) && reached
+        };
+        let services = case.after.objects.iter().filter(behind).filter_map(|o| o.at(&["spec", "selector"]));
+        Dependencies { charts, services: services.collect() }
+    }
+
+    fn holds(&self, case: &Case, object: &Object) -> bool {
+        let kind = object.reference.kind.as_str();
+        let milvus = case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
+        let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
+        if milvus || object.is_hook() || !ours || !workload::SERVING_KINDS.contains(&kind) {
+            return false;
+        }
+        let template = host::template_of(case.target, object.document);
+        let labels = workload::pod_labels(object);
+        match (&self.charts, template) {
+            (Some(charts), Some(path)) if path.starts_with(charts.as_str()) => true,
+            _ => {
+                let served = |l: &Value| self.services.iter().any(|s| selector::selects(s, true, l));
+                labels.is_some_and(served) || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
+            }
+        }
+    }
+}
+
+/// Whether pod labels name this release and a known dependency.
+fn labelled(case: &Case, labels: &Value) -> bool {
+    let is = |key: &str| labels.get(key).and_then(Value::as_str);
+    let instance = ["app.kubernetes.io/instance", "release"].iter().any(|k| is(k) == Some(&case.after.release.name));
+    let names = ["app.kubernetes.io/name", "app", "component"];
+    instance && names.iter().filter_map(|k| is(k)).any(|n| KNOWN.iter().any(|k| n.starts_with(k)))
+}
+
+fn addresses(field: &Field) -> Vec<String> {
+    match &field.value {
+        FieldValue::Addresses { written, .. } => written.clone(),
+        _ => vec![],
+    }
+}
+
+/// An endpoint without scheme, user, port and path.
+fn bare_host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    host.rsplit_once(':').map_or(host, |(host, _)| host)
+}
+
+/// What of a workload's pods changes: images first, else the fields.
+fn change(deployed: &Object, proposed: &Object) -> Option<String> {
+    let (old, new) = (workload::template(deployed)?, workload::template(proposed)?);
+    let mut images = Vec::new();
+    for list in ["initContainers", "containers"] {
+        let all = |t: &Value| t.pointer(&format!("/spec/{list}")).and_then(Value::as_array).cloned().unwrap_or_default();
+        let before = all(old);
+        for container in all(new) {
+            let twin = before.iter().find(|c| c["name"] == container["name"]);
+            let (Some(was), Some(is)) = (twin.and_then(|c| c["image"].as_str()), container["image"].as_str()) else {
+                continue;
+            };
+            if was != is && !images.contains(&(was.to_owned(), is.to_owned())) {
+                images.push((was.to_owned(), is.to_owned()));
+            }
+        }
+    }
+    if !images.is_empty() {
+        let shown: Vec<String> = images.iter().map(|(a, b)| format!("image {a} -> {b}")).collect();
+        return Some(shown.join(", "));
+    }
+    // A live object holds the server's defaults: only what is rendered can differ from it.
+    let live = deployed.at(&["metadata", "uid"]).is_some() || deployed.at(&["status"]).is_some();
+    let mut fields = Vec::new();
+    differences(old, new, live, "", &mut fields);
+    (!fields.is_empty()).then(|| {
+        let rest = fields.len().saturating_sub(2);
+        fields.truncate(2);
+        let more = if rest > 0 { format!(" and {rest} more fields") } else { String::new() };
+        format!("its pods: {}{more}", fields.join(", "))
+    })
+}
+
+/// The pointers at which two pod templates differ. Absent, null and empty are the same, and so are two ways to write one
+/// quantity.
+fn differences(old: &Value, new: &Value, live: bool, path: &str, found: &mut Vec<String>) {
+    if generated(path) || (is_nothing(new) && (live || is_nothing(old))) {
+        return;
+    }
+    let none = Map::new();
+    let map = |v: &Value| if v.is_null() { Some(none.clone()) } else { v.as_object().cloned() };
+    if (old.is_object() || new.is_object())
+        && let (Some(a), Some(b)) = (map(old), map(new))
+    {
+        let gone = a.keys().filter(|k| !live && !b.contains_key(*k));
+        for key in b.keys().chain(gone) {
+            let at = |m: &Map<String, Value>| m.get(key).cloned().unwrap_or_default();
+            differences(&at(&a), &at(&b), live, &format!("{path}/{}", escape(key)), found);
+        }
+        return;
+    }
+    match (old, new) {
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (i, (x, y)) in a.iter().zip(b).enumerate() {
+                differences(x, y, live, &format!("{path}/{i}"), found);
+            }
+        }
+        (a, b) if a == b || same_quantity(a, b) => {}
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// Checksums of Secrets change with each rendering where a chart makes its passwords up.
+fn generated(path: &str) -> bool {
+    path.contains("/annotations/checksum~1secret")
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(m) => m.values().all(is_nothing),
+        Value::Array(a) => a.is_empty(),
+        Value::String(s) => s.is_empty(),
+        _ => false,
+    }
+}
+
+fn same_quantity(a: &Value, b: &Value) -> bool {
+    matches!((Quantity::from_value(a), Quantity::from_value(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
+
+    fn etcd(from: &str, to: &str) -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("StatefulSet", "rel-etcd", from, to)
+    }
+
+    #[test]
+    fn an_image_that_changes_is_named_from_and_to() {
+        let finding = etcd("other:1", "other:2").of_rule("MU604").remove(0);
+        assert!(finding.message.contains("StatefulSet rel-etcd (image other:1 -> other:2)"), "{}", finding.message);
+        assert!(finding.message.contains("2.5.16 -> 2.6.16") && finding.help.contains("image.all.tag=v2.5.16"));
+        assert!(finding.location.is_some());
+    }
+
+    #[test]
+    fn so_is_a_pod_template() {
+        let finding = etcd("        - name: c\n", "        - name: c\n          args: [\"--x\"]\n").of_rule("MU604").remove(0);
+        assert!(finding.message.contains("its pods: /spec/containers/0/args"), "{}", finding.message);
+    }
+
+    #[test]
+    fn what_is_no_change_of_pods_or_no_change_of_milvus_is_quiet() {
+        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU604").is_empty());
+        let scaled = etcd("  serviceName: rel-etcd\n", "  serviceName: rel-etcd\n  replicas: 3\n");
+        assert!(scaled.of_rule("MU604").is_empty());
+        let secret = etcd("    metadata:\n      labels:", "    metadata:\n      annotations: {checksum/secrets: abc}\n      labels:");
+        assert!(secret.of_rule("MU604").is_empty());
+        let alone = etcd("other:1", "other:2").stage(Stage::At(0));
+        assert!(alone.of_rule("MU604").is_empty());
+        let ordinary = Scenario::upgrade("v2.6.6", "v2.6.6").edit_in_target("StatefulSet", "rel-etcd", "other:1", "other:2");
+        assert!(ordinary.of_rule("MU604").is_empty());
+    }
+
+    #[test]
+    fn a_live_object_s_defaults_are_no_change() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_in_current("StatefulSet", "rel-etcd", "      containers:\n", "      dnsPolicy: ClusterFirst\n      containers:\n")
+            .edit_in_current("StatefulSet", "rel-etcd", "  namespace: ns\n", "  namespace: ns\n  uid: 0-1-2\n");
+        assert!(scenario.of_rule("MU604").is_empty());
+    }
+
+    #[test]
+    fn what_is_not_milvus_dependency_is_quiet() {
+        let attu = |tag: &str| {
+            format!("---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-attu\n  namespace: ns\nspec:\n  template:\n    metadata:\n      labels: {{app.kubernetes.io/instance: rel, component: attu}}\n    spec:\n      containers:\n        - name: attu\n          image: zilliz/attu:{tag}\n")
+        };
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&attu("v2.5")).add_current(&attu("v2.4"));
+        assert!(scenario.of_rule("MU604").is_empty());
+    }
+}

@@ -1,0 +1,231 @@
+//! MU606: the values still render another topology than what is applied.
+
+use serde_json::{Map, Value, json};
+
+use super::case::Case;
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::kube::Object;
+use crate::milvus::release::Component;
+use crate::milvus::role::Role;
+use crate::report::mask;
+use crate::rewrite::chart::{has_heaptrack, values_key};
+use crate::rewrite::values::truthy;
+use crate::rules::mu602_chart_image_mismatch::chart;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU606",
+    name: "values-lag-behind",
+    severity: Severity::Warn,
+    says: "the values still render another topology than what is applied; gives those to commit",
+    page: include_str!("../../docs/rules/MU606.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let mut leaves: Vec<&Component> = case.came.components.iter().filter(|c| !case.after.release.has(c.role)).collect();
+    leaves.sort_by_key(|c| c.role);
+    let comes: Vec<&Component> = case.after.release.components.iter().filter(|c| !case.came.has(c.role)).collect();
+    // Within the stages nothing renders what is applied; the last one tells.
+    if case.is_partial() || leaves.is_empty() && comes.is_empty() {
+        return vec![];
+    }
+    let values = case.values_text(overlay(case, &leaves, &comes));
+    let mut topology = Vec::new();
+    if !leaves.is_empty() {
+        topology.push(roles(&leaves));
+    }
+    if !comes.is_empty() {
+        topology.push(format!("no {}", roles(&comes)));
+    }
+    let message = format!(
+        "the values still render {}, and Milvus {} runs otherwise: an upgrade without this post-renderer would bring the old roles back",
+        topology.join(" and "),
+        case.transition.target().map_or_else(|| "2.6".into(), ToString::to_string),
+    );
+    let mut help = format!("commit these values; then the chart renders by itself what is applied now, and this can be unplugged:\n{values}");
+    if values.contains(mask::MASK) {
+        help.push_str(&format!("\n({} stands for a secret: fill it in)", mask::MASK));
+    }
+    if case.values.is_none() && !comes.is_empty() {
+        help.push_str("\n(read from the manifests alone: what your values hold for mixCoordinator and streamingNode already will apply too; with --values it does now)");
+    }
+    if let Some(old) = chart_without_streamingnode(case, &comes) {
+        help.push_str(&format!("\n(chart {old} has no template for streamingnode: move to a chart of 2.6 first)"));
+    }
+    let finding = RULE.finding(message, help);
+    let Some(first) = leaves.first().or(case.came.components.first().as_ref()).copied() else {
+        return vec![finding];
+    };
+    let object = &case.target.objects[first.object];
+    vec![finding.on(&object.reference).at(case.after.input, object.document, object.pointer.clone())]
+}
+
+fn roles(components: &[&Component]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for component in components {
+        if !names.contains(&component.role.as_str()) {
+            names.push(component.role.as_str());
+        }
+    }
+    names.join(", ")
+}
+
+fn chart_without_streamingnode(case: &Case, comes: &[&Component]) -> Option<String> {
+    let (version, _) = chart(case)?;
+    let shape = crate::facts::charts().shape(&version)?;
+    (!shape.streamingnode && comes.iter().any(|c| c.role == Role::StreamingNode)).then(|| version.to_string())
+}
+
+/// The smallest values that make the chart render what is applied. Where the chart's values are known, the switches are
+/// enough; where not, what comes has to be said whole.
+fn overlay(case: &Case, leaves: &[&Component], comes: &[&Component]) -> Value {
+    let mut values = Map::new();
+    for component in comes {
+        let key = values_key(component.role);
+        let mut own = Map::new();
+        match component.role {
+            Role::StreamingNode => values.insert("streaming".into(), json!({"enabled": true})),
+            _ => own.insert("enabled".into(), json!(true)),
+        };
+        if case.values.is_none() {
+            own.extend(described(case.after.object(component), component));
+        }
+        if !own.is_empty() {
+            values.entry(key).or_insert(Value::Object(own));
+        }
+    }
+    for component in leaves {
+        values.insert(values_key(component.role).into(), json!({"enabled": false}));
+    }
+    Value::Object(values)
+}
+
+/// A component as values of the chart: what differs from the chart's defaults for it.
+fn described(object: &Object, component: &Component) -> Map<String, Value> {
+    let mut out = Map::new();
+    let value = &object.value;
+    let at = |pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
+    let replicas = at("/spec/replicas");
+    if !replicas.is_null() && replicas != 1 {
+        out.insert("replicas".into(), replicas);
+    }
+    if component.role == Role::MixCoord && at("/spec/strategy/type") != "Recreate" {
+        out.insert("activeStandby".into(), json!({"enabled": true}));
+        if truthy(Some(&at("/spec/strategy"))) {
+            out.insert("strategy".into(), at("/spec/strategy"));
+        }
+    }
+    let container = at(&component.container);
+    let heaptrack = has_heaptrack(value);
+    if heaptrack {
+        out.insert("heaptrack".into(), json!({"enabled": true}));
+    }
+    let env: Vec<Value> = container["env"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|v| !(heaptrack && v["name"] == "LD_LIBRARY_PATH"))
+        .map(|v| mask::value("", "/env", v))
+        .collect();
+    let fields = [
+        ("resources", container["resources"].clone()),
+        ("extraEnv", Value::Array(env)),
+        ("containerSecurityContext", container["securityContext"].clone()),
+        ("securityContext", at("/spec/template/spec/securityContext")),
+        ("nodeSelector", at("/spec/template/spec/nodeSelector")),
+        ("affinity", at("/spec/template/spec/affinity")),
+        ("tolerations", at("/spec/template/spec/tolerations")),
+        ("topologySpreadConstraints", at("/spec/template/spec/topologySpreadConstraints")),
+    ];
+    for (name, field) in fields {
+        if truthy(Some(&field)) {
+            out.insert(name.into(), field);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::stage::Stage;
+    use crate::rules::testkit::{Scenario, cluster, cluster26};
+
+    fn help(scenario: &Scenario) -> String {
+        scenario.of_rule("MU606").remove(0).help
+    }
+
+    fn values(scenario: &Scenario) -> serde_json::Value {
+        let text = help(scenario);
+        let yaml = text.split_once(":\n").unwrap().1.split("\n(").next().unwrap();
+        crate::yaml::read(yaml).unwrap().unwrap()
+    }
+
+    #[test]
+    fn only_what_the_stream_shows_to_be_otherwise_is_switched() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").values("{}");
+        assert_eq!(values(&scenario), serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}}));
+        let finding = scenario.of_rule("MU606").remove(0);
+        assert!(finding.message.contains("render indexnode and no streamingnode"));
+        assert!(finding.location.is_some());
+    }
+
+    #[test]
+    fn separate_coordinators_are_switched_off_one_by_one() {
+        let target = cluster("v2.6.16", true);
+        let scenario = Scenario::of(&cluster("v2.5.16", false), &target).values("{}");
+        let off = serde_json::json!({"enabled": false});
+        assert_eq!(
+            values(&scenario),
+            serde_json::json!({"mixCoordinator": {"enabled": true}, "streaming": {"enabled": true}, "rootCoordinator": off, "queryCoordinator": off,
+                "dataCoordinator": off, "indexCoordinator": off, "indexNode": off})
+        );
+    }
+
+    #[test]
+    fn without_values_what_comes_is_said_whole() {
+        let target = cluster("v2.6.16", true);
+        let scenario = Scenario::of(&cluster("v2.5.16", false), &target)
+            .size_target("rootcoord", "cpu: 1")
+            .size_target("querycoord", "cpu: 1")
+            .size_target("datacoord", "cpu: 1")
+            .size_target("indexcoord", "cpu: 500m")
+            .env_target("datacoord", "            - name: GOGC\n              value: \"50\"\n            - name: SOME_TOKEN\n              value: hunter2\n");
+        let found = values(&scenario);
+        assert_eq!(found["mixCoordinator"]["resources"], serde_json::json!({"limits": {"cpu": "3500m"}}));
+        assert_eq!(found["mixCoordinator"]["extraEnv"][0]["name"], "GOGC");
+        let text = help(&scenario);
+        assert!(text.contains("with --values") && text.contains("*** stands for a secret") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn a_consolidation_switches_the_coordinators_alone() {
+        let scenario = Scenario::consolidation("v2.5.10", "v2.5.16").values("{}");
+        let found = values(&scenario);
+        assert!(found.get("indexNode").is_none() && found.get("streaming").is_none());
+        assert_eq!(found["mixCoordinator"]["enabled"], true);
+    }
+
+    #[test]
+    fn in_an_umbrella_they_stand_below_the_subchart_s_key() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target("# Source: milvus/templates", "# Source: stack/charts/vectors/templates")
+            .values("{}");
+        assert_eq!(values(&scenario)["vectors"]["indexNode"]["enabled"], false);
+    }
+
+    #[test]
+    fn the_last_stage_tells_those_before_do_not() {
+        let at = |n| Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(n)).of_rule("MU606").len();
+        assert_eq!((at(1), at(4), at(5)), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_stream_that_is_applied_as_it_came_is_quiet() {
+        assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU606").is_empty());
+        assert!(Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16")).of_rule("MU606").is_empty());
+        assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU606").is_empty());
+        assert!(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU606").is_empty());
+    }
+}

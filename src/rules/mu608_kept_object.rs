@@ -1,0 +1,136 @@
+//! MU608: what leaves is marked to stay.
+
+use super::case::Case;
+use super::{Check, Rule};
+use crate::finding::{Finding, Input, Severity};
+use crate::kube::{Object, ObjectRef};
+use crate::kube::object::RESOURCE_POLICY;
+use crate::rewrite::ChangeOp;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU608",
+    name: "kept-object",
+    severity: Severity::Warn,
+    says: "what should leave is marked helm.sh/resource-policy: keep or Argo CD's Prune=false, and will live on",
+    page: include_str!("../../docs/rules/MU608.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let kept = kept(case);
+    let Some((input, first)) = kept.first() else { return vec![] };
+    let names: Vec<String> = kept.iter().map(|(_, o)| format!("{} {}", o.reference.kind, o.reference.name)).collect();
+    let (live, does) = if kept.len() == 1 { ("is", "it lives") } else { ("are", "they live") };
+    let message = format!(
+        "{} should leave and {live} marked to be kept ({}): {does} on beside what takes over, with the old image and configuration",
+        names.join(", "),
+        mark(first)
+    );
+    let deletes: Vec<String> = kept.iter().map(|(_, o)| delete(&o.reference, &case.after.release.namespace)).collect();
+    let help = format!("delete by hand what stays, once the upgrade is through:\n{}", deletes.join("\n"));
+    let annotation = match mark(first) {
+        RESOURCE_POLICY => "/metadata/annotations/helm.sh~1resource-policy",
+        _ => "/metadata/annotations/argocd.argoproj.io~1sync-options",
+    };
+    let finding = RULE.finding(message, help).on(&first.reference);
+    vec![finding.at(*input, first.document, format!("{}{annotation}", first.pointer))]
+}
+
+/// What leaves and is kept, with the input that says so. What is deployed counts: Helm and Argo CD look at the live object.
+fn kept<'a>(case: &'a Case) -> Vec<(Input, &'a Object)> {
+    let mut leaving: Vec<(Input, &Object)> = Vec::new();
+    for change in case.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Drop) {
+        match case.before {
+            Some(before) => {
+                let deployed = before.objects.iter().find(|o| o.reference.same_object(&change.object));
+                leaving.extend(deployed.map(|o| (before.input, o)));
+            }
+            None => {
+                let came = case.target.objects.iter().find(|o| o.reference == change.object);
+                leaving.extend(came.map(|o| (Input::Target, o)));
+            }
+        }
+    }
+    if let Some(before) = case.before {
+        for component in &before.release.components {
+            let object = before.object(component);
+            let stays = case.after.objects.iter().any(|o| o.reference.same_object(&object.reference));
+            if !stays && !leaving.iter().any(|(_, o)| std::ptr::eq(*o, object)) {
+                leaving.push((before.input, object));
+            }
+        }
+    }
+    let applied = |o: &Object| case.after.objects.iter().any(|a| a.reference.same_object(&o.reference));
+    leaving.retain(|(_, o)| o.is_kept() && !applied(o) && !refused_elsewhere(case, o));
+    leaving
+}
+
+/// A separate coordinator that runs and stays is MU105 towards 2.6, and no mere warning.
+fn refused_elsewhere(case: &Case, object: &Object) -> bool {
+    let Some(before) = case.before else { return false };
+    let coordinator = before
+        .release
+        .legacy_coordinators()
+        .any(|c| std::ptr::eq(before.object(c), object) && !c.is_scaled_to_zero());
+    coordinator && case.transition.to_26()
+}
+
+/// Which annotation keeps it.
+fn mark(object: &Object) -> &'static str {
+    let helm = object.annotation(RESOURCE_POLICY).is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
+    if helm { RESOURCE_POLICY } else { "argocd.argoproj.io/sync-options: Prune=false" }
+}
+
+fn delete(object: &ObjectRef, namespace: &str) -> String {
+    let own = if object.namespace.is_empty() { namespace } else { &object.namespace };
+    let place = if own.is_empty() { String::new() } else { format!(" --namespace {own}") };
+    format!("kubectl delete {} {}{place}", object.kind.to_ascii_lowercase(), object.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::{Scenario, cluster, cluster26};
+
+    const KEEP: &str = "  namespace: ns\n  annotations:\n    helm.sh/resource-policy: keep\n";
+
+    fn kept(scenario: Scenario, kind: &str, name: &str) -> Scenario {
+        scenario.edit_in_current(kind, name, "  namespace: ns\n", KEEP)
+    }
+
+    #[test]
+    fn an_indexnode_that_is_kept_lives_on() {
+        let scenario = kept(Scenario::upgrade("v2.5.16", "v2.6.16"), "Deployment", "rel-milvus-indexnode");
+        let finding = scenario.of_rule("MU608").remove(0);
+        assert!(finding.message.contains("Deployment rel-milvus-indexnode") && finding.message.contains("resource-policy"));
+        assert!(finding.help.contains("kubectl delete deployment rel-milvus-indexnode --namespace ns"));
+        assert_eq!(finding.location.unwrap().stream, crate::finding::Input::Current);
+        let two = kept(scenario, "Service", "rel-milvus-indexnode").of_rule("MU608");
+        assert!(two.len() == 1 && two[0].message.contains("are marked"));
+    }
+
+    #[test]
+    fn also_where_the_chart_no_longer_renders_it() {
+        let scenario = Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16"));
+        let argo = "  namespace: ns\n  annotations:\n    argocd.argoproj.io/sync-options: Prune=false\n";
+        let scenario = scenario.edit_in_current("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", argo);
+        assert!(scenario.of_rule("MU608")[0].message.contains("Prune=false"));
+    }
+
+    #[test]
+    fn what_stays_may_be_kept_and_a_mark_in_the_target_alone_keeps_nothing() {
+        let stays = kept(Scenario::upgrade("v2.5.16", "v2.6.16"), "Deployment", "rel-milvus-querynode");
+        assert!(stays.of_rule("MU608").is_empty());
+        let only = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", KEEP);
+        assert!(only.of_rule("MU608").is_empty());
+    }
+
+    #[test]
+    fn a_running_coordinator_is_another_rule_s_towards_2_6_and_ours_within_2_5() {
+        let name = "rel-milvus-rootcoord";
+        let crossing = kept(Scenario::of(&cluster("v2.5.16", true), &cluster("v2.6.16", true)), "Deployment", name);
+        assert!(crossing.of_rule("MU608").is_empty());
+        let consolidation = kept(Scenario::consolidation("v2.5.10", "v2.5.16"), "Deployment", name);
+        assert_eq!(consolidation.of_rule("MU608").len(), 1);
+    }
+}
