@@ -27,7 +27,7 @@ pub fn run(
     let judgement = judge(&request(context, options, target)?);
     write_report(context, &judgement)?;
     let said = match context.format {
-        Format::Text => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
+        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
     };
     put(io.stdout, said.as_bytes())?;

@@ -2,11 +2,13 @@
 
 pub mod args;
 mod check;
+mod inspect;
 mod render;
 mod rules;
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::parser::ValueSource;
@@ -15,7 +17,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::host::parent;
 use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
-use args::{Cli, Command, Context, Rewrite};
+use crate::state::helm;
+use args::{Cli, Command, Context, Format, Rewrite};
 
 /// Nothing to object to.
 pub const EXIT_OK: u8 = 0;
@@ -50,11 +53,21 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
         Err(e) => return clap_exit(&e, io),
     };
     let from_env = allow_from_env(&matches);
-    let outcome = match cli.command.unwrap_or(Command::Render) {
+    let command = cli.command.unwrap_or(Command::Render);
+    if cli.context.format == Format::Yaml && !matches!(command, Command::Inspect { .. }) {
+        complain(
+            io,
+            "milvus-uplift: --format yaml is for inspect; the others have text and json\n",
+        );
+        return EXIT_USAGE;
+    }
+    let outcome = match command {
         Command::Render => options(&cli.context, from_env).map(|o| render::run(&cli.context, o, io)),
         Command::Check { file, as_is, strict } => {
             options(&cli.context, from_env).map(|o| check::run(&cli.context, o, file.as_deref(), as_is, strict, io))
         }
+        Command::Inspect { file, write_state } => options(&cli.context, from_env)
+            .map(|o| inspect::run(&cli.context, &o, file.as_deref(), write_state.as_deref(), io)),
         Command::Rules => Ok(rules::table(cli.context.format, io)),
         Command::Explain { code } => rules::explain(&code, cli.context.format, io),
         Command::Completions { shell } => {
@@ -132,13 +145,14 @@ fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
 
 /// Gathers the inputs of a judgement.
 fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Result<Request> {
-    let current = match context.current.as_deref() {
-        None => Current::Unsaid,
-        Some("none") => Current::Nothing,
-        Some(path) => Current::Manifests(read_file(Path::new(path)).with_context(|| format!("--current {path}"))?),
-    };
+    let current = current(context)?;
     let mut values = Vec::new();
+    let mut stored_values = None;
     for path in context.values.iter().filter(|p| !p.as_os_str().is_empty()) {
+        if path == Path::new("current") {
+            stored_values = Some(values.len());
+            continue;
+        }
         let name = path.display().to_string();
         values.push(ValuesFile {
             bytes: read_file(path).with_context(|| format!("--values {name}"))?,
@@ -149,7 +163,30 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
         target,
         current,
         values,
+        stored_values,
         options,
+    })
+}
+
+/// What `--current` names.
+fn current(context: &Context) -> anyhow::Result<Current> {
+    Ok(match context.current.as_deref() {
+        None => Current::Unsaid,
+        Some("none") => Current::Nothing,
+        Some(source) => match source.strip_prefix("release:") {
+            Some(name) => {
+                let said = |option: &Option<String>| option.clone().filter(|s| !s.is_empty());
+                let (namespace, kube_context) = (said(&context.namespace), said(&context.kube_context));
+                let query = helm::Query {
+                    name,
+                    namespace: namespace.as_deref(),
+                    context: kube_context.as_deref(),
+                    limit: Duration::from_secs(context.helm_timeout),
+                };
+                helm::ask(&query).map_or_else(Current::Unavailable, Current::Records)
+            }
+            None => Current::Manifests(read_file(Path::new(source)).with_context(|| format!("--current {source}"))?),
+        },
     })
 }
 

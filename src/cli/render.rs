@@ -27,7 +27,7 @@ pub fn run(context: &Context, options: Options, io: &mut Io) -> anyhow::Result<u
         return Ok(EXIT_OK);
     }
     let said = match context.format {
-        Format::Text => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
+        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
     };
     let _ = io.stderr.write_all(said.as_bytes());

@@ -9,7 +9,7 @@ use crate::rules::{RULES, rule};
 /// The table of all rules.
 pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let text = match format {
-        Format::Text => RULES
+        Format::Text | Format::Yaml => RULES
             .iter()
             .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
             .collect(),
@@ -31,7 +31,7 @@ pub fn explain(code: &str, format: Format, io: &mut Io) -> Result<anyhow::Result
         return Err(Usage(format!("no rule `{code}`; `milvus-uplift rules` lists them")));
     };
     let text = match format {
-        Format::Text => rule.page.to_owned(),
+        Format::Text | Format::Yaml => rule.page.to_owned(),
         Format::Json => {
             let page = json!({"code": rule.code, "name": rule.name, "severity": rule.severity, "says": rule.says, "page": rule.page});
             format!("{page:#}\n")

@@ -68,6 +68,7 @@ rules! {
     mu007_role_undecidable,
     mu113_component_lost,
     mu301_mq_type_changed,
+    mu608_kept_object,
     mu901_output_not_vouched_for,
 }
 

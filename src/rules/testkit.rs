@@ -295,7 +295,9 @@ impl Scenario {
         request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
         request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false)
             .expect("allowances");
-        judge(&request)
+        let judgement = judge(&request);
+        by_state_file(request, &judgement);
+        judgement
     }
 
     /// The codes of all findings, each once.
@@ -309,6 +311,29 @@ impl Scenario {
     pub fn of_rule(&self, code: &str) -> Vec<crate::finding::Finding> {
         self.judge().findings.into_iter().filter(|f| f.code == code).collect()
     }
+}
+
+/// Every scenario is judged a second time, by the state file of its current state: with the same outcome.
+fn by_state_file(mut request: Request, judgement: &Judgement) {
+    let Ok(Some(source)) = crate::state::read(&request.current, None) else {
+        return;
+    };
+    let releases = crate::state::view::releases(&source, None);
+    let state = yaml::emit(&crate::state::file::write(&source, &releases));
+    assert!(!state.contains("hunter2"), "a secret is in the state file:\n{state}");
+    request.current = Current::Manifests(state.into_bytes());
+    let said = |j: &Judgement| -> Vec<(&str, bool)> {
+        // What is said of state files alone.
+        let own = |f: &&crate::finding::Finding| !f.message.contains("the state file was made from manifests");
+        j.findings.iter().filter(own).map(|f| (f.code, f.allowed)).collect()
+    };
+    let again = judge(&request);
+    assert_eq!(
+        said(&again),
+        said(judgement),
+        "judged by the state file and by the manifests it came from"
+    );
+    assert_eq!(again.output, judgement.output);
 }
 
 fn text(bytes: &[u8]) -> String {
