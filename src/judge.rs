@@ -14,6 +14,7 @@ use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
 use crate::rules::case::{Case, Effective, Side};
 use crate::rules::{self, Check, RULES};
+use crate::stage::{self, Stage};
 use crate::state::helm::Unavailable;
 use crate::state::record::Record;
 use crate::state::{self, Source};
@@ -211,11 +212,19 @@ impl Whole<'_> {
             &before,
         ));
         findings.extend(rules::mu004_state_of_another_release::check(&came, &before));
+        let gone = self.gone(&came);
         let mut judged: Vec<Judged> = came
             .releases
             .iter()
-            .map(|release| self.decide(release, &came, &before))
+            .map(|release| self.decide(release, &came, &before, &gone))
             .collect();
+        for one in &judged {
+            findings.extend(rules::mu007_role_undecidable::unbuilt(
+                self.target,
+                one.came,
+                &one.rewrite,
+            ));
+        }
         let mut changes = Vec::new();
         for one in &mut judged {
             for change in &one.rewrite.changes {
@@ -235,13 +244,14 @@ impl Whole<'_> {
         if !came.releases.is_empty() && self.target.host == Host::Helm4 {
             changes.extend(restyled(self.target, &changes));
         }
+        let stages = self.hold_back(&judged, &mut changes);
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
                 let after = inventory(&proposed);
-                for one in &judged {
-                    self.rules(one, &proposed, &after, &before, &mut findings, &mut releases);
+                for (one, stage) in judged.iter().zip(&stages) {
+                    self.rules(one, *stage, &proposed, &after, &before, &mut findings, &mut releases);
                     targets.push(one.transition.target().cloned());
                 }
             }
@@ -290,6 +300,10 @@ impl Whole<'_> {
                         place,
                     ));
                 }
+                if self.by_state_file() {
+                    let stage = self.options.stage;
+                    findings.extend(rules::mu115_stage_out_of_order::by_state_file(stage, &transitions));
+                }
                 findings.extend(rules::mu608_kept_object::from_manifests(source, &transitions));
             }
         }
@@ -302,8 +316,72 @@ impl Whole<'_> {
         }
     }
 
+    fn by_state_file(&self) -> bool {
+        matches!(self.state, State::Source(source) if source.form == state::Form::StateFile)
+    }
+
+    /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
+    fn hold_back(&self, judged: &[Judged], changes: &mut Vec<Change>) -> Vec<Option<StageReport>> {
+        let mut stages = Vec::new();
+        for one in judged {
+            let Some(last) = one.transition.kind.and_then(Kind::last_stage) else {
+                stages.push(None);
+                continue;
+            };
+            stages.push(Some(self.stage_of(one, last, changes)));
+        }
+        stages
+    }
+
+    /// The stage of one release, its later ones held back in `changes`.
+    fn stage_of(&self, one: &Judged, last: u8, changes: &mut Vec<Change>) -> StageReport {
+        let whole = StageReport { applied: last, last };
+        let documents = self.current_stream().filter(|_| !self.by_state_file());
+        let (Some(current), Some(deployed), Some(kind)) = (documents, one.before, one.transition.kind) else {
+            return whole;
+        };
+        let Ok(objects) = apply::proposed(self.target, changes) else {
+            return whole;
+        };
+        let after = inventory(&objects);
+        let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
+            return whole;
+        };
+        let scene = stage::Scene {
+            stream: self.target,
+            came: one.came,
+            last: &objects,
+            after: applied,
+            current,
+            before: deployed,
+            kind,
+        };
+        let wanted = match self.options.stage {
+            Stage::All => last,
+            Stage::At(n) => n.min(last),
+            Stage::Next => stage::next(&scene, changes),
+        };
+        if wanted < last {
+            *changes = stage::hold_back(&scene, wanted, changes);
+        }
+        StageReport { applied: wanted, last }
+    }
+
+    /// The objects that leave with any release of the stream.
+    fn gone(&self, came: &Inventory) -> Vec<usize> {
+        if self.options.rewrite == RewriteMode::Never {
+            return vec![];
+        }
+        let of = |release: &Release| {
+            let topology = rewrite::topology(release, &release.versions(self.options.assume.target_version.as_ref()));
+            let leaving = release.components.iter().filter(move |c| topology.drops(c.role));
+            leaving.map(|c| c.object).collect::<Vec<_>>()
+        };
+        came.releases.iter().flat_map(of).collect()
+    }
+
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory) -> Judged<'r> {
+    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory, gone: &[usize]) -> Judged<'r> {
         let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| {
             match (&before.releases[..], &came.releases[..]) {
                 // Names can differ where one side does not say its instance; MU004 tells when both do.
@@ -337,6 +415,7 @@ impl Whole<'_> {
             release,
             topology,
             values: None,
+            gone,
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release
@@ -360,9 +439,11 @@ impl Whole<'_> {
     }
 
     /// Runs every rule over one release and notes its line of the report.
+    #[allow(clippy::too_many_arguments)]
     fn rules(
         &self,
         one: &Judged,
+        stage: Option<StageReport>,
         proposed: &[Object],
         after: &Inventory,
         before: &Inventory,
@@ -409,6 +490,7 @@ impl Whole<'_> {
             rewrite: &one.rewrite,
             values: one.values.as_ref(),
             options: self.options,
+            stage,
         };
         for rule in RULES {
             if let Check::Release(check) = rule.check {
@@ -425,7 +507,6 @@ impl Whole<'_> {
 
 fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
     let text = |v: Option<&Version>| v.map(ToString::to_string);
-    let last = one.transition.kind.and_then(Kind::last_stage);
     let deployed = matches!(one.transition.from, From::Release { .. });
     ReleaseReport {
         namespace: one.came.namespace.clone(),
@@ -441,7 +522,7 @@ fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
             version: text(one.transition.target()),
             mq: case.target_mq().map(|m| m.to_string()),
         },
-        stage: last.map(|last| StageReport { applied: last, last }),
+        stage: case.stage,
     }
 }
 
@@ -529,7 +610,9 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         let never = crate::options::NEVER_ALLOWED.contains(&finding.code);
         finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
-        if let (None, Some(anchor)) = (&finding.location, &finding.anchor) {
+        if let (None, Some(anchor)) = (&finding.location, &finding.anchor)
+            && !comes(finding, &done.changes)
+        {
             finding.location = resolve(anchor, &done);
         }
     }
@@ -558,6 +641,13 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         host,
         unvouched,
     }
+}
+
+/// Whether a finding is about an object that the rewrite brings: it stands nowhere in the input.
+fn comes(finding: &Finding, changes: &[Change]) -> bool {
+    let target = finding.anchor.as_ref().is_some_and(|a| a.stream == Input::Target);
+    let brought = |c: &&Change| c.op == ChangeOp::Inject && Some(&c.object) == finding.object.as_ref();
+    target && changes.iter().any(|c| brought(&c))
 }
 
 fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {

@@ -32,6 +32,7 @@ pub mod options;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
+pub mod stage;
 pub mod state;
 pub mod stream;
 pub mod transition;

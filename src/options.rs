@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::milvus::version::Version;
+use crate::stage::Stage;
 
 /// Rules that no `--allow` lifts: an output nobody can vouch for, or a judgement nobody could make.
 pub const NEVER_ALLOWED: [&str; 5] = ["MU001", "MU003", "MU004", "MU005", "MU901"];
@@ -173,6 +174,8 @@ pub struct Options {
     pub allow: Allowances,
     /// `--rewrite`.
     pub rewrite: RewriteMode,
+    /// `--stage`.
+    pub stage: Stage,
 }
 
 #[cfg(test)]

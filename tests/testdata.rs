@@ -83,7 +83,10 @@ fn run(folder: &Path) -> Checked {
         golden(folder, &output.stdout)?;
         let (again, _) = program(folder, &case, &output.stdout)?;
         if again.status.code() != Some(0) || again.stdout != output.stdout {
-            return Err(format!("rendering the output again changes it\n{}", String::from_utf8_lossy(&again.stderr)));
+            return Err(format!(
+                "rendering the output again changes it\n{}",
+                String::from_utf8_lossy(&again.stderr)
+            ));
         }
         changes(&stdin, &output.stdout, &report)?;
     }
@@ -113,7 +116,11 @@ fn program(folder: &Path, case: &Case, stdin: &[u8]) -> Result<(Output, Value), 
     for (key, _) in std::env::vars().filter(|(k, _)| k.starts_with("MILVUS_UPLIFT_") || k.starts_with("HELM_")) {
         command.env_remove(key);
     }
-    command.args(&case.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(&case.args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| e.to_string())?;
     let mut pipe = child.stdin.take().expect("piped");
     let input = stdin.to_vec();
@@ -136,19 +143,28 @@ fn findings(case: &Case, report: &Value) -> Checked {
     let schema: Value = serde_json::from_str(include_str!("../docs/report.schema.json")).expect("the schema");
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
     if let Some(error) = validator.iter_errors(report).next() {
-        return Err(format!("the report does not fit its schema: {error} at {}", error.instance_path()));
+        return Err(format!(
+            "the report does not fit its schema: {error} at {}",
+            error.instance_path()
+        ));
     }
     let list = report["findings"].as_array().expect("checked by the schema");
     let code = |f: &Value| f["code"].as_str().unwrap_or_default().to_owned();
-    let mut refusals: Vec<String> =
-        list.iter().filter(|f| f["severity"] == "refuse" && f["allowed"] == false).map(code).collect();
+    let mut refusals: Vec<String> = list
+        .iter()
+        .filter(|f| f["severity"] == "refuse" && f["allowed"] == false)
+        .map(code)
+        .collect();
     refusals.sort();
     refusals.dedup();
     let all: Vec<String> = list.iter().map(code).collect();
     let mut wanted = case.refusals.clone();
     wanted.sort();
     if refusals != wanted {
-        return Err(format!("refused by {refusals:?}, wanted {wanted:?}\n{}", report["findings"]));
+        return Err(format!(
+            "refused by {refusals:?}, wanted {wanted:?}\n{}",
+            report["findings"]
+        ));
     }
     if (report["verdict"] == "refuse") == refusals.is_empty() {
         return Err(format!("verdict {} with refusals {refusals:?}", report["verdict"]));
@@ -186,11 +202,19 @@ fn golden(folder: &Path, stdout: &[u8]) -> Checked {
     if wanted == stdout {
         return Ok(());
     }
-    let (wanted, got) = (String::from_utf8_lossy(&wanted).into_owned(), String::from_utf8_lossy(stdout).into_owned());
+    let (wanted, got) = (
+        String::from_utf8_lossy(&wanted).into_owned(),
+        String::from_utf8_lossy(stdout).into_owned(),
+    );
     let differing = wanted.lines().zip(got.lines()).position(|(a, b)| a != b);
     let line = differing.unwrap_or_else(|| wanted.lines().count().min(got.lines().count()));
     let at = |text: &str| text.lines().nth(line).unwrap_or("(end)").to_owned();
-    Err(format!("stdout differs from line {}:\n  want {}\n  got  {}", line + 1, at(&wanted), at(&got)))
+    Err(format!(
+        "stdout differs from line {}:\n  want {}\n  got  {}",
+        line + 1,
+        at(&wanted),
+        at(&got)
+    ))
 }
 
 type Identity = (String, String, String, String);
@@ -208,16 +232,29 @@ fn identity(object: &Value) -> Identity {
 fn objects(stream: &Stream) -> BTreeMap<Identity, Value> {
     let of = |o: &milvus_uplift::kube::Object| {
         let r = &o.reference;
-        (r.api_version.clone(), r.kind.clone(), r.namespace.clone(), r.name.clone())
+        (
+            r.api_version.clone(),
+            r.kind.clone(),
+            r.namespace.clone(),
+            r.name.clone(),
+        )
     };
-    stream.objects.iter().map(|o| (of(o), mask::value(&o.reference.kind, "", &o.value))).collect()
+    stream
+        .objects
+        .iter()
+        .map(|o| (of(o), mask::value(&o.reference.kind, "", &o.value)))
+        .collect()
 }
 
 /// Applies the report's changes to the parsed input and compares with the parsed output; then compares the bytes of
 /// the documents that no change names.
 fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
     if report.is_null() {
-        return if stdin == stdout { Ok(()) } else { Err("changed without a report".into()) };
+        return if stdin == stdout {
+            Ok(())
+        } else {
+            Err("changed without a report".into())
+        };
     }
     let read = |bytes: &[u8]| Stream::read(bytes, Input::Target).map_err(|e| format!("{e:?}"));
     let (before, after) = (read(stdin)?, read(stdout)?);
@@ -228,7 +265,9 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
         named.push(id.clone());
         match change["op"].as_str() {
             Some("drop") => {
-                state.remove(&id).ok_or_else(|| format!("{id:?} is dropped and not there"))?;
+                state
+                    .remove(&id)
+                    .ok_or_else(|| format!("{id:?} is dropped and not there"))?;
             }
             Some("inject") => {
                 let value = change["patch"][0]["value"].clone();
@@ -237,7 +276,9 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
                 }
             }
             Some("patch") => {
-                let value = state.get_mut(&id).ok_or_else(|| format!("{id:?} is patched and not there"))?;
+                let value = state
+                    .get_mut(&id)
+                    .ok_or_else(|| format!("{id:?} is patched and not there"))?;
                 let ops = operations(&change["patch"])?;
                 *value = yaml::patch_value(value, &ops).map_err(|e| e.to_string())?;
             }
@@ -259,11 +300,17 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
         let touched = |index: usize| {
             stream.objects.iter().filter(|o| o.document == index).any(|o| {
                 let r = &o.reference;
-                named.contains(&(r.api_version.clone(), r.kind.clone(), r.namespace.clone(), r.name.clone()))
+                named.contains(&(
+                    r.api_version.clone(),
+                    r.kind.clone(),
+                    r.namespace.clone(),
+                    r.name.clone(),
+                ))
             })
         };
         let rest = stream.documents.iter().filter(|d| !touched(d.index));
-        rest.map(|d| stream.body(d.index).trim_end_matches('\n').to_owned()).collect()
+        rest.map(|d| stream.body(d.index).trim_end_matches('\n').to_owned())
+            .collect()
     };
     match untouched(&before) == untouched(&after) {
         true => Ok(()),

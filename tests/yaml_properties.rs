@@ -296,6 +296,94 @@ fn check_locality(text: &str, patched: &str, op: &PatchOp) -> Result<(), TestCas
     Ok(())
 }
 
+/// One line of the kind that charts render, or nearly so.
+fn line() -> impl Strategy<Value = String> {
+    let head = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "a: ",
+        "b: ",
+        "a:",
+        "\"q r\": ",
+        "'k': ",
+        "y: ",
+        "- ",
+        "- a: ",
+        "- - ",
+        "-",
+        "a/b.c-d: ",
+        "1: ",
+        "? ",
+        "<<: ",
+    ]);
+    let body = prop::sample::select(vec![
+        "",
+        "x",
+        "1",
+        "yes",
+        "0777",
+        "1_000",
+        "~",
+        "null",
+        "\"x y\"",
+        "'x # y'",
+        "x # c",
+        "x#y",
+        "# c",
+        "|",
+        "|-",
+        "|+",
+        "| # c",
+        "|2",
+        ">",
+        ">-",
+        "{}",
+        "[]",
+        "[a, b]",
+        "[ \"a\", 1 ]",
+        "[a, [b]]",
+        "{a: 1}",
+        "\"a\\n\"",
+        "'it''s'",
+        "&a x",
+        "*a",
+        "!x y",
+        "http://a:1/b",
+        "a: b",
+        "-x",
+        "- x",
+        "%x",
+        "@x",
+        "`x",
+        "x:",
+        "don't",
+        "\"x\" # c",
+        "\"x\"y",
+        "[a]# c",
+        "...",
+        "x\ty",
+        "é",
+        "2026-01-01",
+        "12:30",
+        "1e3",
+        ".5",
+        "=",
+        "<<",
+    ]);
+    (head, body).prop_map(|(head, body)| format!("{head}{body}"))
+}
+
+fn both_readers(text: &str) -> Result<(), TestCaseError> {
+    let parsed = Tree::parse(text).map(|tree| tree.map(|t| t.value().clone()).filter(|v| !v.is_null()));
+    match (read(text), parsed) {
+        (Ok(fast), Ok(parsed)) => prop_assert_eq!(fast, parsed, "{:?}", text),
+        (Err(_), Err(_)) => {}
+        (fast, parsed) => return Err(TestCaseError::fail(format!("{text:?}: {fast:?} and {parsed:?}"))),
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, max_global_rejects: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -325,6 +413,23 @@ proptest! {
         let tree = Tree::parse(&text);
         prop_assert_eq!(read.ok().flatten(), tree.ok().flatten().map(|tree| tree.value().clone()));
         let _ = restyle_folded(&text);
+    }
+
+    /// The fast reader and the full parser (behind `Tree`) must agree on every text, whichever of them answers.
+    #[test]
+    fn the_fast_reader_agrees_with_the_parser(lines in prop::collection::vec((0usize..4, line(), 0usize..3), 1..9)) {
+        let mut text = String::new();
+        for (indent, line, trail) in lines {
+            text.push_str(&" ".repeat([0, 2, 4, 1][indent]));
+            text.push_str(&line);
+            text.push_str(["\n", " \n", "\n\n"][trail]);
+        }
+        both_readers(&text)?;
+    }
+
+    #[test]
+    fn the_fast_reader_agrees_on_soup(text in "([-a:|'\"\\[\\]{},#~ ]|\n|: |- |\n  |\n- |0|yes){0,30}") {
+        both_readers(&format!("{text}\n"))?;
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::stage::{LAST, Stage};
+
 /// Lifts rendered Milvus manifests from the 2.5 to the 2.6 architecture, and refuses them when the transition is invalid.
 #[derive(Debug, Parser)]
 #[command(
@@ -91,6 +93,10 @@ pub struct Context {
     )]
     pub rewrite: Rewrite,
 
+    /// Apply the upgrade up to one stage; `next` finds it by --current
+    #[arg(long, value_name = "all|next|0..5", global = true, default_value = "all", env = "MILVUS_UPLIFT_STAGE", hide_env = true, value_parser = stage)]
+    pub stage: Stage,
+
     /// State what the manifests cannot show: current-version, target-version, current-mq, target-mq, same-queue,
     /// no-dynamic-fields, helm-version, kube-version; repeatable
     #[arg(
@@ -134,6 +140,17 @@ pub struct Context {
         hide_env = true
     )]
     pub format: Format,
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    match text {
+        "all" => Ok(Stage::All),
+        "next" => Ok(Stage::Next),
+        _ => match text.parse() {
+            Ok(n) if n <= LAST => Ok(Stage::At(n)),
+            _ => Err(format!("a stage is all, next or 0 to {LAST}")),
+        },
+    }
 }
 
 /// `--rewrite`.

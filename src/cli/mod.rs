@@ -140,6 +140,7 @@ fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
             Rewrite::Auto => RewriteMode::Auto,
             Rewrite::Never => RewriteMode::Never,
         },
+        stage: context.stage,
     })
 }
 

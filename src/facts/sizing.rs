@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{load, quantity};
+use super::{load, quantity, version_option};
 use crate::kube::quantity::Quantity;
 use crate::milvus::role::Role;
+use crate::milvus::version::Version;
 
 /// The size of one node.
 #[derive(Debug, Clone, Deserialize)]
@@ -92,10 +93,27 @@ pub struct PortRow {
     pub port: u16,
     /// The configuration key that changes it.
     pub key: Option<String>,
+    /// The first version whose image has another default, where one has.
+    #[serde(default, deserialize_with = "version_option")]
+    pub moved_at: Option<Version>,
+    /// That default.
+    #[serde(default)]
+    pub moved_to: Option<u16>,
     /// Where it was read.
     pub source: String,
     /// The day it was checked.
     pub checked: String,
+}
+
+impl PortRow {
+    /// The number where no configuration says more: the image's own from that version on, the chart's before.
+    #[must_use]
+    pub fn default_of(&self, version: Option<&Version>) -> u16 {
+        match (&self.moved_at, self.moved_to, version) {
+            (Some(at), Some(to), Some(version)) if version >= at => to,
+            _ => self.port,
+        }
+    }
 }
 
 /// The table of sizes.

@@ -1,5 +1,7 @@
 //! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
 
+pub mod delta;
+pub mod network;
 pub mod object;
 pub mod quantity;
 pub mod selector;

@@ -32,9 +32,11 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
     differences(coordinators, "", &mut notes);
     let container = format!("{CONTAINERS}/0");
     notes.retain(|pointer: &String| {
-        let own = OWN_RULE
-            .iter()
-            .any(|rule| pointer == rule || pointer.strip_prefix(&container) == Some(rule));
+        let inside = pointer.strip_prefix(&container).unwrap_or(pointer);
+        let own = OWN_RULE.iter().any(|rule| {
+            let below = inside.strip_prefix(rule);
+            below.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && !rest.starts_with("/claims"))
+        });
         // The last applied configuration of a live object differs by its nature.
         !own && !pointer.contains("last-applied-configuration")
     });
@@ -300,6 +302,24 @@ mod tests {
             out.disagreements.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(),
             ["env A"]
         );
+    }
+
+    #[test]
+    fn what_has_a_rule_of_its_own_is_no_disagreement() {
+        let of = |cpu: &str, surge: u8| {
+            let spec = json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge}}});
+            (
+                spec,
+                json!({"resources": {"limits": {"cpu": cpu}, "requests": {"cpu": cpu}}}),
+            )
+        };
+        let ((a, b), (c, d)) = (of("1", 1), of("2", 2));
+        let pair = [coordinator("rootcoord", a, b), coordinator("datacoord", c, d)];
+        let mut out = Rewrite::default();
+        let joined = join(&pair, false, &mut out).unwrap();
+        let cpu = joined.pointer("/spec/template/spec/containers/0/resources/limits/cpu");
+        assert_eq!(cpu, Some(&json!("3")));
+        assert!(out.disagreements.is_empty(), "{:?}", out.disagreements);
     }
 
     #[test]

@@ -179,6 +179,9 @@ pub struct Scene<'a> {
     pub topology: Topology,
     /// The chart's values, where given.
     pub values: Option<&'a Values>,
+    /// The objects (indices) that leave with any release of the stream: a pod of a release beside this one that leaves
+    /// too is nothing that stays.
+    pub gone: &'a [usize],
 }
 
 impl Scene<'_> {
@@ -214,9 +217,10 @@ pub fn rewrite(scene: &Scene) -> Rewrite {
     }
     let mixcoord = arrive::mixcoord(scene, &mut out);
     let streamingnodes = arrive::streamingnodes(scene, &mut out);
-    let arriving: Vec<&Value> = mixcoord.iter().chain(&streamingnodes).map(|a| &a.workload).collect();
+    let arriving: Vec<&arrive::Arrival> = mixcoord.iter().chain(&streamingnodes).collect();
     leave::leave(scene, &arriving, &mut out);
-    config::enable_standby(scene, &arriving, &mut out);
+    let workloads: Vec<&Value> = arriving.iter().map(|a| &a.workload).collect();
+    config::enable_standby(scene, &workloads, &mut out);
     let renewed = config::renew_checksums(scene, &mut out);
     arrive::inject(scene, mixcoord.into_iter().collect(), renewed.as_deref(), &mut out);
     arrive::inject(scene, streamingnodes, renewed.as_deref(), &mut out);

@@ -4,7 +4,12 @@ use serde_json::{Map, Value};
 
 /// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values(Value);
+pub struct Values {
+    /// The values of the Milvus chart itself.
+    scoped: Value,
+    /// All that was given.
+    whole: Value,
+}
 
 /// Merges `over` into `base`: maps key by key, everything else replaced; a null stays as a null, which deletes the
 /// chart's default later (helm pkg/chart/common/util coalesce).
@@ -44,16 +49,27 @@ impl Values {
             merge(&mut all, file);
         }
         let scoped = path.iter().try_fold(&all, |v, key| v.get(key)).cloned();
-        Values(
-            scoped
+        Values {
+            scoped: scoped
                 .filter(Value::is_object)
                 .unwrap_or_else(|| Value::Object(Map::new())),
-        )
+            whole: all,
+        }
+    }
+
+    /// All that was given, the values of an umbrella chart included.
+    pub fn whole(&self) -> &Value {
+        &self.whole
+    }
+
+    /// The values of the Milvus chart itself.
+    pub fn scoped(&self) -> &Value {
+        &self.scoped
     }
 
     /// The value at a path, `None` where it was not given.
     pub fn get(&self, path: &[&str]) -> Option<&Value> {
-        path.iter().try_fold(&self.0, |v, key| v.get(*key))
+        path.iter().try_fold(&self.scoped, |v, key| v.get(*key))
     }
 
     /// The value at a path where a template's `if` takes it for true.
@@ -97,7 +113,7 @@ mod tests {
         let a = json!({"m": {"x": 1, "y": 2}, "l": [1, 2], "n": {"z": 1}});
         let b = json!({"m": {"y": 3}, "l": [9], "n": null});
         let v = Values::new(&[a, Value::Null, b], &[]);
-        assert_eq!(v.0, json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
+        assert_eq!(v.scoped, json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
     }
 
     #[test]

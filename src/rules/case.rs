@@ -9,6 +9,7 @@ use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::role::Role;
 use crate::milvus::store::{self, Stores};
 use crate::options::Options;
+use crate::report::StageReport;
 use crate::rewrite::Rewrite;
 use crate::rewrite::values::Values;
 use crate::stream::Stream;
@@ -141,6 +142,8 @@ pub struct Case<'a> {
     pub values: Option<&'a Values>,
     /// What the user stated.
     pub options: &'a Options,
+    /// How far the stages go; `None` where the kind has none.
+    pub stage: Option<StageReport>,
 }
 
 impl Case<'_> {
@@ -153,6 +156,11 @@ impl Case<'_> {
     pub fn current_mq(&self) -> Option<Mq> {
         let before = self.before?;
         assumed(&before.effective.mq, self.options.assume.current_mq.as_deref())
+    }
+
+    /// Whether more stages follow: what runs then is a mixture on purpose.
+    pub fn is_partial(&self) -> bool {
+        self.stage.is_some_and(|s| s.applied < s.last)
     }
 
     /// Both sides' components of one role that run pods.

@@ -1,8 +1,13 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 
 pub mod case;
+pub mod component;
+pub mod hidden;
+pub mod places;
+mod steps;
 #[cfg(test)]
 pub mod testkit;
+pub mod volumes;
 
 use crate::finding::{Finding, Severity};
 use case::Case;
@@ -65,9 +70,44 @@ rules! {
     mu002_no_milvus_found,
     mu003_state_unknown,
     mu004_state_of_another_release,
+    mu005_version_undecidable,
+    mu006_values_contradict_stream,
     mu007_role_undecidable,
+    mu101_source_too_old,
+    mu102_release_candidate,
+    mu103_minor_skipped,
+    mu104_downgrade,
+    mu105_coordinators_not_consolidated,
+    mu106_mixed_versions,
+    mu107_defective_target,
+    mu108_target_misses_fixes,
+    mu109_source_before_2_5_22,
+    mu110_metadata_migration_needed,
+    mu111_rolling_upgrade_unsupported,
+    mu112_patch_downgrade,
     mu113_component_lost,
+    mu114_immutable_field_changed,
+    mu115_stage_out_of_order,
+    mu201_dead_role,
+    mu202_role_before_its_time,
+    mu203_streamingnode_missing,
+    mu204_mixture_incomplete,
+    mu205_orphaned_reference,
+    mu206_network_policy_gap,
+    mu207_coordinators_disagree,
+    mu208_standby_not_enabled,
+    mu209_experimental_streaming,
     mu301_mq_type_changed,
+    mu302_standalone_mq_lost,
+    mu303_mq_removed,
+    mu304_mq_identity_changed,
+    mu305_mq_invalid_for_mode,
+    mu306_mq_unknown,
+    mu307_storage_identity_changed,
+    mu308_external_retention,
+    mu309_woodpecker_storage,
+    mu310_mq_unknown_and_changed,
+    mu311_members_changed,
     mu608_kept_object,
     mu901_output_not_vouched_for,
 }

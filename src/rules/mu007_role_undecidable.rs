@@ -2,7 +2,8 @@
 
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
-use crate::milvus::release::Inventory;
+use crate::milvus::release::{Inventory, Release};
+use crate::rewrite::Rewrite;
 use crate::stream::Stream;
 
 /// The rule.
@@ -30,13 +31,35 @@ pub fn check(stream: &Stream, inventory: &Inventory) -> Vec<Finding> {
         .collect()
 }
 
+/// One finding for each thing that the rewrite of a release could not build: the roles are told, and what they become
+/// is not.
+pub fn unbuilt(stream: &Stream, release: &Release, rewrite: &Rewrite) -> Vec<Finding> {
+    let mut told: Vec<&String> = Vec::new();
+    for failure in &rewrite.failures {
+        if !told.contains(&failure) {
+            told.push(failure);
+        }
+    }
+    let first = &stream.objects[release.components[0].object];
+    told.into_iter()
+        .map(|failure| {
+            let message = format!("what takes the place of release {}'s old components cannot be built: {failure}", release.name);
+            let help = "mend what the message names, or let the chart render the new components itself: \
+                --set mixCoordinator.enabled=true --set rootCoordinator.enabled=false --set queryCoordinator.enabled=false \
+                --set dataCoordinator.enabled=false --set indexCoordinator.enabled=false, and for 2.6 --set streaming.enabled=true --set indexNode.enabled=false";
+            RULE.finding(message, help).on(&first.reference).at(stream.input, first.document, first.pointer.clone())
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;
 
     #[test]
     fn a_variable_for_a_role_cannot_be_told() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("\"milvus\", \"run\", \"datanode\"", "\"milvus\", \"run\", \"$(ROLE)\"");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target("\"milvus\", \"run\", \"datanode\"", "\"milvus\", \"run\", \"$(ROLE)\"");
         let judgement = scenario.judge();
         let finding = judgement.findings.iter().find(|f| f.code == "MU007").unwrap();
         assert!(finding.message.contains("datanode"), "{}", finding.message);
@@ -46,6 +69,50 @@ mod tests {
     #[test]
     fn attu_is_no_milvus() {
         let attu = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-milvus-attu\n  namespace: ns\n  labels:\n    app.kubernetes.io/name: milvus\n    app.kubernetes.io/instance: rel\nspec:\n  template:\n    spec:\n      containers:\n        - name: attu\n          image: zilliz/attu:v2.6.1\n";
-        assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").add_target(attu).codes().contains(&"MU007"));
+        assert!(
+            !Scenario::upgrade("v2.5.16", "v2.6.16")
+                .add_target(attu)
+                .codes()
+                .contains(&"MU007")
+        );
+    }
+
+    #[test]
+    fn what_the_rewrite_cannot_build_is_refused() {
+        let scenario = Scenario::consolidation("v2.5.10", "v2.5.16").edit_in_target(
+            "Deployment",
+            "rel-milvus-rootcoord",
+            "          env:\n",
+            "          resources:\n            requests:\n              cpu: plenty\n          env:\n",
+        );
+        let found = scenario.of_rule("MU007");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("requests.cpu") && found[0].help.contains("mixCoordinator.enabled=true"));
+        assert!(scenario.judge().refused());
+    }
+
+    #[test]
+    fn so_are_workloads_whose_names_do_not_end_in_their_roles() {
+        let mut scenario = Scenario::consolidation("v2.5.10", "v2.5.16");
+        for role in [
+            "rootcoord",
+            "querycoord",
+            "datacoord",
+            "indexcoord",
+            "proxy",
+            "querynode",
+            "datanode",
+            "indexnode",
+        ] {
+            scenario = scenario.edit_in_target(
+                "Deployment",
+                &format!("rel-milvus-{role}"),
+                &format!("  name: rel-milvus-{role}\n"),
+                &format!("  name: {role}s\n"),
+            );
+        }
+        let found = scenario.of_rule("MU007");
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].message.contains("cannot be named"));
     }
 }

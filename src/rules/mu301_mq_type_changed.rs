@@ -1,10 +1,13 @@
 //! MU301: another message queue.
 
 use super::case::Case;
-use super::{Check, Rule};
+use super::{Check, Rule, places};
+use crate::facts;
 use crate::finding::{Finding, Severity};
-use crate::milvus::config::Origin;
+use crate::milvus::config::{Layer, Origin};
 use crate::milvus::queue::{self, Mq};
+use crate::milvus::role::Role;
+use crate::rewrite::chart::chart_of;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,102 +31,215 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 fn changed(case: &Case, current: &Mq, target: &Mq) -> Finding {
+    let mark = &facts::versions().marks.mq_sticks.version;
     let sticky = match case.transition.target() {
-        Some(v) if v.at_least(2, 6, 14) => "; from 2.6.14 on the first start writes it into etcd, where no later change of values reaches it",
-        _ => "",
+        Some(v) if v >= mark => format!("; from {mark} on the first start writes it into etcd, where no later change of values reaches it"),
+        _ => String::new(),
     };
     let message = format!(
         "the message queue would change from {current} to {target}: what is written and not yet flushed stays behind in {current}{sticky}"
     );
-    let help = format!("{}\nswitching queues is a step of its own, after the upgrade (/management/wal/alter from 2.6.14 on)", pin(case, current));
-    let mut finding = RULE.finding(message, help);
     let effective = case.after.effective;
-    let standalone = case.standalone();
-    let origin = queue::resolve_type(effective.config(), effective.line, standalone).ok().and_then(|(_, _, origin)| origin);
-    let path = origin.as_ref().map_or("/data/default.yaml#/mq/type", |o| o.path.as_str()).to_owned();
-    if let Some(origin) = &origin {
-        finding = place(case, finding, origin);
+    let origin = queue::resolve_type(effective.config(), effective.line, case.standalone())
+        .ok()
+        .and_then(|(_, _, origin)| origin);
+    let path = places::path_of("mq.type", origin.as_ref());
+    let finding = RULE.finding(message, help(case, current, target, origin.as_ref()));
+    places::place(case, finding, origin.as_ref(), effective.speaker).field(path, current.as_str(), target.as_str())
+}
+
+fn help(case: &Case, current: &Mq, target: &Mq, origin: Option<&Origin>) -> String {
+    let mut lines = vec![match (forgotten(case, current, target), *current == Mq::NatsMq && case.transition.to_26()) {
+        (Some(help), _) => help,
+        (None, true) => "natsmq cannot be kept in 2.6: see MU303".to_owned(),
+        (None, false) => places::pin(case, current),
+    }];
+    if let Some(Origin { layer: Layer::UserYaml | Layer::Env { .. }, object, path }) = origin {
+        lines.push(format!("what asks for {target} now is {path} of {} {}: it wins over the chart's own choice, take it out", object.kind, object.name));
     }
-    finding.field(path, current.as_str(), target.as_str())
-}
-
-/// Points a finding at the object in which a setting was read.
-pub fn place(case: &Case, finding: Finding, origin: &Origin) -> Finding {
-    match case.after.find(&origin.object.kind, &origin.object.name) {
-        Some(object) => finding.on(&object.reference).at(case.after.input, object.document, format!("{}{}", object.pointer, origin.path)),
-        None => finding,
+    lines.push("switching queues is a step of its own, after the upgrade: milvus-uplift explain MU301".to_owned());
+    lines.extend(places::etcd_knows(case));
+    let assume = &case.options.assume;
+    let unused = [
+        ("current-mq", &assume.current_mq, current),
+        ("target-mq", &assume.target_mq, target),
+    ];
+    for (key, stated, read) in unused {
+        if let Some(stated) = stated.as_ref().filter(|s| *s != read.as_str()) {
+            lines.push(format!("--assume {key}={stated} was not used: the manifests say {read}"));
+        }
     }
+    lines.join("\n")
 }
 
-/// The chart's values that keep a queue.
-pub fn pin(case: &Case, mq: &Mq) -> String {
-    let values = match (case.standalone(), mq) {
-        (true, Mq::Pulsar) => "--set standalone.messageQueue=pulsar --set pulsarv3.enabled=true (or pulsar.enabled, externalPulsar.enabled)",
-        (true, Mq::Kafka) => "--set standalone.messageQueue=kafka --set kafka.enabled=true (or externalKafka.enabled)",
-        (true, other) => return format!("keep it: --set standalone.messageQueue={other}"),
-        (false, Mq::Pulsar) => "--set pulsarv3.enabled=true --set kafka.enabled=false --set woodpecker.enabled=false (for the older Pulsar: pulsar.enabled=true and pulsarv3.enabled=false; outside the release: externalPulsar.enabled=true)",
-        (false, Mq::Kafka) => "--set kafka.enabled=true --set pulsarv3.enabled=false (outside the release: externalKafka.enabled=true)",
-        (false, Mq::Woodpecker) => "--set woodpecker.enabled=true --set pulsarv3.enabled=false",
-        (false, other) => return format!("keep it: mq.type must stay {other}"),
-    };
-    format!("keep it: {values}")
+/// Charts from 5.0.0 on take a standalone whose Deployment has no annotation for one on rocksmq, whatever the values
+/// say: woodpecker cannot be pinned by a value there.
+fn forgotten(case: &Case, current: &Mq, target: &Mq) -> Option<String> {
+    let component = case.after.release.in_role(Role::Standalone).next()?;
+    let chart = semver::Version::parse(&chart_of(case.after.object(component))?).ok()?;
+    let from = &facts::charts().marks.milvus_2_6.chart;
+    if *current != Mq::Woodpecker || *target != Mq::RocksMq || chart < *from {
+        return None;
+    }
+    let namespace = places::namespace(case);
+    let space = if namespace.is_empty() { String::new() } else { format!(" --namespace {namespace}") };
+    Some(format!(
+        "charts from {from} on write rocksmq for a Deployment without the annotation milvus.io/message-queue: annotate it, then render again\n\
+         kubectl annotate deployment {}{space} milvus.io/message-queue=woodpecker --overwrite",
+        component.name
+    ))
 }
 
-/// Components of the target that would use another queue than the one that speaks for the release.
+/// Components of the target that would use another queue than the one that speaks for the release. Index nodes open
+/// none; what disagrees today already is no matter of an ordinary change.
 fn disagreeing(case: &Case) -> Vec<Finding> {
     let effective = case.after.effective;
     let Ok(spoken) = &effective.mq else { return vec![] };
-    let mut found = Vec::new();
+    let pairs = places::pairs(case);
+    let mut groups: Vec<(Mq, Vec<usize>)> = Vec::new();
     for (i, component) in case.after.release.components.iter().enumerate() {
         let Ok(own) = effective.mq_of(i, case.standalone()) else { continue };
-        if own != *spoken {
-            let message = format!("{} would use the message queue {own} while the rest of the release uses {spoken}", component.name);
-            let help = format!("take MQ_TYPE and the like out of the environment of {}, or give all components the same", component.name);
-            found.push(case.after.point(RULE.finding(message, help), component, &component.container));
+        if own == *spoken || component.role == Role::IndexNode {
+            continue;
+        }
+        let standing = pairs.iter().find(|(a, _)| *a == i).zip(case.before).is_some_and(|((_, b), before)| {
+            places::queue_of(before, *b).is_ok_and(|q| q.mq == own)
+        });
+        if standing && case.transition.is_ordinary() {
+            continue;
+        }
+        match groups.iter_mut().find(|(mq, _)| *mq == own) {
+            Some((_, members)) => members.push(i),
+            None => groups.push((own, vec![i])),
         }
     }
-    found
+    groups.into_iter().map(|(own, members)| disagreement(case, spoken, &own, &members)).collect()
+}
+
+fn disagreement(case: &Case, spoken: &Mq, own: &Mq, members: &[usize]) -> Finding {
+    let all = &case.after.release.components;
+    let names: Vec<&str> = members.iter().map(|i| all[*i].name.as_str()).collect();
+    let names = places::listed(&names);
+    let message = format!("{names} would use the message queue {own} while the rest of the release uses {spoken}: they would not see each other's data");
+    let first = members[0];
+    let config = &case.after.effective.configs[first];
+    let origin = queue::resolve_type(config, case.after.effective.line, case.standalone()).ok().and_then(|(_, _, o)| o);
+    let key = config.get("mq.type").map_or("MQ_TYPE", |s| s.key.as_str());
+    let help = format!("take {key} out of the environment of {names} (extraEnv in the chart's values), or give all components the same");
+    let path = places::path_of("mq.type", origin.as_ref());
+    let finding = RULE.finding(message, help);
+    places::place(case, finding, origin.as_ref(), first).field(path, spoken.as_str(), own.as_str())
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::finding::Finding;
     use crate::rules::testkit::Scenario;
 
     fn kafka(scenario: Scenario) -> Scenario {
         scenario.edit_target("      type: pulsar", "      type: kafka")
     }
 
+    fn upgrade() -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+    }
+
+    fn only(scenario: &Scenario) -> Finding {
+        let mut all = scenario.of_rule("MU301");
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
     #[test]
     fn another_type_is_refused_with_both_and_the_place() {
-        let judgement = kafka(Scenario::upgrade("v2.5.16", "v2.6.16")).judge();
-        let finding = judgement.findings.iter().find(|f| f.code == "MU301").unwrap();
+        let finding = only(&kafka(upgrade()));
         assert!(finding.message.contains("from pulsar to kafka") && finding.message.contains("etcd"));
+        assert!(finding.help.contains("--set pulsarv3.enabled=true"), "{}", finding.help);
         let field = finding.field.as_ref().unwrap();
         assert_eq!((field.path.as_str(), field.current.as_str(), field.proposed.as_str()), ("/data/default.yaml#/mq/type", Some("pulsar"), Some("kafka")));
         assert!(finding.location.as_ref().is_some_and(|l| l.line > 1));
     }
 
     #[test]
-    fn the_environment_wins_over_files() {
-        let env = "            - name: MQ_TYPE\n              value: kafka\n";
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").env_target("datanode", env);
-        let finding = scenario.judge().findings.into_iter().find(|f| f.code == "MU301").unwrap();
-        assert!(finding.message.contains("rel-milvus-datanode"), "{}", finding.message);
+    fn the_environment_wins_over_files_in_every_spelling() {
+        for name in ["MQ_TYPE", "MQTYPE", "mq.type", "milvus.mq.type", "MILVUS_CONF_MQ_TYPE"] {
+            let env = format!("            - name: {name}\n              value: kafka\n");
+            let finding = only(&upgrade().env_target("datanode", &env));
+            assert!(finding.message.contains("rel-milvus-datanode"), "{}", finding.message);
+            assert!(finding.help.contains(name), "{}", finding.help);
+            let field = finding.field.unwrap();
+            assert!(field.path.ends_with("/env/0"), "{}", field.path);
+        }
     }
 
     #[test]
-    fn the_same_queue_said_differently_stays_quiet() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("      type: pulsar", "      type: \"default\"");
+    fn a_prefix_that_2_5_does_not_know_says_nothing_there() {
+        let env = "            - name: MILVUS_CONF_MQ_TYPE\n              value: kafka\n";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.5.22").env_target("datanode", env);
         assert!(!scenario.codes().contains(&"MU301"));
     }
 
     #[test]
-    fn an_assumption_stands_in_where_nothing_can_be_read() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
-            .drop_target("ConfigMap", "rel-milvus")
-            .drop_current("ConfigMap", "rel-milvus")
-            .assume("current-mq=pulsar")
-            .assume("target-mq=kafka");
-        assert!(scenario.codes().contains(&"MU301"));
+    fn several_components_that_disagree_are_one_finding() {
+        let env = "            - name: MQ_TYPE\n              value: kafka\n";
+        let finding = only(&upgrade().env_target("datanode", env).env_target("proxy", env));
+        assert!(finding.message.contains("rel-milvus-proxy and rel-milvus-datanode"), "{}", finding.message);
+    }
+
+    #[test]
+    fn an_index_node_opens_no_queue() {
+        let env = "            - name: MQ_TYPE\n              value: kafka\n";
+        assert!(!Scenario::upgrade("v2.5.16", "v2.5.22").env_target("indexnode", env).codes().contains(&"MU301"));
+    }
+
+    #[test]
+    fn user_yaml_wins_over_default_yaml_and_is_named() {
+        let user = |text: &str| upgrade().edit_target("  user.yaml: |-\n    # nothing\n", text);
+        let finding = only(&user("  user.yaml: |\n    mq:\n      type: kafka\n    kafka:\n      brokerList: k:9092\n"));
+        assert_eq!(finding.field.as_ref().unwrap().path, "/data/user.yaml#/mq/type");
+        assert!(finding.help.contains("take it out"), "{}", finding.help);
+        assert!(user("  user.yaml: |\n    mq.type: pulsar\n").of_rule("MU301").is_empty());
+    }
+
+    #[test]
+    fn of_two_blocks_the_later_counts() {
+        let twice = upgrade().edit_target("    mq:\n      type: pulsar\n", "    mq:\n      type: pulsar\n    messageQueue: pulsar\n    mq:\n      type: kafka\n    kafka:\n      brokerList: rel-kafka:9092\n");
+        assert!(only(&twice).message.contains("from pulsar to kafka"));
+        let back = upgrade().edit_target("    mq:\n      type: pulsar\n", "    mq:\n      type: kafka\n    messageQueue: kafka\n    mq:\n      type: pulsar\n");
+        assert!(back.of_rule("MU301").is_empty());
+    }
+
+    #[test]
+    fn the_same_queue_said_differently_stays_quiet() {
+        assert!(!upgrade().edit_target("      type: pulsar", "      type: \"default\"").codes().contains(&"MU301"));
+        assert!(!upgrade().edit_target("    mq:\n      type: pulsar\n", "    messageQueue: kafka\n").codes().contains(&"MU301"));
+    }
+
+    #[test]
+    fn an_assumption_stands_in_only_where_nothing_can_be_read() {
+        let hidden = upgrade().drop_target("ConfigMap", "rel-milvus").drop_current("ConfigMap", "rel-milvus");
+        assert!(hidden.clone().assume("current-mq=pulsar").assume("target-mq=kafka").codes().contains(&"MU301"));
+        assert!(!hidden.clone().assume("current-mq=pulsar").assume("target-mq=pulsar").codes().contains(&"MU301"));
+        assert!(!hidden.codes().contains(&"MU301"));
+        let finding = only(&kafka(upgrade()).assume("target-mq=pulsar"));
+        assert!(finding.help.contains("was not used"), "{}", finding.help);
+    }
+
+    #[test]
+    fn queue_rules_hold_for_ordinary_changes_and_both_directions() {
+        assert!(kafka(Scenario::upgrade("v2.6.16", "v2.6.16")).codes().contains(&"MU301"));
+        assert!(kafka(Scenario::upgrade("v2.5.16", "v2.5.16")).codes().contains(&"MU301"));
+        let back = Scenario::upgrade("v2.6.15", "v2.6.16").edit_current("      type: pulsar", "      type: kafka");
+        let finding = only(&back);
+        assert!(finding.help.contains("etcdctl get by-dev/config/mqtype"), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_forced_rocksmq_is_undone_by_the_annotation() {
+        let scenario = Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker")
+            .edit_target("      type: woodpecker", "      type: rocksmq")
+            .edit_target("milvus-4.2.58", "milvus-5.0.19");
+        let finding = only(&scenario);
+        assert!(finding.help.contains("kubectl annotate deployment rel-milvus-standalone --namespace ns milvus.io/message-queue=woodpecker"), "{}", finding.help);
     }
 }

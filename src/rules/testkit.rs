@@ -2,6 +2,7 @@
 
 use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
 use crate::options::{Allowances, Assumptions};
+use crate::stage::Stage;
 use crate::yaml;
 
 /// The release's roles before and after.
@@ -17,6 +18,8 @@ pub struct Scenario {
     values: Option<String>,
     assume: Vec<String>,
     allow: Vec<String>,
+    never: bool,
+    stage: Stage,
 }
 
 /// A Deployment in the chart's shape. `words` stand behind `milvus run`.
@@ -132,6 +135,8 @@ impl Scenario {
             values: None,
             assume: vec![],
             allow: vec![],
+            never: false,
+            stage: Stage::All,
         }
     }
 
@@ -181,6 +186,12 @@ impl Scenario {
         self
     }
 
+    /// `--rewrite never`.
+    pub fn without_rewrite(mut self) -> Scenario {
+        self.never = true;
+        self
+    }
+
     /// `--values`.
     pub fn values(mut self, text: &str) -> Scenario {
         self.values = Some(text.to_owned());
@@ -196,6 +207,18 @@ impl Scenario {
     /// `--allow`.
     pub fn allow(mut self, code: &str) -> Scenario {
         self.allow.push(code.to_owned());
+        self
+    }
+
+    /// `--stage`.
+    pub fn stage(mut self, stage: Stage) -> Scenario {
+        self.stage = stage;
+        self
+    }
+
+    /// Another current state.
+    pub fn with_current(mut self, text: String) -> Scenario {
+        self.current = Some(text);
         self
     }
 
@@ -295,6 +318,10 @@ impl Scenario {
         request.options.assume = Assumptions::parse(self.assume.iter().map(String::as_str)).expect("assumptions");
         request.options.allow = Allowances::parse(self.allow.iter().map(String::as_str), &crate::rules::codes(), false)
             .expect("allowances");
+        if self.never {
+            request.options.rewrite = crate::options::RewriteMode::Never;
+        }
+        request.options.stage = self.stage;
         let judgement = judge(&request);
         by_state_file(request, &judgement);
         judgement
@@ -318,6 +345,10 @@ fn by_state_file(mut request: Request, judgement: &Judgement) {
     let Ok(Some(source)) = crate::state::read(&request.current, None) else {
         return;
     };
+    if request.options.stage != crate::stage::Stage::All {
+        // For stages a state file is not enough (MU115).
+        return;
+    }
     let releases = crate::state::view::releases(&source, None);
     let state = yaml::emit(&crate::state::file::write(&source, &releases));
     assert!(!state.contains("hunter2"), "a secret is in the state file:\n{state}");

@@ -1,8 +1,8 @@
 //! What of the deployed objects a state file keeps: enough to judge by as by the objects themselves, and no secret.
 //!
 //! * A Secret keeps its identity. A ConfigMap keeps its keys; the texts that Milvus reads are kept parsed and masked,
-//!   all others are masked whole.
-//! * A container that runs Milvus keeps what it runs, in plain words. Scripts are masked.
+//!   all others are masked whole, but for those of an immutable one.
+//! * A container that runs Milvus keeps what it runs, in plain words; the scripts of others lose what looks secret.
 //! * Annotations leave but for those that Helm's and Argo CD's keeping hangs on. So do checksums: by one of them, and
 //!   all the rest of a text, a short password can be found.
 //! * `status`, server bookkeeping and hooks leave.
@@ -12,7 +12,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scrub::scrub;
+use super::scrub::{self, scrub};
 use crate::host::FILENAME;
 use crate::kube::{Object, workload};
 use crate::milvus::config::normalise;
@@ -29,6 +29,8 @@ const WHOLE: &[&str] = &[
     "PersistentVolumeClaim",
     "PersistentVolume",
     "StorageClass",
+    "PriorityClass",
+    "IngressClass",
     "HorizontalPodAutoscaler",
     "VerticalPodAutoscaler",
     "ScaledObject",
@@ -119,13 +121,16 @@ impl Read {
     }
 
     fn config_map(&self, index: usize, value: &mut Value) {
+        let frozen = value["immutable"] == json!(true);
         for field in ["data", "binaryData"] {
             let entries = value.get_mut(field).and_then(Value::as_object_mut);
             for (key, text) in entries.into_iter().flatten() {
                 let read = field == "data" && self.texts.iter().any(|(i, k)| *i == index && k == key);
-                *text = match text.as_str().filter(|_| read) {
-                    Some(text) => self.configuration(text).into(),
-                    None => MASK.into(),
+                *text = match text.as_str().filter(|_| field == "data") {
+                    Some(text) if read => self.configuration(text).into(),
+                    // It cannot be changed any more, so whether it would be must be seen.
+                    Some(text) if frozen => scrub::text(text).into(),
+                    _ => MASK.into(),
                 };
             }
         }

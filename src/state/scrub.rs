@@ -28,10 +28,8 @@ pub fn scrub(key: &str, value: &mut Value) {
                 let word = item.as_str().map(str::to_owned);
                 let follows = before.as_deref().is_some_and(|b| b.starts_with('-') && is_secret(b));
                 match &word {
-                    Some(w) if words && ((follows && !w.starts_with('-')) || w.contains(char::is_whitespace)) => {
-                        // A script may name a secret in ways that nothing here understands.
-                        *item = MASK.into();
-                    }
+                    Some(w) if words && follows && !w.starts_with('-') => *item = MASK.into(),
+                    Some(w) if words && w.contains(char::is_whitespace) => *item = script(w).into(),
                     _ => scrub(key, item),
                 }
                 before = word;
@@ -63,6 +61,54 @@ pub fn text(s: &str) -> String {
         assignments(line, &mut out);
     }
     out
+}
+
+/// A shell script: as [`text`], and without what follows a flag that is a secret's, a login (`-u user:password`), the keys of
+/// `mc alias set`, and words that look like a key.
+fn script(s: &str) -> String {
+    let scrubbed = text(s);
+    let mut out = String::new();
+    for line in scrubbed.split_inclusive('\n') {
+        let mut words: Vec<&str> = Vec::new();
+        for piece in line.split_inclusive(char::is_whitespace) {
+            let word = piece.trim_end();
+            let secret = is_given(&words, word) || is_random(word);
+            out.push_str(if secret { MASK } else { word });
+            out.push_str(&piece[word.len()..]);
+            if !word.is_empty() {
+                words.push(word);
+            }
+        }
+    }
+    out
+}
+
+/// Whether what stands before a word says that it is a secret.
+fn is_given(before: &[&str], word: &str) -> bool {
+    let last = before.last().copied().unwrap_or_default();
+    let alias = before
+        .windows(2)
+        .position(|w| matches!(w, ["alias", "set"] | ["host", "add"]));
+    !word.is_empty()
+        && !word.starts_with('$')
+        && !word.starts_with("\"$")
+        && ((last.starts_with('-') && is_secret(last))
+            || (matches!(last, "-u" | "--user") && word.contains(':'))
+            // Behind the two words stand a name and an address.
+            || alias.is_some_and(|at| before.len() >= at + 4))
+}
+
+/// Whether a word looks like a key: long, and small and capital letters and digits mixed.
+fn is_random(word: &str) -> bool {
+    let word = word.trim_matches(['"', '\'', ';']);
+    let has = |class: fn(&char) -> bool| word.chars().any(|c| class(&c));
+    word.len() >= 16
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_'))
+        && has(char::is_ascii_uppercase)
+        && has(char::is_ascii_lowercase)
+        && has(char::is_ascii_digit)
 }
 
 /// Copies a line, and masks the value behind each `secret=` and `"secret":`.
@@ -126,13 +172,13 @@ mod tests {
 
     #[test]
     fn commands_keep_their_plain_words() {
-        let mut spec = json!({"command": ["minio", "server", "--password", "hunter2", "/data"], "args": ["sh", "-c", "x hunter2"],
+        let mut spec = json!({"command": ["minio", "server", "--password", "hunter2", "/data"], "args": ["sh", "-c", "mc alias set m http://h:9000 me hunter2\nx --password hunter2 -u me:hunter2 $A y"],
             "env": [{"name": "ROOT_PASSWORD", "value": "hunter2"}, {"name": "A", "value": "b"}, {"name": "S_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "password"}}}],
             "automountServiceAccountToken": false, "volumes": [{"name": "v", "secret": {"secretName": "s"}}]});
         scrub("", &mut spec);
         assert_eq!(
             spec,
-            json!({"command": ["minio", "server", "--password", "***", "/data"], "args": ["sh", "-c", "***"],
+            json!({"command": ["minio", "server", "--password", "***", "/data"], "args": ["sh", "-c", "mc alias set m http://h:9000 *** ***\nx --password *** -u *** $A y"],
             "env": [{"name": "ROOT_PASSWORD", "value": "***"}, {"name": "A", "value": "b"}, {"name": "S_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "password"}}}],
             "automountServiceAccountToken": false, "volumes": [{"name": "v", "secret": {"secretName": "s"}}]})
         );

@@ -288,7 +288,15 @@ fn stored_values_stand_among_the_files() {
             .contains("--values current")
     );
     let record = release(1, "deployed", &cluster("v2.5.22", false));
-    assert!(!judge(&request(bytes(&payload(&record)))).refused());
+    // The record's values have the tag of then; a file behind them has this call's.
+    let mut stored = request(bytes(&payload(&record)));
+    assert!(codes(&judge(&stored)).contains(&"MU006"));
+    let tag = b"image: {all: {tag: v2.6.16}}\n".to_vec();
+    stored.values = vec![crate::judge::ValuesFile {
+        name: "x".into(),
+        bytes: tag,
+    }];
+    assert!(!codes(&judge(&stored)).contains(&"MU006"));
 }
 
 #[test]

@@ -15,10 +15,11 @@ pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], va
         return None;
     };
     let in_flow = context.json || parents.iter().any(|parent| parent.is_flow());
-    if let (Kind::Scalar(style), Value::String(new)) = (&shape.kind, value) {
-        if !shape.span.is_empty() {
+    match (&shape.kind, value) {
+        (Kind::Scalar(style), Value::String(new)) if !shape.span.is_empty() => {
             return string_edit::rewrite(context, shape, *style, new);
         }
+        _ => {}
     }
     if in_flow {
         return replace_in_flow(context, shape, entry, value);

@@ -1,20 +1,27 @@
 //! From parser events to values: anchors, merges, keys, limits. One pass, with or without spans.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use libyaml_safer::{Encoding, Event, EventData, MappingStyle, Mark, Parser, ScalarStyle, SequenceStyle};
 
+use super::guard::guarded;
 use super::layout::{self, Source};
+use super::limits::{Budget, MAX_DEPTH};
+use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge};
 use super::resolve::{Scalar, resolve};
-use super::shape::{Entry, Kind, Shape, Style};
-use super::{Map, Value, YamlError};
-
-/// How deep collections may nest. Deeper texts are refused; Kubernetes' own schemas stay far below.
-pub const MAX_DEPTH: usize = 100;
+use super::shape::Shape;
+use super::{Map, Value, YamlError, plain_blocks};
 
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
+    match plain_blocks::read(text) {
+        Some(value) => Ok(Some(value)),
+        None => read_parsed(text),
+    }
+}
+
+/// The same by the full parser, whatever the document.
+pub(super) fn read_parsed(text: &str) -> Result<Option<Value>, YamlError> {
     let value = compose::<Values>(text)?.map(|(value, ())| value);
     Ok(value.filter(|value| !value.is_null()))
 }
@@ -22,125 +29,6 @@ pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
 /// Reads a document's body together with the shape of its source.
 pub(super) fn read_shape(text: &str) -> Result<Option<(Value, Shape)>, YamlError> {
     compose::<Shapes>(text)
-}
-
-/// What is recorded beside the values.
-trait Record {
-    type Node;
-    type Entries: Default;
-    fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Self::Node;
-    fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Self::Node>) -> Self::Node;
-    fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Self::Entries) -> Self::Node;
-    fn entry(entries: &mut Self::Entries, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Self::Node);
-}
-
-#[derive(Clone, Copy)]
-enum Leaf {
-    Scalar(ScalarStyle),
-    Alias,
-}
-
-/// How a collection starts.
-struct Head {
-    start: Mark,
-    /// Where the start event ends: after `[` or `{` in flow style.
-    end: Mark,
-    flow: bool,
-    properties: bool,
-}
-
-/// Values only.
-struct Values;
-
-impl Record for Values {
-    type Node = ();
-    type Entries = ();
-    fn leaf(_: &Source<'_>, _: &Event, _: Leaf) {}
-    fn sequence(_: &Source<'_>, _: &Head, _: Mark, _: Vec<()>) {}
-    fn mapping(_: &Source<'_>, _: &Head, _: Mark, (): ()) {}
-    fn entry((): &mut (), _: &str, _: &Range<usize>, _: Option<&Map>, (): ()) {}
-}
-
-/// Values and where they stand.
-struct Shapes;
-
-impl Record for Shapes {
-    type Node = Shape;
-    type Entries = Vec<Entry>;
-
-    fn leaf(source: &Source<'_>, event: &Event, kind: Leaf) -> Shape {
-        let span = source.range(event.start_mark, event.end_mark);
-        match kind {
-            Leaf::Alias => Shape {
-                content: span.start,
-                span,
-                kind: Kind::Alias,
-            },
-            Leaf::Scalar(style) => {
-                let style = match style {
-                    ScalarStyle::SingleQuoted => Style::Single,
-                    ScalarStyle::DoubleQuoted => Style::Double,
-                    ScalarStyle::Literal => Style::Literal,
-                    ScalarStyle::Folded => Style::Folded,
-                    _ => Style::Plain,
-                };
-                layout::scalar(source, span, style, has_properties(&event.data))
-            }
-        }
-    }
-
-    fn sequence(source: &Source<'_>, head: &Head, end: Mark, items: Vec<Shape>) -> Shape {
-        let last = items.last().map(|item| item.span.end);
-        let (span, content) = layout::collection(source, &head.layout(end), last);
-        Shape {
-            span,
-            content,
-            kind: Kind::Seq { flow: head.flow, items },
-        }
-    }
-
-    fn mapping(source: &Source<'_>, head: &Head, end: Mark, entries: Vec<Entry>) -> Shape {
-        let last = entries.last().map(|entry| entry.value.span.end.max(entry.key_span.end));
-        let (span, content) = layout::collection(source, &head.layout(end), last);
-        Shape {
-            span,
-            content,
-            kind: Kind::Map {
-                flow: head.flow,
-                entries,
-            },
-        }
-    }
-
-    fn entry(entries: &mut Vec<Entry>, key: &str, span: &Range<usize>, merged: Option<&Map>, node: Shape) {
-        entries.push(Entry {
-            key: key.to_owned(),
-            key_span: span.clone(),
-            merged: merged.map(|map| map.keys().cloned().collect()),
-            value: node,
-        });
-    }
-}
-
-impl Head {
-    fn layout(&self, end: Mark) -> layout::Collection {
-        layout::Collection {
-            start: self.start,
-            head_end: self.end,
-            end,
-            flow: self.flow,
-            properties: self.properties,
-        }
-    }
-}
-
-fn has_properties(data: &EventData) -> bool {
-    match data {
-        EventData::Scalar { anchor, tag, .. }
-        | EventData::SequenceStart { anchor, tag, .. }
-        | EventData::MappingStart { anchor, tag, .. } => anchor.is_some() || tag.is_some(),
-        _ => false,
-    }
 }
 
 /// A node that was read.
@@ -167,14 +55,15 @@ struct Composer<'t> {
     parser: Parser<layout::Chunks<'t>>,
     anchors: Anchors,
     depth: usize,
-    /// Nodes made so far, and how many of them by aliases.
-    nodes: usize,
-    copies: usize,
+    budget: Budget,
 }
 
 fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError> {
     layout::check_characters(text)?;
     let source = Source::new(text);
+    if source.is_blank() {
+        return Ok(None);
+    }
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
     parser.set_input(source.chunks());
@@ -183,10 +72,9 @@ fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError>
         parser,
         anchors: HashMap::new(),
         depth: 0,
-        nodes: 0,
-        copies: 0,
+        budget: Budget::default(),
     };
-    composer.document::<R>()
+    guarded(text, || composer.document::<R>())
 }
 
 impl Composer<'_> {
@@ -234,6 +122,12 @@ impl Composer<'_> {
         if here(self.source.offset(root)) && here(error.offset) {
             return YamlError::new(
                 "several JSON values in one document: separate them with `---`, or all but the first are lost",
+                error.offset,
+            );
+        }
+        if error.message.ends_with("<document start>") {
+            return YamlError::new(
+                "text after the end of the document's value, which Go would drop",
                 error.offset,
             );
         }
@@ -325,22 +219,11 @@ impl Composer<'_> {
         })
     }
 
-    /// Counts nodes and refuses alias bombs by go-yaml's measure: nearly all of a small document may come from
-    /// aliases, and less and less of a large one.
     fn count(&mut self, nodes: usize, copies: usize, mark: Mark) -> Result<(), YamlError> {
-        const LOW: f64 = 400_000.0;
-        const HIGH: f64 = 4_000_000.0;
-        self.nodes += nodes;
-        self.copies += copies;
-        if copies == 0 || self.copies <= 100 || self.nodes <= 1000 {
+        if self.budget.spend(nodes, copies) {
             return Ok(());
         }
-        let total = self.nodes as f64;
-        let allowed = 0.99 - 0.89 * ((total - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
-        if self.copies as f64 / total > allowed {
-            return self.fail("the document multiplies itself through aliases", mark);
-        }
-        Ok(())
+        self.fail("the document multiplies itself through aliases", mark)
     }
 
     fn collection<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
@@ -488,18 +371,5 @@ impl Composer<'_> {
             }
             _ => refuse(),
         }
-    }
-}
-
-/// A plain `<<`, or one tagged `!!merge` as Helm 4 writes it.
-fn is_merge(data: &EventData) -> bool {
-    match data {
-        EventData::Scalar {
-            value,
-            plain_implicit,
-            tag,
-            ..
-        } => value == "<<" && (*plain_implicit || tag.as_deref() == Some("tag:yaml.org,2002:merge")),
-        _ => false,
     }
 }

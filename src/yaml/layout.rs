@@ -10,10 +10,15 @@ use super::shape::{Kind, Shape, Style};
 
 const BOM: &str = "\u{feff}";
 
+/// What YAML 1.1 takes for a line break.
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// The text of a document, as it is handed to the parser.
 pub(super) struct Source<'t> {
     pub text: &'t str,
-    /// What the parser's offsets must be raised by: a byte order mark it never sees.
+    /// What the parser's offsets must be raised by: a byte order mark and leading comments it never sees.
     base: usize,
     /// Whether a newline is added for the parser, which cannot end a block scalar without one.
     extended: bool,
@@ -21,12 +26,16 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let base = if text.starts_with(BOM) { BOM.len() } else { 0 };
         Self {
             text,
-            base,
+            base: content_start(text),
             extended: !text.ends_with('\n'),
         }
+    }
+
+    /// Whether there is nothing but comments and blank lines.
+    pub(super) fn is_blank(&self) -> bool {
+        self.base == self.text.len()
     }
 
     /// The text in pieces small enough that the parser never holds much of it.
@@ -80,14 +89,32 @@ impl<'t> Source<'t> {
             return;
         }
         let source = &self.text[self.offset(start)..];
-        let header = source.lines().next().unwrap_or_default();
+        let header = source.split(is_break).next().unwrap_or_default();
         let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
-        let last = source.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let last = source.rsplit(is_break).next().unwrap_or_default();
         let is_content = last.bytes().any(|byte| byte != b' ') || last.len() > block_indent(source, value);
         if (keep || is_content) && source.len() > header.len() {
             value.pop();
         }
     }
+}
+
+/// Where the first line starts that is neither blank nor a comment. Licence texts are half of a stream.
+fn content_start(text: &str) -> usize {
+    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    while at < text.len() {
+        let end = text[at..].find('\n').map_or(text.len(), |len| at + len + 1);
+        let line = text[at..end].trim_end_matches('\n');
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let content = line.trim_start_matches(' ');
+        // A comment ends at whatever YAML takes for a line break.
+        let breaks = content.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']);
+        if breaks || !(content.is_empty() || content.starts_with('#')) {
+            break;
+        }
+        at = end;
+    }
+    at
 }
 
 /// The indentation of a block scalar: how much less its first written line is indented in the value.
@@ -134,7 +161,7 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
 /// Whether something other than a leading byte order mark precedes an offset on its line.
 fn is_inside_line(text: &str, offset: usize) -> bool {
     let before = &text[..offset];
-    !(before.is_empty() || before == BOM || before.ends_with(['\n', '\r']))
+    !(before.is_empty() || before == BOM || before.ends_with(is_break))
 }
 
 /// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to

@@ -15,8 +15,12 @@ mod edit;
 mod emit;
 mod flow_edit;
 mod folded;
+mod guard;
 mod layout;
+mod limits;
+mod plain_blocks;
 mod pointer;
+mod record;
 mod resolve;
 mod restyle;
 mod shape;
@@ -29,10 +33,11 @@ mod value_patch;
 
 use std::fmt;
 
-pub use compose::{MAX_DEPTH, read};
+pub use compose::read;
 pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, scalar};
 pub use folded::restyle_folded;
+pub use limits::MAX_DEPTH;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};
 pub use value_patch::patch_value;

@@ -84,7 +84,7 @@ fn resolve_plain(text: String) -> Scalar {
     };
     let found = match first {
         b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(&text),
-        b'.' => special_float(&text).or_else(|| float(&text)),
+        b'.' => special_float(&text).or_else(|| fraction(&text)),
         b'0'..=b'9' => numeric(&text),
         b'+' | b'-' => special_float(&text).or_else(|| numeric(&text)),
         _ => None,
@@ -108,6 +108,15 @@ fn special_float(text: &str) -> Option<Scalar> {
         "-.inf" | "-.Inf" | "-.INF" => f64::NEG_INFINITY,
         _ => return None,
     }))
+}
+
+/// A float that starts with its point: here, unlike elsewhere, underscores must stand between digits.
+fn fraction(text: &str) -> Option<Scalar> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut underscores = text.match_indices('_').map(|(at, _)| at);
+    let well_placed = underscores.all(|at| at > 0 && is_digit(at - 1) && is_digit(at + 1));
+    well_placed.then(|| float(&text.replace('_', ""))).flatten()
 }
 
 /// Integers and floats; underscores count for nothing wherever they stand after the first character.
@@ -207,7 +216,7 @@ fn float_key(float: f64) -> String {
 fn binary(text: &str) -> Result<String, String> {
     let invalid = || String::from("!!binary value contains invalid base64 data");
     let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
-    if digits.len() % 4 != 0 {
+    if !digits.len().is_multiple_of(4) {
         return Err(invalid());
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
@@ -274,7 +283,7 @@ fn is_timestamp(text: &str) -> bool {
 
 fn days(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,

@@ -94,49 +94,62 @@ fn common(left: impl Iterator<Item = char>, right: impl Iterator<Item = char>) -
 /// The edit of a literal block scalar: only the lines that differ.
 fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
     let source = &context.text[shape.content..shape.span.end];
-    let header = source.lines().next()?;
-    let numbered = header.split('#').next()?.bytes().any(|byte| byte.is_ascii_digit());
-    let indent = if numbered {
-        return None;
-    } else {
-        source_indent(source)?
-    };
+    let header = source.lines().next()?.split('#').next()?;
+    let indent = source_indent(source)?;
     let rows = rows(source, shape.content);
-    let old: Vec<&str> = rows
-        .iter()
-        .map(|row| context.text[row.clone()].get(indent..).unwrap_or(""))
-        .collect();
-    let body = new.trim_end_matches('\n');
-    let trailing = new.len() - body.len();
-    let chomp = header.split('#').next()?;
-    let kept = old.iter().rev().take_while(|line| line.is_empty()).count();
-    let ends_alike = match (chomp.contains('-'), chomp.contains('+')) {
-        (true, _) => trailing == 0,
-        (_, true) => trailing == kept + 1,
-        _ => trailing == 1,
-    };
-    let fits = new
-        .chars()
-        .all(|character| is_safe(character) || matches!(character, '\n' | '\t'));
-    let first = body.split('\n').find(|line| !line.is_empty())?;
-    if !ends_alike || !fits || first.starts_with([' ', '\t']) {
+    let line = |row: &Range<usize>| context.text[row.clone()].get(indent..).unwrap_or("");
+    let old: Vec<&str> = rows.iter().map(line).collect();
+    let blank = old.iter().rev().take_while(|line| line.is_empty()).count();
+    let numbered = header.bytes().any(|byte| byte.is_ascii_digit());
+    if numbered || !fits_literal(header, blank, new) {
         return None;
     }
-    let old = &old[..old.len() - kept];
-    let new: Vec<&str> = body.split('\n').collect();
-    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
-    let behind = old[same..]
-        .iter()
-        .rev()
-        .zip(new[same..].iter().rev())
-        .take_while(|(old, new)| old == new)
-        .count();
+    let new: Vec<&str> = new.trim_end_matches('\n').split('\n').collect();
+    edit_rows(
+        context,
+        &rows[..old.len() - blank],
+        &old[..old.len() - blank],
+        &new,
+        indent,
+    )
+}
+
+/// Whether a literal block scalar with this header, and so many blank lines at its end, can hold the string.
+fn fits_literal(header: &str, blank: usize, new: &str) -> bool {
+    let body = new.trim_end_matches('\n');
+    let trailing = new.len() - body.len();
+    let ends_alike = match (header.contains('-'), header.contains('+')) {
+        (true, _) => trailing == 0,
+        (_, true) => trailing == blank + 1,
+        _ => trailing == 1,
+    };
+    let first = body.split('\n').find(|line| !line.is_empty());
+    ends_alike
+        && new
+            .chars()
+            .all(|character| is_safe(character) || matches!(character, '\n' | '\t'))
+        && first.is_some_and(|line| !line.starts_with([' ', '\t']))
+}
+
+/// Replaces the lines between those that are alike at the start and at the end.
+fn edit_rows(
+    context: &Context<'_>,
+    rows: &[Range<usize>],
+    old: &[&str],
+    new: &[&str],
+    indent: usize,
+) -> Option<Vec<Edit>> {
+    let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old_rest, new_rest) = (old[same..].iter().rev(), new[same..].iter().rev());
+    let behind = old_rest.zip(new_rest).take_while(|(old, new)| old == new).count();
     let changed = &new[same..new.len() - behind];
+    let kept = old.len() - behind;
     if changed.is_empty() {
-        // Whole lines go, each with its own line break.
-        let from = rows.get(same)?.start;
-        let to = rows.get(old.len() - behind).map_or(rows.last()?.end, |row| row.start);
-        return Some(vec![drop_lines(context, from..to)]);
+        if same == kept {
+            return Some(Vec::new());
+        }
+        let to = rows.get(kept).map_or(rows.last()?.end, |row| row.start);
+        return Some(vec![drop_lines(context, rows[same].start..to)]);
     }
     let mut text = String::new();
     for (number, line) in changed.iter().enumerate() {
@@ -145,14 +158,17 @@ fn in_literal(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edi
         }
         push_line(&mut text, line, indent);
     }
-    if same == old.len() - behind {
-        let at = rows.get(same.checked_sub(1)?)?.end;
-        return Some(vec![Edit::new(at..at, format!("{}{text}", context.newline))]);
+    if same < kept {
+        return Some(vec![Edit::new(rows[same].start..rows[kept - 1].end, text)]);
     }
-    Some(vec![Edit::new(
-        rows.get(same)?.start..rows.get(old.len() - behind - 1)?.end,
-        text,
-    )])
+    // Nothing goes: the new lines follow the last that stays, or precede the first.
+    Some(vec![match same.checked_sub(1) {
+        Some(before) => Edit::new(rows[before].end..rows[before].end, format!("{}{text}", context.newline)),
+        None => Edit::new(
+            rows.first()?.start..rows.first()?.start,
+            format!("{text}{}", context.newline),
+        ),
+    }])
 }
 
 /// Removes whole lines; at the end of the scalar the line break before them goes instead of the one after.

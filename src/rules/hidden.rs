@@ -1,0 +1,242 @@
+//! What cannot be seen of queues and stores, and whether it is the same now and then (MU306, MU310).
+
+use serde_json::Value;
+
+use super::case::{Case, Side};
+use super::places;
+use crate::finding::Finding;
+use crate::milvus::config::{Config, Origin, Unknown, UnknownWhy};
+use crate::milvus::identity::Identity;
+use crate::milvus::queue;
+use crate::milvus::role::Role;
+use crate::milvus::store;
+
+/// Components whose queue or stores cannot be read, for the same reasons.
+pub struct Hidden {
+    /// The components of the target.
+    pub components: Vec<usize>,
+    /// Why the target's cannot be read; empty where it can.
+    pub reasons: Vec<String>,
+    /// Where the first of these stands.
+    pub origin: Option<Origin>,
+    /// What differs from the current state; `None` where nothing does, or nothing is deployed.
+    pub changed: Option<Changed>,
+}
+
+/// What differs between two sides of which at least one cannot be read.
+#[derive(Clone, PartialEq)]
+pub enum Changed {
+    /// The reasons: why the current state cannot be read (empty where it can).
+    Reasons(Vec<String>),
+    /// What can be seen: a field, its current and proposed value.
+    Seen(&'static str, String, String),
+    /// What can be seen resolves on one side only.
+    Resolves,
+}
+
+/// All of it, each distinct problem once.
+pub fn all(case: &Case) -> Vec<Hidden> {
+    let pairs = places::pairs(case);
+    let mut found: Vec<Hidden> = Vec::new();
+    for i in 0..case.after.release.components.len() {
+        let now = unknown(case.after, i);
+        let pair = case.before.zip(pairs.iter().find(|(a, _)| *a == i).map(|(_, b)| *b));
+        let was = pair.map_or_else(Vec::new, |(before, j)| unknown(before, j));
+        if now.is_empty() && was.is_empty() {
+            continue;
+        }
+        let changed = pair.and_then(|(before, j)| changed(case, i, before, j, &now, &was));
+        let reasons = texts(case.after, i, &now);
+        match found.iter_mut().find(|h| h.reasons == reasons && h.changed == changed) {
+            // Told at one that stands in the input: the rewrite may have brought the first.
+            Some(known) if stands(case, i) && !stands(case, known.components[0]) => {
+                known.components.insert(0, i);
+                known.origin = now.first().map(|u| u.origin.clone());
+            }
+            Some(known) => known.components.push(i),
+            None => found.push(Hidden {
+                components: vec![i],
+                reasons,
+                origin: now.first().map(|u| u.origin.clone()),
+                changed,
+            }),
+        }
+    }
+    for hidden in &mut found {
+        hidden.components[1..].sort_unstable();
+    }
+    found
+}
+
+fn stands(case: &Case, component: usize) -> bool {
+    let reference = &case.after.object(&case.after.release.components[component]).reference;
+    case.target.objects.iter().any(|o| o.reference == *reference)
+}
+
+/// Why the queue or the stores of a component cannot be read; empty where both can.
+fn unknown(side: Side, component: usize) -> Vec<Unknown> {
+    let config = &side.effective.configs[component];
+    let queue = match side.release.components[component].role {
+        Role::IndexNode => None,
+        _ => places::queue_of(side, component).err(),
+    };
+    let failed: Vec<Unknown> = queue
+        .into_iter()
+        .chain(store::resolve(config).err())
+        .map(|u| *u)
+        .collect();
+    if failed.is_empty() {
+        return vec![];
+    }
+    let mut all: Vec<Unknown> = config
+        .unknown
+        .iter()
+        .filter(|u| u.key.is_none() || failed.contains(u))
+        .cloned()
+        .collect();
+    for one in failed {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+    all
+}
+
+/// The reasons in words, without the component's own name: equal reasons of different components read alike.
+fn texts(side: Side, component: usize, unknown: &[Unknown]) -> Vec<String> {
+    let component = &side.release.components[component];
+    let kind = &side.object(component).reference.kind;
+    let own = format!("{kind} {}", component.name);
+    let mut all: Vec<String> = Vec::new();
+    for one in unknown {
+        let text = one.text.replace(&format!(" of {own}"), "");
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all.sort();
+    all
+}
+
+fn changed(case: &Case, i: usize, before: Side, j: usize, now: &[Unknown], was: &[Unknown]) -> Option<Changed> {
+    let (reasons, earlier) = (texts(case.after, i, now), texts(before, j, was));
+    if reasons != earlier {
+        return Some(Changed::Reasons(earlier));
+    }
+    let (config, old) = (&case.after.effective.configs[i], &before.effective.configs[j]);
+    queue_changed(case, i, before, j).or_else(|| stores_changed(case, i, config, old))
+}
+
+fn queue_changed(case: &Case, i: usize, before: Side, j: usize) -> Option<Changed> {
+    let (is, was) = (places::seen_queue(case.after, i), places::seen_queue(before, j));
+    let (Some(is), Some(was)) = (&is, &was) else {
+        return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
+    };
+    if is.mq != was.mq {
+        return Some(Changed::Seen("mq.type", was.mq.to_string(), is.mq.to_string()));
+    }
+    // What can be read is judged by MU304.
+    if places::queue_of(case.after, i).is_ok() && places::queue_of(before, j).is_ok() {
+        return None;
+    }
+    first(places::differences(case, i, &was.identity, &is.identity))
+}
+
+fn stores_changed(case: &Case, i: usize, config: &Config, old: &Config) -> Option<Changed> {
+    if store::resolve(config).is_ok() && store::resolve(old).is_ok() {
+        return None;
+    }
+    let (is, was) = (store::visible(config), store::visible(old));
+    let (Some(is), Some(was)) = (&is, &was) else {
+        return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
+    };
+    first(places::differences(case, i, &was.meta, &is.meta))
+        .or_else(|| first(places::differences(case, i, &was.object, &is.object)))
+}
+
+fn first(all: Vec<places::Difference>) -> Option<Changed> {
+    all.into_iter().find_map(|d| match d.identity {
+        Identity::Different {
+            field,
+            current,
+            proposed,
+        } => Some(Changed::Seen(field, current, proposed)),
+        _ => None,
+    })
+}
+
+/// Which components, in words.
+pub fn who(case: &Case, components: &[usize]) -> String {
+    let all = &case.after.release.components;
+    match components.len() == all.len() && all.len() > 1 {
+        true => format!("all {} components", all.len()),
+        false => places::listed(&components.iter().map(|i| all[*i].name.as_str()).collect::<Vec<_>>()),
+    }
+}
+
+/// Finishes a finding: the object, the field where one is known, the place.
+pub fn pointed(case: &Case, finding: Finding, hidden: &Hidden) -> Finding {
+    let finding = match &hidden.changed {
+        Some(Changed::Seen(field, current, proposed)) => {
+            finding.field(places::path_of(field, None), shown(current), shown(proposed))
+        }
+        _ => finding,
+    };
+    // A configuration file that is hidden stands in no object of the stream: its mount does.
+    places::place(case, finding, hidden.origin.as_ref(), hidden.components[0])
+}
+
+fn shown(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { text.into() }
+}
+
+/// How to look at what is hidden, and how to state it.
+pub fn help(case: &Case) -> String {
+    let mut lines = Vec::new();
+    let space = match places::namespace(case) {
+        "" => String::new(),
+        namespace => format!(" --namespace {namespace}"),
+    };
+    let sides = [
+        Some((case.after, case.options.assume.target_mq.is_some(), "target-mq")),
+        case.before
+            .map(|b| (b, case.options.assume.current_mq.is_some(), "current-mq")),
+    ];
+    let mut maps: Vec<String> = Vec::new();
+    let mut state: Vec<String> = Vec::new();
+    for (side, stated, key) in sides.into_iter().flatten() {
+        for unknown in side
+            .effective
+            .configs
+            .iter()
+            .flat_map(|c| &c.unknown)
+            .filter(|u| u.why == UnknownWhy::ConfigNotInStream)
+        {
+            if let Some(name) = unknown
+                .text
+                .split("ConfigMap `")
+                .nth(1)
+                .and_then(|rest| rest.split('`').next())
+                && !maps.iter().any(|m| m == name)
+            {
+                maps.push(name.to_owned());
+            }
+        }
+        if side.effective.mq.is_err() && !stated {
+            let seen = queue::visible(side.effective.config(), side.effective.line, case.standalone());
+            let named = seen.filter(|q| q.explicit).map(|q| q.mq.to_string());
+            let mq = named.filter(|mq| !mq.starts_with('<')).unwrap_or_else(|| "TYPE".into());
+            state.push(format!("--assume {key}={mq}"));
+        }
+    }
+    for name in maps {
+        lines.push(format!("look: kubectl get configmap {name}{space} --output yaml"));
+    }
+    if !state.is_empty() {
+        lines.push(format!(
+            "state the queue's type (pulsar, kafka, …: the real one) to have it judged: {}",
+            state.join(" ")
+        ));
+    }
+    lines.join("\n")
+}

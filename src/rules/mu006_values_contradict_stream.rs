@@ -1,0 +1,347 @@
+//! MU006: values that did not render this stream.
+
+use serde_json::Value;
+
+use super::case::Case;
+use super::{Check, Rule, steps};
+use crate::finding::{Finding, Input, Severity};
+use crate::kube::selector;
+use crate::milvus::image::ImageRef;
+use crate::milvus::release::Component;
+use crate::rewrite::chart::values_key;
+use crate::rewrite::values::{Values, printed};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU006",
+    name: "values-contradict-stream",
+    severity: Severity::Refuse,
+    says: "`--values` are not the ones that rendered this stream",
+    page: include_str!("../../docs/rules/MU006.md"),
+    check: Check::Release(check),
+};
+
+/// Keys of the Milvus chart that no other chart is likely to have.
+const OWN_KEYS: [&str; 10] = [
+    "mixCoordinator",
+    "rootCoordinator",
+    "queryCoordinator",
+    "dataCoordinator",
+    "indexCoordinator",
+    "queryNode",
+    "dataNode",
+    "indexNode",
+    "streamingNode",
+    "extraConfigFiles",
+];
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some(values) = case.values else { return vec![] };
+    let mut found = Vec::new();
+    found.extend(misplaced(case, values));
+    found.extend(tag(case, values));
+    found.extend(repository(case, values));
+    for component in &case.came.components {
+        found.extend(replicas(case, values, component));
+    }
+    found
+}
+
+fn help(case: &Case) -> String {
+    format!(
+        "give the values this stream was rendered with: helm get values {} --namespace {} --output yaml > values.yaml, \
+         then --values values.yaml and behind it a --values FILE with what this call adds (its -f files and --set flags)",
+        case.came.name,
+        steps::namespace(case)
+    )
+}
+
+/// Values that stand a level too high or too low for where this chart reads them.
+fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
+    if holds_own_keys(values.scoped()) {
+        return None;
+    }
+    let path = steps::values_path(case);
+    let place = if path.is_empty() {
+        "at their root".to_owned()
+    } else {
+        format!("under `{}`", path.join("."))
+    };
+    if !path.is_empty() && holds_own_keys(values.whole()) {
+        let message = format!(
+            "the values have the keys of the Milvus chart at their root, and this stream's chart reads them {place}: none of them would count"
+        );
+        let help = format!(
+            "give the values of the whole umbrella chart, with those of Milvus under `{}:`",
+            path.join(".")
+        );
+        return Some(at_first(case, RULE.finding(message, help)));
+    }
+    let children = values.scoped().as_object()?;
+    let (key, _) = children.iter().find(|(_, v)| holds_own_keys(v))?;
+    let message = format!(
+        "the values have the keys of the Milvus chart under `{key}`, and this stream's chart reads them {place}: none of them would count"
+    );
+    let help = format!(
+        "give what stands under `{key}:` alone: yq '.{key}' values.yaml > milvus.yaml, then --values milvus.yaml"
+    );
+    Some(at_first(case, RULE.finding(message, help)))
+}
+
+fn holds_own_keys(values: &Value) -> bool {
+    let all = values.pointer("/image/all").is_some_and(Value::is_object);
+    all || OWN_KEYS.iter().any(|key| values.get(key).is_some_and(Value::is_object))
+}
+
+fn at_first(case: &Case, finding: Finding) -> Finding {
+    match case.came.components.first() {
+        Some(component) => {
+            let object = &case.target.objects[component.object];
+            finding
+                .on(&object.reference)
+                .at(Input::Target, object.document, object.pointer.clone())
+        }
+        None => finding,
+    }
+}
+
+/// The tag, as the template prints it, is in none of the images: another one would have rendered some.
+fn tag(case: &Case, values: &Values) -> Option<Finding> {
+    let given = values.truthy(&["image", "all", "tag"])?;
+    let text = printed(given)?;
+    let mut tagged = case
+        .came
+        .components
+        .iter()
+        .filter(|c| ImageRef::parse(&c.image).tag.is_some());
+    let same = |c: &Component| {
+        let tag = ImageRef::parse(&c.image).tag.unwrap_or_default();
+        tag == text || c.image.ends_with(&format!(":{text}")) || (given.is_number() && same_number(&tag, &text))
+    };
+    let first = tagged.next()?;
+    if same(first) || tagged.any(same) {
+        return None;
+    }
+    let message = format!(
+        "the values say image.all.tag: {text}, and {} runs `{}`: these values did not render this stream, and what comes would not fit it",
+        first.name, first.image
+    );
+    Some(steps::at_image(
+        case,
+        RULE.finding(message, help(case)),
+        Input::Target,
+        first,
+    ))
+}
+
+/// Templates print large numbers with an exponent.
+fn same_number(a: &str, b: &str) -> bool {
+    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The repository is in none of the images, not even behind a registry's name.
+fn repository(case: &Case, values: &Values) -> Option<Finding> {
+    let text = printed(values.truthy(&["image", "all", "repository"])?)?;
+    let same = |c: &Component| {
+        let repository = ImageRef::parse(&c.image).repository;
+        repository == text || repository.ends_with(&format!("/{text}")) || text.ends_with(&format!("/{repository}"))
+    };
+    if case.came.components.iter().any(same) {
+        return None;
+    }
+    let first = case.came.components.first()?;
+    let message = format!(
+        "the values say image.all.repository: {text}, and {} runs `{}`: these values did not render this stream, and what comes would not fit it",
+        first.name, first.image
+    );
+    let help = format!(
+        "{}\nwhere another post-renderer moved the images after rendering: --allow MU006",
+        help(case)
+    );
+    Some(steps::at_image(case, RULE.finding(message, help), Input::Target, first))
+}
+
+/// The replicas of a component that is there and that nothing else scales.
+fn replicas(case: &Case, values: &Values, component: &Component) -> Option<Finding> {
+    let key = values_key(component.role);
+    let given = wanted(values.get(&[key, "replicas"])?)?;
+    let there = component.replicas?;
+    let alone = case.came.in_role(component.role).count() == 1;
+    if given == there || !alone || scaled(case, component) {
+        return None;
+    }
+    let message = format!(
+        "the values say {key}.replicas: {given}, and {} has {there}: these values did not render this stream, and what comes would not fit it",
+        component.name
+    );
+    let object = &case.target.objects[component.object];
+    let finding = RULE.finding(message, help(case)).on(&object.reference).at(
+        Input::Target,
+        object.document,
+        format!("{}/spec/replicas", object.pointer),
+    );
+    let deployed = case
+        .before
+        .and_then(|b| b.release.in_role(component.role).next())
+        .and_then(|c| c.replicas);
+    Some(finding.field("/spec/replicas", deployed, there))
+}
+
+/// The number of replicas that a template prints: no null, no map, no negative number (which leaves the field out).
+fn wanted(given: &Value) -> Option<i64> {
+    let text = printed(given)?;
+    let number = match given {
+        Value::Number(_) | Value::String(_) => text.trim().parse::<f64>().ok()?,
+        _ => return None,
+    };
+    (number >= 0.0 && number.fract() == 0.0).then_some(number as i64)
+}
+
+/// Whether something else decides how many there are.
+fn scaled(case: &Case, component: &Component) -> bool {
+    let kind = case.target.objects[component.object].reference.kind.as_str();
+    case.target.objects.iter().any(|o| {
+        ["HorizontalPodAutoscaler", "ScaledObject"].contains(&o.reference.kind.as_str())
+            && selector::scale_target(&o.reference.kind, &o.value) == Some((kind, component.name.as_str()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::rules::testkit::{self, Scenario};
+
+    fn with(values: &str) -> Vec<Finding> {
+        Scenario::upgrade("v2.5.22", "v2.6.16").values(values).of_rule("MU006")
+    }
+
+    #[test]
+    fn another_tag_or_repository_is_told_with_both() {
+        let found = with("image:\n  all:\n    tag: v2.6.15\n    repository: corp.example:5000/milvus\n");
+        assert_eq!(found.len(), 2);
+        assert!(
+            found[0].message.contains("image.all.tag: v2.6.15") && found[0].message.contains("milvusdb/milvus:v2.6.16"),
+            "{}",
+            found[0].message
+        );
+        assert!(found[1].message.contains("corp.example:5000/milvus"));
+        assert!(
+            found
+                .iter()
+                .all(|f| f.location.is_some() && f.help.contains("helm get values rel --namespace ns"))
+        );
+    }
+
+    #[test]
+    fn replicas_of_a_component_that_is_there() {
+        let found = with("queryNode:\n  replicas: 4\nindexNode:\n  replicas: \"2\"\n");
+        assert_eq!(found.len(), 2);
+        assert!(
+            found[0].message.contains("queryNode.replicas: 4")
+                && found[0].message.contains("rel-milvus-querynode has 1"),
+            "{}",
+            found[0].message
+        );
+        let field = found[0].field.as_ref().unwrap();
+        assert_eq!(
+            (field.path.as_str(), &field.current, &field.proposed),
+            ("/spec/replicas", &1.into(), &1.into())
+        );
+    }
+
+    #[test]
+    fn what_no_value_says_and_what_prints_the_same_stays_quiet() {
+        for values in [
+            "",
+            "image:\n  all:\n    tag: \"\"\n    pullPolicy: Always\n",
+            "image:\n  all:\n    tag: null\n",
+            "image:\n  all:\n    tag: v2.6.16\n    repository: milvusdb/milvus\n",
+            "image:\n  all:\n    repository: docker.io/milvusdb/milvus\n",
+            "queryNode:\n  replicas: -1\ndataNode:\n  replicas: null\nproxy:\n  replicas: \"1\"\nindexNode:\n  replicas: 1.0\n",
+            "mixCoordinator:\n  replicas: 1\nstreamingNode:\n  replicas: 3\nrootCoordinator:\n  replicas: 2\n",
+            "standalone:\n  replicas: 5\n",
+            "etcd:\n  image:\n    tag: other\n",
+        ] {
+            assert!(with(values).is_empty(), "{values:?}: {:?}", with(values));
+        }
+    }
+
+    #[test]
+    fn a_tag_that_yaml_reads_as_a_number() {
+        let scenario = Scenario::upgrade("v2.5.22", "2.6").assume("target-version=2.6.16");
+        assert!(
+            scenario
+                .clone()
+                .values("image:\n  all:\n    tag: 2.6\n")
+                .of_rule("MU006")
+                .is_empty()
+        );
+        assert!(
+            scenario
+                .clone()
+                .values("image:\n  all:\n    tag: 2.60\n")
+                .of_rule("MU006")
+                .is_empty()
+        );
+        assert_eq!(
+            scenario
+                .values("image:\n  all:\n    tag: \"2.60\"\n")
+                .of_rule("MU006")
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn an_autoscaler_or_a_second_workload_decides_the_replicas() {
+        let hpa = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: h\n  namespace: ns\nspec:\n  scaleTargetRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-querynode\n";
+        let scenario = Scenario::upgrade("v2.5.22", "v2.6.16").values("queryNode:\n  replicas: 4\n");
+        assert_eq!(scenario.of_rule("MU006").len(), 1);
+        assert!(scenario.clone().add_target(hpa).of_rule("MU006").is_empty());
+        let group = testkit::deployment("querynode", "\"querynode\"", "v2.6.16")
+            .replace("name: rel-milvus-querynode\n", "name: rel-milvus-querynode-rg1\n");
+        assert!(scenario.clone().add_target(&group).of_rule("MU006").is_empty());
+        assert!(
+            scenario
+                .edit_in_target("Deployment", "rel-milvus-querynode", "  replicas: 1\n", "")
+                .of_rule("MU006")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn values_of_an_umbrella_chart_for_the_chart_alone_and_the_reverse() {
+        let found = with("vectors:\n  queryNode:\n    replicas: 1\n");
+        assert!(
+            found[0].message.contains("under `vectors`") && found[0].help.contains("yq '.vectors'"),
+            "{:?}",
+            found[0]
+        );
+        let source = |path: &str| {
+            let umbrella = |t: String| t.replace("# Source: milvus/templates/", path);
+            Scenario::of(
+                &umbrella(testkit::cluster("v2.5.22", false)),
+                &umbrella(testkit::cluster("v2.6.16", false)),
+            )
+        };
+        let scenario = source("# Source: app/charts/vectors/templates/");
+        let found = scenario.clone().values("queryNode:\n  replicas: 1\n").of_rule("MU006");
+        assert!(
+            found[0].message.contains("at their root") && found[0].help.contains("vectors"),
+            "{:?}",
+            found[0]
+        );
+        for right in [
+            "vectors:\n  queryNode:\n    replicas: 1\n",
+            "second:\n  queryNode:\n    replicas: 9\n",
+            "web:\n  image:\n    tag: x\n",
+        ] {
+            assert!(scenario.clone().values(right).of_rule("MU006").is_empty(), "{right}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_without_values() {
+        assert!(Scenario::upgrade("v2.5.22", "v2.6.16").of_rule("MU006").is_empty());
+    }
+}

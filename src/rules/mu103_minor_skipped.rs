@@ -1,0 +1,144 @@
+//! MU103: one minor version at a time.
+
+use super::case::Case;
+use super::{Check, Rule, mu101_source_too_old as mu101, steps};
+use crate::facts;
+use crate::finding::{Finding, Severity};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU103",
+    name: "minor-skipped",
+    severity: Severity::Refuse,
+    says: "2.4 -> 2.6, 2.5 -> 3.0",
+    page: include_str!("../../docs/rules/MU103.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let (Some(from), Some(to)) = (case.transition.source_line(), case.transition.target_line()) else {
+        return vec![];
+    };
+    if case.transition.is_ordinary() || from >= to || leads(from, to) {
+        return vec![];
+    }
+    let message = match between(from, to) {
+        skipped if skipped.is_empty() => format!(
+            "no upgrade from Milvus {} to {} is known: the versions between them, if there are any, cannot be checked",
+            steps::source_name(case),
+            steps::target_name(case)
+        ),
+        skipped => format!(
+            "from Milvus {} to {} the upgrade would skip {}: each minor version only knows how to take over from the one before",
+            steps::source_name(case),
+            steps::target_name(case),
+            skipped.join(" and ")
+        ),
+    };
+    let help = match steps::way_in_short(case) {
+        way if way.is_empty() => "see the upgrade guide of the target version".into(),
+        way if mu101::applies(case) => format!("by these stops: {way}"),
+        _ => steps::way(case),
+    };
+    let finding = RULE.finding(message, help);
+    vec![match case.transition.target() {
+        Some(version) => steps::at_target_image(case, finding, version),
+        None => finding,
+    }]
+}
+
+/// Whether a line follows another: by the table of ways; behind its end the next minor version does.
+fn leads(from: (u64, u64), to: (u64, u64)) -> bool {
+    facts::hops().direct(from, to).is_some() || (from.0 == to.0 && to.1 == from.1 + 1)
+}
+
+/// The lines between two, as far as they are known.
+fn between(from: (u64, u64), to: (u64, u64)) -> Vec<String> {
+    let known = facts::hops()
+        .hops
+        .iter()
+        .map(|h| h.to)
+        .filter(|line| *line > from && *line < to);
+    let mut all: Vec<(u64, u64)> = known.collect();
+    if from.0 == to.0 {
+        all.extend((from.1 + 1..to.1).map(|minor| (from.0, minor)));
+    }
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter()
+        .map(|(major, minor)| format!("{major}.{minor}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testkit::Scenario;
+
+    #[test]
+    fn the_skipped_lines_are_named() {
+        for (from, to, skipped) in [
+            ("v2.4.23", "v2.6.16", "skip 2.5:"),
+            ("v2.5.22", "v3.0.0", "skip 2.6:"),
+            ("v2.3.21", "v2.5.16", "skip 2.4:"),
+            ("v2.3.21", "v2.6.16", "skip 2.4 and 2.5:"),
+        ] {
+            let found = Scenario::consolidation(from, to).of_rule("MU103");
+            assert_eq!(found.len(), 1, "{from} -> {to}");
+            assert!(found[0].message.contains(skipped), "{}", found[0].message);
+        }
+    }
+
+    #[test]
+    fn from_2_5_to_3_0_the_stop_at_2_6_has_its_commands() {
+        let found = Scenario::upgrade("v2.5.22", "v3.0.0").of_rule("MU103");
+        let help = &found[0].help;
+        assert!(
+            help.contains("1. Milvus 2.6.20 or later")
+                && help.contains("--set streaming.enabled=true --set indexNode.enabled=false"),
+            "{help}"
+        );
+        assert!(
+            help.contains("--version 5.0.0") && help.contains("2. Milvus 3.0.0: this upgrade again"),
+            "{help}"
+        );
+        assert_eq!(found[0].field.as_ref().unwrap().current, "milvusdb/milvus:v2.5.22");
+    }
+
+    #[test]
+    fn where_the_floor_has_the_commands_the_stops_are_one_line() {
+        let found = Scenario::consolidation("v2.4.23", "v2.6.16").of_rule("MU103");
+        assert!(
+            found[0]
+                .help
+                .contains("2.4, the latest of that line -> 2.5.16 or later"),
+            "{}",
+            found[0].help
+        );
+        assert!(!found[0].help.contains("helm upgrade"));
+    }
+
+    #[test]
+    fn one_minor_at_a_time_is_quiet_also_where_no_table_reaches() {
+        for (from, to) in [
+            ("v2.5.16", "v2.6.16"),
+            ("v2.4.23", "v2.5.16"),
+            ("v2.6.20", "v3.0.0"),
+            ("v2.6.20", "v2.6.22"),
+            ("v3.0.1", "v2.6.22"),
+            ("v3.0.1", "v3.1.0"),
+        ] {
+            assert!(
+                Scenario::upgrade(from, to).of_rule("MU103").is_empty(),
+                "{from} -> {to}"
+            );
+        }
+        assert!(
+            Scenario::upgrade("v2.4.23", "v2.6.16")
+                .fresh()
+                .of_rule("MU103")
+                .is_empty()
+        );
+        assert!(!leads((3, 0), (4, 0)) && between((3, 0), (4, 0)).is_empty());
+    }
+}

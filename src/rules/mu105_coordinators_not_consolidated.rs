@@ -1,0 +1,389 @@
+//! MU105: separate coordinators are still deployed.
+
+use super::case::{Case, Side};
+use super::component::{are, list, since_streaming, spelled};
+use super::{Check, Rule};
+use crate::facts;
+use crate::finding::{Finding, Severity};
+use crate::milvus::release::{Component, Mode};
+use crate::milvus::role::{Role, Spelling};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU105",
+    name: "coordinators-not-consolidated",
+    severity: Severity::Refuse,
+    says: "what is deployed still runs separate coordinators (replicas not 0) and the target is >= 2.6",
+    page: include_str!("../../docs/rules/MU105.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Some(before) = case.before else { return vec![] };
+    if !case.transition.to_26() || case.standalone() || before.release.mode() == Mode::Standalone {
+        return vec![];
+    }
+    let separate: Vec<&Component> = before.running().filter(|c| may_hold_a_session(case, c)).collect();
+    let kept = kept(case, before, &separate);
+    let mut found = Vec::new();
+    if !separate.is_empty() {
+        found.push(running(case, before, &separate));
+    } else if below_26(case) && !before.release.has(Role::MixCoord) {
+        found.push(no_mixcoord(case, before));
+    }
+    found.extend(kept);
+    found
+}
+
+/// Whether a component is a coordinator of its own that started: one on a 2.6 image ended at once, and the rewrite can
+/// take it away.
+fn may_hold_a_session(case: &Case, component: &Component) -> bool {
+    let partial = component.run.spelled == Spelling::Mixture && !component.run.mixture_is_complete();
+    let started = since_streaming(component, case.options.assume.current_version.as_ref()) != Some(true);
+    started && (component.role.is_legacy_coordinator() || (component.role == Role::MixCoord && partial))
+}
+
+/// Whether what is deployed is below 2.6, as far as its images tell; where they do not, it may be.
+fn below_26(case: &Case) -> bool {
+    let streaming = facts::versions().marks.streaming.version.line();
+    case.transition.source_line().is_none_or(|line| line < streaming)
+}
+
+fn running(case: &Case, before: Side, separate: &[&Component]) -> Finding {
+    let assumed = case.options.assume.current_version.as_ref();
+    let each: Vec<String> = separate
+        .iter()
+        .map(|c| match c.replicas {
+            Some(1) => format!("{} (1 replica, {})", c.name, spelled(c, assumed)),
+            Some(n) => format!("{} ({n} replicas, {})", c.name, spelled(c, assumed)),
+            None => format!("{} ({})", c.name, spelled(c, assumed)),
+        })
+        .collect();
+    let message = format!(
+        "{} {} deployed and the target is Milvus {}, whose mixcoord would write the same metadata as a coordinator that still runs",
+        list(&each),
+        are(each.len()),
+        target(case),
+    );
+    let first = separate[0];
+    let replicas = first.replicas.map_or(serde_json::Value::Null, Into::into);
+    before
+        .point(RULE.finding(message, help(case)), first, "/spec/replicas")
+        .field("/spec/replicas", replicas, 0)
+}
+
+fn no_mixcoord(case: &Case, before: Side) -> Finding {
+    let resting: Vec<&str> = before.release.legacy_coordinators().map(|c| c.name.as_str()).collect();
+    let which = match resting.is_empty() {
+        true => "no coordinator at all".to_owned(),
+        false => format!("{} at 0 replicas and no mixcoord", list(&resting)),
+    };
+    let message = format!(
+        "what is deployed of release {} shows {which}, and Milvus {} is reached from a running mixcoord only",
+        before.release.name,
+        target(case),
+    );
+    let first = before
+        .release
+        .legacy_coordinators()
+        .next()
+        .unwrap_or(&before.release.components[0]);
+    let help = format!(
+        "if a mixcoord runs, give a --current that shows it; else\n{}",
+        help(case)
+    );
+    before.point(RULE.finding(message, help), first, "")
+}
+
+fn target(case: &Case) -> String {
+    match (case.transition.target(), case.transition.target_line()) {
+        (Some(version), _) => version.to_string(),
+        (None, Some((major, minor))) => format!("{major}.{minor}"),
+        (None, None) => "2.6".into(),
+    }
+}
+
+/// Coordinators that the upgrade would take away and that stay all the same: told to be kept.
+fn kept(case: &Case, before: Side, told: &[&Component]) -> Option<Finding> {
+    let dropped = |c: &&Component| {
+        c.role.is_legacy_coordinator()
+            && !case
+                .after
+                .release
+                .components
+                .iter()
+                .any(|a| a.role == c.role && a.name == c.name)
+    };
+    let live = before.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
+    let mut found: Vec<(&Component, bool)> = Vec::new();
+    let deployed = before.release.components.iter().filter(dropped);
+    for component in deployed.filter(|c| !c.is_scaled_to_zero() && before.object(c).is_kept()) {
+        found.push((component, true));
+    }
+    // A coordinator kept by an earlier step is in no manifest any more: that the chart marks it tells of it.
+    for component in case.came.components.iter().filter(dropped) {
+        let object = &case.target.objects[component.object];
+        let known = before.release.components.iter().find(|b| b.name == component.name);
+        let rests = known.map_or(component.is_scaled_to_zero() || live, Component::is_scaled_to_zero);
+        if object.is_kept() && !rests && !found.iter().any(|(f, _)| f.name == component.name) {
+            found.push((component, false));
+        }
+    }
+    found.retain(|(c, _)| !told.iter().any(|t| t.name == c.name));
+    let (first, is_deployed) = *found.first()?;
+    let names: Vec<&str> = found.iter().map(|(c, _)| c.name.as_str()).collect();
+    let message = format!(
+        "{} {} marked to be kept (helm.sh/resource-policy: keep, or Argo CD's Prune=false): beside the mixcoord of Milvus {} a separate coordinator would live on",
+        list(&names),
+        are(names.len()),
+        target(case),
+    );
+    let namespace = namespace_flag(case);
+    let help = format!(
+        "take the mark off in the values and delete what still lives:\nkubectl delete deployment {}{namespace}",
+        names.join(" ")
+    );
+    let finding = RULE.finding(message, help);
+    if is_deployed {
+        return Some(before.point(finding, first, "/metadata/annotations"));
+    }
+    let object = &case.target.objects[first.object];
+    Some(finding.on(&object.reference).at(
+        case.target.input,
+        object.document,
+        format!("{}/metadata/annotations", object.pointer),
+    ))
+}
+
+fn namespace_flag(case: &Case) -> String {
+    match case.came.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" --namespace {namespace}"),
+    }
+}
+
+/// The step that makes one mixcoord of them, as the upgrade guide has it.
+fn help(case: &Case) -> String {
+    let floor = &facts::versions().marks.consolidate.version;
+    let releases = facts::charts().releases.iter();
+    let chart = releases
+        .filter(|r| r.app == *floor)
+        .map(|r| r.chart.to_string())
+        .next_back();
+    let version = chart.map_or(String::new(), |chart| format!(" --version={chart}"));
+    let source = case.transition.highest().filter(|v| v.line() == floor.line());
+    let tag = match source {
+        Some(v) if v >= floor => v.text.clone(),
+        Some(v) if v.variant.is_some() => format!("v{floor}-{}", v.variant.as_deref().unwrap_or_default()),
+        _ => format!("v{floor}"),
+    };
+    format!(
+        "make one mixcoord of them first, wait until the old pods are gone, then come back:\n\
+         helm upgrade {} zilliztech/milvus{} --set image.all.tag={tag} --set mixCoordinator.enabled=true \
+         --set rootCoordinator.enabled=false --set queryCoordinator.enabled=false --set dataCoordinator.enabled=false \
+         --set indexCoordinator.enabled=false --reset-then-reuse-values{version}\n\
+         or upgrade to {tag} through this post-renderer: it makes mixcoord of the four itself",
+        case.came.name,
+        namespace_flag(case),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::rules::testkit::{Scenario, cluster, cluster26};
+
+    fn found(scenario: Scenario) -> Vec<Finding> {
+        scenario.of_rule("MU105")
+    }
+
+    fn separate(from: &str, to: &str) -> Scenario {
+        Scenario::consolidation(from, to)
+    }
+
+    const KEEP: &str = "  namespace: ns\n  annotations:\n    helm.sh/resource-policy: keep\n";
+
+    #[test]
+    fn separate_coordinators_are_named_with_the_step_to_take() {
+        let all = found(separate("v2.5.16", "v2.6.16"));
+        assert_eq!(all.len(), 1);
+        for role in ["rootcoord", "querycoord", "datacoord", "indexcoord"] {
+            assert!(
+                all[0]
+                    .message
+                    .contains(&format!("rel-milvus-{role} (1 replica, 2.5.16)")),
+                "{}",
+                all[0].message
+            );
+        }
+        for words in [
+            "image.all.tag=v2.5.16",
+            "--version=4.2.58",
+            "--reset-then-reuse-values",
+            "rel zilliztech/milvus --namespace ns",
+            "indexCoordinator.enabled=false",
+        ] {
+            assert!(all[0].help.contains(words), "{}", all[0].help);
+        }
+        assert_eq!(
+            all[0].location.as_ref().map(|l| l.stream),
+            Some(crate::finding::Input::Current)
+        );
+    }
+
+    #[test]
+    fn the_step_never_goes_below_what_runs_and_keeps_the_build() {
+        assert!(
+            found(separate("v2.5.22", "v2.6.16"))[0]
+                .help
+                .contains("image.all.tag=v2.5.22")
+        );
+        assert!(
+            found(separate("v2.5.10-gpu", "v2.6.16"))[0]
+                .help
+                .contains("image.all.tag=v2.5.16-gpu")
+        );
+        assert!(
+            found(separate("v2.4.5", "v2.6.16"))[0]
+                .help
+                .contains("image.all.tag=v2.5.16 ")
+        );
+    }
+
+    #[test]
+    fn absent_replicas_and_undecidable_images_count() {
+        let one = |scenario: Scenario| {
+            let all = found(scenario);
+            assert_eq!(all.len(), 1, "{all:?}");
+            all[0].message.clone()
+        };
+        let scaled =
+            separate("v2.5.16", "v2.6.16").edit_in_current("Deployment", "rel-milvus-rootcoord", "  replicas: 1\n", "");
+        assert!(one(scaled).contains("rel-milvus-rootcoord (2.5.16)"));
+        assert!(one(separate("latest", "v2.6.16")).contains("`latest`"));
+    }
+
+    #[test]
+    fn what_never_started_passes() {
+        let before = cluster26("v2.6.4") + &crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.4");
+        let after = cluster26("v2.6.15") + &crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.15");
+        assert!(found(Scenario::of(&before, &after)).is_empty());
+        assert!(
+            found(Scenario::of(
+                &before.replace(
+                    "v2.6.4\"\n          args: [ \"milvus\", \"run\", \"rootcoord\"",
+                    "v2.5.16\"\n          args: [ \"milvus\", \"run\", \"rootcoord\""
+                ),
+                &after
+            ))
+            .len()
+                == 1
+        );
+    }
+
+    #[test]
+    fn one_mixcoord_is_what_is_wanted() {
+        assert!(found(Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
+        assert!(found(separate("v2.5.10", "v2.5.16")).is_empty());
+        assert!(found(Scenario::upgrade("v2.6.4", "v2.6.16")).is_empty());
+        assert!(found(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")).is_empty());
+        assert!(found(separate("v2.5.16", "v2.6.16").fresh()).is_empty());
+    }
+
+    #[test]
+    fn a_release_without_any_running_coordinator_is_no_start_either() {
+        let mut resting = separate("v2.5.16", "v2.6.16");
+        for role in ["rootcoord", "querycoord", "datacoord", "indexcoord"] {
+            resting = resting.edit_in_current(
+                "Deployment",
+                &format!("rel-milvus-{role}"),
+                "replicas: 1",
+                "replicas: 0",
+            );
+        }
+        let all = found(resting);
+        assert!(
+            all.len() == 1 && all[0].message.contains("at 0 replicas and no mixcoord"),
+            "{all:?}"
+        );
+        let missing = Scenario::upgrade("v2.5.16", "v2.6.16").drop_current("Deployment", "rel-milvus-mixcoord");
+        assert!(found(missing)[0].message.contains("no coordinator at all"));
+        let parked = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current(
+            "Deployment",
+            "rel-milvus-mixcoord",
+            "replicas: 1",
+            "replicas: 0",
+        );
+        assert!(found(parked).is_empty());
+    }
+
+    #[test]
+    fn a_mixture_of_some_is_separate_coordinators() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_current("\"-querycoord\", ", "");
+        assert_eq!(found(scenario).len(), 1);
+    }
+
+    #[test]
+    fn a_kept_coordinator_lives_on() {
+        // The step before took them out of the release; the mark kept them in the cluster.
+        let kept = Scenario::of(&cluster("v2.5.16", false), &cluster("v2.6.16", true)).edit_in_target(
+            "Deployment",
+            "rel-milvus-datacoord",
+            "  namespace: ns\n",
+            KEEP,
+        );
+        let all = found(kept);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(
+            all[0].message.contains("rel-milvus-datacoord is marked to be kept")
+                && all[0]
+                    .help
+                    .contains("kubectl delete deployment rel-milvus-datacoord --namespace ns")
+        );
+        assert_eq!(
+            all[0].location.as_ref().map(|l| l.stream),
+            Some(crate::finding::Input::Target)
+        );
+        let argo = Scenario::of(&cluster("v2.5.16", false), &cluster("v2.6.16", true)).edit_in_target(
+            "Deployment",
+            "rel-milvus-datacoord",
+            "  namespace: ns\n",
+            "  namespace: ns\n  annotations:\n    argocd.argoproj.io/sync-options: Prune=false\n",
+        );
+        assert_eq!(found(argo).len(), 1);
+    }
+
+    #[test]
+    fn a_kept_one_that_rests_or_is_proven_gone_does_not() {
+        let after = Scenario::of(&cluster("v2.5.16", false), &cluster("v2.6.16", true));
+        let resting = after
+            .clone()
+            .edit_in_target("Deployment", "rel-milvus-datacoord", "  namespace: ns\n", KEEP)
+            .edit_in_target("Deployment", "rel-milvus-datacoord", "replicas: 1", "replicas: 0");
+        assert!(found(resting).is_empty());
+        let live = after
+            .edit_in_target("Deployment", "rel-milvus-datacoord", "  namespace: ns\n", KEEP)
+            .edit_in_current(
+                "Deployment",
+                "rel-milvus-proxy",
+                "  namespace: ns\n",
+                "  namespace: ns\n  uid: 1b2c\n",
+            );
+        assert!(found(live).is_empty());
+    }
+
+    #[test]
+    fn kept_and_never_started_is_out_of_the_rewrite_s_reach() {
+        let left = crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.4").replacen(
+            "  namespace: ns\n",
+            KEEP,
+            1,
+        );
+        let all = found(Scenario::of(&(cluster26("v2.6.4") + &left), &cluster26("v2.6.15")));
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            all[0].location.as_ref().map(|l| l.stream),
+            Some(crate::finding::Input::Current)
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! MU115: a stage that is not next, or not possible.
+
+use super::case::{Case, Side};
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::milvus::release::Component;
+use crate::milvus::version::Read;
+use crate::stage::{self, Stage};
+use crate::transition::{From, Kind, Transition};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU115",
+    name: "stage-out-of-order",
+    severity: Severity::Refuse,
+    says: "the stage before is not in `--current`, or the stages run backwards",
+    page: include_str!("../../docs/rules/MU115.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let Stage::At(wanted) = case.options.stage else { return vec![] };
+    let Some(kind) = case.transition.kind else { return vec![] };
+    if kind.last_stage().is_none() {
+        return vec![];
+    }
+    let Some(before) = case.before else { return no_documents(case, wanted) };
+    let mut found = behind(case, before, kind, wanted);
+    found.extend(backwards(case, before, kind, wanted));
+    found
+}
+
+/// Stages need to see what is deployed, object by object.
+fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
+    match case.transition.from {
+        From::Release { .. } | From::Unsaid => {
+            vec![needs_documents(&format!("stage {wanted}"), "--current shows no manifests of them")]
+        }
+        From::Nothing => vec![],
+    }
+}
+
+/// A state file keeps what judging needs, which is not enough to write components back as they are deployed.
+pub fn by_state_file(stage: Stage, transitions: &[&Transition]) -> Vec<Finding> {
+    let staged = transitions.iter().any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
+    let wanted = match stage {
+        Stage::At(n) if staged => format!("stage {n}"),
+        Stage::Next if staged => "--stage next".to_owned(),
+        _ => return vec![],
+    };
+    vec![needs_documents(&wanted, "--current names a state file, which holds no whole manifests")]
+}
+
+fn needs_documents(wanted: &str, why: &str) -> Finding {
+    let message = format!("{wanted} keeps later components as they are deployed, and {why}");
+    let help = "give the manifests themselves: --current release:RELEASE --namespace NAMESPACE, or\n\
+        \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml";
+    RULE.finding(message, help)
+}
+
+/// Whether a component runs the target's version.
+fn arrived(case: &Case, component: &Component) -> bool {
+    match (&component.version, case.transition.target()) {
+        (Read::Known(version), Some(target)) => version >= target,
+        _ => case.came.components.iter().any(|c| tag(&c.image) == tag(&component.image)),
+    }
+}
+
+/// An image without its registry.
+fn tag(image: &str) -> &str {
+    image.rsplit('/').next().unwrap_or(image)
+}
+
+/// Components of earlier stages that do not run the target's version yet.
+fn behind(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
+    let late: Vec<&Component> = before
+        .running()
+        .filter(|c| case.after.release.has(c.role))
+        .filter(|c| (1..wanted).contains(&stage::of_role(kind, c.role)) && !arrived(case, c))
+        .collect();
+    let missing = wanted > 1
+        && kind == Kind::Streaming
+        && case.after.release.has(crate::milvus::role::Role::StreamingNode)
+        && !before.release.has(crate::milvus::role::Role::StreamingNode);
+    let first = late.iter().map(|c| stage::of_role(kind, c.role)).min();
+    let due = if missing { Some(1) } else { first };
+    let Some(due) = due else { return vec![] };
+    let names = match late.is_empty() {
+        true => "streamingnode is not there yet".to_owned(),
+        false => {
+            let list: Vec<_> = late.iter().map(|c| format!("{} runs {}", c.name, version(c))).collect();
+            list.join(", ")
+        }
+    };
+    let message = format!(
+        "stage {wanted} ({}) comes after stage {due} ({}), which is not in --current: {names}",
+        stage::describe(kind, wanted),
+        stage::describe(kind, due)
+    );
+    let help = format!("run --stage {due} first, or --stage next, which finds the one that is due; between two stages wait until the old pods are gone");
+    let finding = RULE.finding(message, help);
+    vec![match late.first() {
+        Some(component) => before.point(finding, component, &format!("{}/image", component.container)),
+        None => finding,
+    }]
+}
+
+/// Components of later stages that run the target's version already, while this stage's own do not.
+fn backwards(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
+    let own_late = before.running().any(|c| stage::of_role(kind, c.role) == wanted && !arrived(case, c));
+    let ahead: Vec<&Component> = before
+        .running()
+        .filter(|c| case.after.release.has(c.role))
+        .filter(|c| stage::of_role(kind, c.role) > wanted && arrived(case, c))
+        .collect();
+    let Some(first) = ahead.first().filter(|_| own_late) else { return vec![] };
+    let names: Vec<_> = ahead.iter().map(|c| format!("{} ({})", c.name, version(c))).collect();
+    let message = format!(
+        "stage {wanted} ({}) is due, and what belongs to later stages runs the target's version already: {}",
+        stage::describe(kind, wanted),
+        names.join(", ")
+    );
+    let help = "the stages ran out of order, or something else upgraded a part: finish with --stage all, and read `milvus-uplift explain MU605` for what is unavailable meanwhile";
+    vec![before.point(RULE.finding(message, help), first, &format!("{}/image", first.container))]
+}
+
+fn version(component: &Component) -> String {
+    match &component.version {
+        Read::Known(v) => v.to_string(),
+        Read::Undecidable(u) => u.text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
+
+    fn roles(text: &str) -> Vec<(String, String)> {
+        let stream = crate::stream::Stream::read(text.as_bytes(), crate::finding::Input::Target).unwrap();
+        let found = crate::milvus::release::inventory(&stream.objects);
+        found.releases[0].components.iter().map(|c| (c.role.to_string(), c.image.clone())).collect()
+    }
+
+    #[test]
+    fn a_stage_needs_the_one_before() {
+        let found = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(3)).of_rule("MU115");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("stage 1") && found[0].help.contains("--stage 1"), "{:?}", found[0]);
+    }
+
+    #[test]
+    fn stages_walk_in_order_and_end_where_all_at_once_does() {
+        let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let at_once = start.judge().output.unwrap();
+        let mut current = None;
+        for n in 0..=5 {
+            let mut scenario = start.clone().stage(Stage::At(n));
+            if let Some(current) = current {
+                scenario = scenario.with_current(current);
+            }
+            let judged = scenario.judge();
+            let refused: Vec<_> = judged.findings.iter().filter(|f| f.refuses()).collect();
+            assert!(refused.is_empty(), "stage {n}: {refused:?}");
+            current = judged.output;
+        }
+        assert_eq!(current.unwrap(), at_once);
+    }
+
+    #[test]
+    fn a_stage_moves_what_is_due_and_holds_back_the_rest() {
+        let output = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1)).judge().output.unwrap();
+        for (role, image) in roles(&output) {
+            let new = matches!(role.as_str(), "mixcoord" | "streamingnode");
+            assert_eq!(image.ends_with("v2.6.16"), new, "{role} {image}");
+        }
+        assert!(roles(&output).iter().any(|(role, _)| role == "indexnode"));
+    }
+
+    #[test]
+    fn next_finds_the_stage_that_is_due_and_then_does_nothing() {
+        let start = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next);
+        let mut current = None;
+        let mut walked = Vec::new();
+        for _ in 0..7 {
+            let scenario = match &current {
+                Some(text) => start.clone().with_current(String::clone(text)),
+                None => start.clone(),
+            };
+            let judged = scenario.judge();
+            let stage = judged.releases[0].stage.map(|s| s.applied);
+            walked.push(stage);
+            current = judged.output;
+        }
+        assert_eq!(walked[..5], [Some(1), Some(2), Some(3), Some(4), Some(5)]);
+        let done = start.clone().with_current(current.clone().unwrap()).judge();
+        assert_eq!(done.output, current);
+    }
+
+    #[test]
+    fn an_upgrade_at_once_knows_no_order() {
+        assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").codes().contains(&"MU115"));
+    }
+
+    #[test]
+    fn later_components_ahead_of_earlier_ones_run_backwards() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(2)).edit_in_current(
+            "Deployment",
+            "rel-milvus-proxy",
+            "v2.5.16",
+            "v2.6.16",
+        );
+        assert!(scenario.of_rule("MU115").iter().any(|f| f.message.contains("rel-milvus-proxy")));
+    }
+}

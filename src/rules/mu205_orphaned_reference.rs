@@ -1,0 +1,544 @@
+//! MU205: something still points at what left.
+
+use serde_json::Value;
+
+use super::case::Case;
+use super::component::list;
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::selector::{self, SelectorAt};
+use crate::kube::{Object, workload};
+use crate::milvus::role::Role;
+use crate::rewrite::ChangeOp;
+use crate::rewrite::leave::chooses_here;
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU205",
+    name: "orphaned-reference",
+    severity: Severity::Warn,
+    says: "something still points at what left",
+    page: include_str!("../../docs/rules/MU205.md"),
+    check: Check::Release(check),
+};
+
+/// What leaves with this upgrade: by the rewrite, or because the chart does not render it any more.
+struct Left<'a> {
+    /// Workloads.
+    workloads: Vec<(&'a Object, Role)>,
+    /// Services.
+    services: Vec<(&'a Object, Role)>,
+}
+
+/// One place that points only at what left.
+struct Orphan {
+    pointer: String,
+    role: Role,
+    /// What it does, and what becomes of it.
+    text: String,
+}
+
+fn check(case: &Case) -> Vec<Finding> {
+    let left = left(case);
+    if left.workloads.is_empty() {
+        return vec![];
+    }
+    let staying = Staying::new(case);
+    let mut found = Vec::new();
+    for object in case.after.objects {
+        let orphans = orphans(case, object, &left, &staying);
+        if let Some(first) = orphans.first() {
+            found.push(finding(case, object, &orphans, first));
+        }
+    }
+    found
+}
+
+fn finding(case: &Case, object: &Object, orphans: &[Orphan], first: &Orphan) -> Finding {
+    let mut texts: Vec<&str> = Vec::new();
+    let mut roles: Vec<Role> = Vec::new();
+    for orphan in orphans {
+        if !texts.contains(&orphan.text.as_str()) {
+            texts.push(&orphan.text);
+        }
+        if !roles.contains(&orphan.role) {
+            roles.push(orphan.role);
+        }
+    }
+    let words: Vec<&str> = roles.iter().map(|r| r.as_str()).collect();
+    let message = format!(
+        "{} still means {}, which leaves: it {}",
+        object.reference,
+        list(&words),
+        list(&texts)
+    );
+    let instead = match roles.contains(&Role::IndexNode) {
+        true if roles.len() > 1 => "datanode (it builds indexes now) or mixcoord",
+        true => "datanode, which builds indexes now",
+        false => "mixcoord, which runs the coordinators now",
+    };
+    let help = format!(
+        "point it at {instead}, or take it away if nothing needs it any more; the place: {}",
+        first.pointer
+    );
+    RULE.finding(message, help).on(&object.reference).at(
+        case.after.input,
+        object.document,
+        format!("{}{}", object.pointer, first.pointer),
+    )
+}
+
+/// What leaves: dropped by the rewrite, or deployed in a role that nothing has any more.
+fn left<'a>(case: &Case<'a>) -> Left<'a> {
+    let dropped = |o: &&Object| {
+        let is =
+            |c: &&crate::rewrite::Change| c.op == ChangeOp::Drop && c.document == o.document && c.pointer == o.pointer;
+        case.rewrite.changes.iter().any(|c| is(&c))
+    };
+    let mut workloads: Vec<(&Object, Role)> = Vec::new();
+    for component in &case.came.components {
+        let object = &case.target.objects[component.object];
+        if dropped(&object) {
+            workloads.push((object, component.role));
+        }
+    }
+    let mut services: Vec<(&Object, Role)> = Vec::new();
+    for object in case
+        .target
+        .objects
+        .iter()
+        .filter(|o| o.reference.kind == "Service")
+        .filter(dropped)
+    {
+        services.extend(role_served(object, &workloads).map(|role| (object, role)));
+    }
+    let Some(before) = case.before else {
+        return Left { workloads, services };
+    };
+    let gone = |role: Role| (role.is_legacy_coordinator() || role == Role::IndexNode) && !case.after.release.has(role);
+    let stands = |o: &Object| case.after.find(&o.reference.kind, &o.reference.name).is_some();
+    let mut earlier: Vec<(&Object, Role)> = Vec::new();
+    for component in before.release.components.iter().filter(|c| gone(c.role)) {
+        let object = before.object(component);
+        if !stands(object)
+            && !workloads
+                .iter()
+                .any(|(o, _)| o.reference.same_object(&object.reference))
+        {
+            earlier.push((object, component.role));
+        }
+    }
+    for object in before
+        .objects
+        .iter()
+        .filter(|o| o.reference.kind == "Service" && !stands(o))
+    {
+        services.extend(role_served(object, &earlier).map(|role| (object, role)));
+    }
+    workloads.extend(earlier);
+    Left { workloads, services }
+}
+
+/// The role whose pods a Service serves.
+fn role_served(service: &Object, workloads: &[(&Object, Role)]) -> Option<Role> {
+    let s = service.at(&["spec", "selector"])?;
+    let serves = |o: &Object| workload::pod_labels(o).is_some_and(|labels| selector::selects(s, true, labels));
+    workloads.iter().find(|(o, _)| serves(o)).map(|(_, role)| *role)
+}
+
+/// What is there after the upgrade.
+struct Staying<'a> {
+    pods: Vec<&'a Value>,
+    services: Vec<&'a Value>,
+}
+
+impl<'a> Staying<'a> {
+    fn new(case: &Case<'a>) -> Staying<'a> {
+        let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
+        Staying {
+            pods: case
+                .after
+                .objects
+                .iter()
+                .filter(here)
+                .filter_map(workload::pod_labels)
+                .collect(),
+            services: case
+                .after
+                .objects
+                .iter()
+                .filter(here)
+                .filter(|o| o.reference.kind == "Service")
+                .filter_map(|o| o.at(&["metadata", "labels"]))
+                .collect(),
+        }
+    }
+}
+
+fn orphans(case: &Case, object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
+    let kind = object.reference.kind.as_str();
+    if kind == "NetworkPolicy" {
+        return policy(case, object, left, staying);
+    }
+    if !namespaces_agree(&object.reference.namespace, &case.after.release.namespace) {
+        return vec![];
+    }
+    let mut found: Vec<Orphan> = scaled(case, object, left).into_iter().collect();
+    for at in selector::pod_selectors(kind, &object.value) {
+        let becomes = match kind {
+            "Service" => "has no endpoints any more",
+            "PodDisruptionBudget" => "protects no pod any more",
+            _ => "watches nothing any more",
+        };
+        let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+        found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
+    }
+    if kind == "ServiceMonitor" {
+        let at = SelectorAt {
+            pointer: "/spec/selector".into(),
+            plain: false,
+        };
+        let services: Vec<(&Value, Role)> = left
+            .services
+            .iter()
+            .filter_map(|(o, role)| Some((o.at(&["metadata", "labels"])?, *role)))
+            .collect();
+        let role = only_left(&object.value, &at, &services, &staying.services);
+        found.extend(role.map(|role| orphan(&at.pointer, role, "watches nothing any more")));
+    }
+    if ROUTES.contains(&kind) || text_at(&object.value, &["spec", "externalName"]).is_some() {
+        routes(case, &object.value, String::new(), left, &mut found);
+    }
+    found.extend(affinity(object, left, staying));
+    found
+}
+
+fn orphan(pointer: &str, role: Role, text: impl Into<String>) -> Orphan {
+    Orphan {
+        pointer: pointer.to_owned(),
+        role,
+        text: text.into(),
+    }
+}
+
+fn pods<'a>(left: &Left<'a>) -> Vec<(&'a Value, Role)> {
+    left.workloads
+        .iter()
+        .filter_map(|(o, role)| Some((workload::pod_labels(o)?, *role)))
+        .collect()
+}
+
+/// The role that a selector means, where it chooses what left and nothing else.
+fn only_left(value: &Value, at: &SelectorAt, left: &[(&Value, Role)], staying: &[&Value]) -> Option<Role> {
+    let s = value.pointer(&at.pointer)?;
+    let role = left
+        .iter()
+        .find(|(labels, _)| selector::selects(s, at.plain, labels))
+        .map(|(_, role)| *role)?;
+    (!staying.iter().any(|labels| selector::selects(s, at.plain, labels))).then_some(role)
+}
+
+/// What scales a workload that left.
+fn scaled(case: &Case, object: &Object, left: &Left) -> Option<Orphan> {
+    let (kind, name) = selector::scale_target(&object.reference.kind, &object.value)?;
+    let of = left
+        .workloads
+        .iter()
+        .find(|(o, _)| o.reference.kind == kind && o.reference.name == name)?;
+    let path = if object.reference.kind == "VerticalPodAutoscaler" {
+        "/spec/targetRef"
+    } else {
+        "/spec/scaleTargetRef"
+    };
+    case.after
+        .find(kind, name)
+        .is_none()
+        .then(|| orphan(path, of.1, "scales nothing any more"))
+}
+
+/// The selectors of a policy, which is never dropped.
+fn policy(case: &Case, object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
+    let mut found = Vec::new();
+    for at in selector::pod_selectors("NetworkPolicy", &object.value) {
+        if !chooses_here(
+            &object.value,
+            &object.reference.namespace,
+            &at,
+            &case.after.release.namespace,
+        ) {
+            continue;
+        }
+        let becomes = match at.pointer.as_str() {
+            "/spec/podSelector" => "applies to no pod any more",
+            p if p.starts_with("/spec/egress") => "has a rule that leads to nobody any more",
+            _ => "has a rule that lets nobody in any more",
+        };
+        let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+        found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
+    }
+    found
+}
+
+/// Kinds that lead traffic to Services by name: of Kubernetes, the Gateway API, Istio, Traefik and OpenShift.
+const ROUTES: [&str; 11] = [
+    "Ingress",
+    "HTTPRoute",
+    "GRPCRoute",
+    "TCPRoute",
+    "TLSRoute",
+    "UDPRoute",
+    "VirtualService",
+    "DestinationRule",
+    "IngressRoute",
+    "IngressRouteTCP",
+    "Route",
+];
+
+/// Names of Services that left, wherever such an object holds the name of a backend.
+fn routes(case: &Case, value: &Value, pointer: String, left: &Left, found: &mut Vec<Orphan>) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let at = format!("{pointer}/{}", crate::kube::object::escape(key));
+                let backend = ["backendRefs", "backendRef", "service", "services", "to"]
+                    .iter()
+                    .any(|parent| pointer.split('/').rev().find(|s| s.parse::<usize>().is_err()) == Some(parent));
+                let names =
+                    matches!(key.as_str(), "serviceName" | "host" | "externalName") || (key == "name" && backend);
+                match inner.as_str() {
+                    Some(text) if names => found.extend(backend_of(case, text, &at, left)),
+                    _ => routes(case, inner, at, left, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (i, inner) in items.iter().enumerate() {
+                routes(case, inner, format!("{pointer}/{i}"), left, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn backend_of(case: &Case, text: &str, pointer: &str, left: &Left) -> Option<Orphan> {
+    let mut words = text.split('.');
+    let (name, namespace) = (words.next()?, words.next().unwrap_or_default());
+    let (service, role) = left.services.iter().find(|(o, _)| o.reference.name == name)?;
+    let agrees = namespaces_agree(&service.reference.namespace, namespace);
+    let gone = agrees && case.after.find("Service", name).is_none();
+    gone.then(|| orphan(pointer, *role, format!("leads to Service {name}, which is gone")))
+}
+
+/// Terms of pod affinity in what stays.
+fn affinity(object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
+    let Some(base) = workload::template_pointer(&object.reference.kind) else {
+        return vec![];
+    };
+    let mut found = Vec::new();
+    for (which, near) in [("podAffinity", true), ("podAntiAffinity", false)] {
+        for (when, term) in [
+            ("requiredDuringSchedulingIgnoredDuringExecution", ""),
+            ("preferredDuringSchedulingIgnoredDuringExecution", "/podAffinityTerm"),
+        ] {
+            let list = format!("{base}/spec/affinity/{which}/{when}");
+            let count = object
+                .value
+                .pointer(&list)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
+            for i in 0..count {
+                let at = SelectorAt {
+                    pointer: format!("{list}/{i}{term}/labelSelector"),
+                    plain: false,
+                };
+                let becomes = match (near, term.is_empty()) {
+                    (true, true) => "has pods that must run beside it and cannot be scheduled any more",
+                    (true, false) => "would rather run beside it, in vain",
+                    (false, _) => "keeps away from pods that are gone",
+                };
+                let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+                found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::rules::testkit::{Scenario, cluster, cluster26};
+
+    fn document(kind: &str, name: &str, body: &str) -> String {
+        format!("---\napiVersion: x/v1\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: ns\n{body}")
+    }
+
+    fn found(documents: &str) -> Vec<Finding> {
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+            .add_target(documents)
+            .of_rule("MU205")
+    }
+
+    fn one(documents: &str, words: &str) -> Finding {
+        let mut all = found(documents);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].message.contains(words), "{}", all[0].message);
+        assert!(all[0].location.is_some());
+        all.remove(0)
+    }
+
+    #[test]
+    fn what_the_rewrite_settles_is_settled() {
+        let budget = document(
+            "PodDisruptionBudget",
+            "b",
+            "spec:\n  selector:\n    matchLabels:\n      component: indexnode\n",
+        );
+        let scaler = document(
+            "HorizontalPodAutoscaler",
+            "h",
+            "spec:\n  scaleTargetRef:\n    kind: Deployment\n    name: rel-milvus-indexnode\n",
+        );
+        assert!(found(&(budget + &scaler)).is_empty());
+        assert!(found("").is_empty());
+        assert!(
+            Scenario::consolidation("v2.5.10", "v2.5.16")
+                .of_rule("MU205")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn policies_that_mean_indexnode_are_told() {
+        let own = "spec:\n  podSelector:\n    matchLabels:\n      component: indexnode\n";
+        assert!(
+            one(&document("NetworkPolicy", "p", own), "applies to no pod")
+                .help
+                .contains("datanode")
+        );
+        let peer = "spec:\n  podSelector:\n    matchLabels:\n      component: minio\n  ingress:\n    - from:\n        - podSelector:\n            matchLabels:\n              component: indexnode\n";
+        one(&document("NetworkPolicy", "p", peer), "lets nobody in");
+        let both = "spec:\n  podSelector:\n    matchExpressions:\n      - key: component\n        operator: In\n        values: [indexnode, datanode]\n";
+        assert!(found(&document("NetworkPolicy", "p", both)).is_empty());
+    }
+
+    #[test]
+    fn policies_of_coordinators_are_pointed_at_mixcoord() {
+        let own = document(
+            "NetworkPolicy",
+            "p",
+            "spec:\n  podSelector:\n    matchLabels:\n      component: rootcoord\n",
+        );
+        assert!(
+            Scenario::consolidation("v2.5.10", "v2.5.16")
+                .add_target(&own)
+                .of_rule("MU205")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn backends_that_are_gone() {
+        let ingress = "spec:\n  rules:\n    - http:\n        paths:\n          - path: /i\n            backend:\n              service:\n                name: rel-milvus-indexnode\n                port:\n                  number: 9091\n";
+        one(
+            &document("Ingress", "i", ingress),
+            "leads to Service rel-milvus-indexnode",
+        );
+        one(
+            &document(
+                "Ingress",
+                "i",
+                "spec:\n  backend:\n    serviceName: rel-milvus-indexnode\n    servicePort: 9091\n",
+            ),
+            "leads to",
+        );
+        one(
+            &document(
+                "HTTPRoute",
+                "i",
+                "spec:\n  rules:\n    - backendRefs:\n        - name: rel-milvus-indexnode\n          port: 9091\n",
+            ),
+            "leads to",
+        );
+        one(
+            &document(
+                "VirtualService",
+                "i",
+                "spec:\n  http:\n    - route:\n        - destination:\n            host: rel-milvus-indexnode.ns.svc.cluster.local\n",
+            ),
+            "leads to",
+        );
+        assert!(found(&document("VirtualService", "i", "spec:\n  http:\n    - route:\n        - destination:\n            host: rel-milvus-indexnode.other.svc\n")).is_empty());
+        assert!(
+            found(
+                &ingress
+                    .replace("indexnode", "proxy")
+                    .replacen("spec", &document("Ingress", "i", "spec"), 1)
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn affinity_to_what_is_gone() {
+        let term = |kind: &str| {
+            format!(
+                "    spec:\n      affinity:\n        {kind}:\n          requiredDuringSchedulingIgnoredDuringExecution:\n            - topologyKey: zone\n              labelSelector:\n                matchLabels:\n                  component: indexnode\n      containers:\n"
+            )
+        };
+        let with = |kind: &str| {
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .edit_in_target(
+                    "Deployment",
+                    "rel-milvus-datanode",
+                    "    spec:\n      containers:\n",
+                    &term(kind),
+                )
+                .of_rule("MU205")
+        };
+        let near = with("podAffinity");
+        assert!(
+            near.len() == 1 && near[0].message.contains("cannot be scheduled"),
+            "{near:?}"
+        );
+        assert!(with("podAntiAffinity")[0].message.contains("keeps away"));
+    }
+
+    #[test]
+    fn what_the_chart_stopped_rendering_leaves_too() {
+        let budget = document(
+            "PodDisruptionBudget",
+            "b",
+            "spec:\n  selector:\n    matchLabels:\n      component: indexnode\n",
+        );
+        let scaler = document(
+            "ScaledObject",
+            "h",
+            "spec:\n  scaleTargetRef:\n    name: rel-milvus-indexnode\n",
+        );
+        let monitor = document(
+            "ServiceMonitor",
+            "m",
+            "spec:\n  selector:\n    matchLabels:\n      component: indexnode\n",
+        );
+        let scenario =
+            Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16")).add_target(&(budget + &scaler + &monitor));
+        let all = scenario.of_rule("MU205");
+        for words in ["protects no pod", "scales nothing", "watches nothing"] {
+            assert!(all.iter().any(|f| f.message.contains(words)), "{words}: {all:?}");
+        }
+        assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn what_pointed_at_nothing_before_is_nobody_s_business() {
+        let stale = document(
+            "PodDisruptionBudget",
+            "b",
+            "spec:\n  selector:\n    matchLabels:\n      component: rootcoord\n",
+        );
+        let gone = document("Ingress", "i", "spec:\n  backend:\n    serviceName: no-such\n");
+        assert!(found(&(stale + &gone)).is_empty());
+    }
+}

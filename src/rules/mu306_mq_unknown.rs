@@ -1,0 +1,97 @@
+//! MU306: the queue or the stores cannot be read, now and then alike.
+
+use super::case::Case;
+use super::hidden::{self, Hidden};
+use super::{Check, Rule};
+use crate::finding::{Finding, Severity};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    code: "MU306",
+    name: "mq-unknown",
+    severity: Severity::Warn,
+    says: "config from a custom ConfigMap, envFrom, valueFrom, the same now and then",
+    page: include_str!("../../docs/rules/MU306.md"),
+    check: Check::Release(check),
+};
+
+fn check(case: &Case) -> Vec<Finding> {
+    let stated = case.options.assume.same_queue;
+    hidden::all(case).iter().filter(|h| h.changed.is_none() || stated).map(|h| finding(case, h)).collect()
+}
+
+fn finding(case: &Case, hidden: &Hidden) -> Finding {
+    let who = hidden::who(case, &hidden.components);
+    let why = match hidden.reasons.is_empty() {
+        true => "what is deployed cannot be read".to_owned(),
+        false => hidden.reasons.join("; "),
+    };
+    let alike = match (&case.before, &hidden.changed) {
+        (_, Some(_)) => "it is not the same as what is deployed, and was stated to be the same queue",
+        (Some(_), None) => "as far as it can be seen it is the same as what is deployed, so nothing is refused",
+        (None, None) => "nothing can be said of it",
+    };
+    let message = format!("which message queue and stores {who} use cannot be read ({why}): {alike}");
+    let help = hidden::help(case);
+    let advice = "make sure that nobody changes it in the same step as Milvus";
+    let help = if help.is_empty() { advice.to_owned() } else { format!("{help}\n{advice}") };
+    let mut finding = hidden::pointed(case, RULE.finding(message, help), hidden);
+    finding.field = None;
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    const ENV_FROM: &str = "          envFrom:\n            - secretRef:\n                name: broker\n          env:\n";
+
+    fn upgrade() -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+    }
+
+    fn codes(scenario: &Scenario) -> (usize, usize) {
+        (scenario.of_rule("MU306").len(), scenario.of_rule("MU310").len())
+    }
+
+    #[test]
+    fn a_custom_config_map_now_and_then_is_one_warning() {
+        let custom = |s: &str| s.replace("configMap:\n            name: rel-milvus", "configMap:\n            name: corp");
+        let scenario = Scenario::of(&custom(&crate::rules::testkit::cluster("v2.5.16", false)), &custom(&crate::rules::testkit::cluster("v2.6.16", false)));
+        assert_eq!(codes(&scenario), (1, 0));
+        let finding = scenario.of_rule("MU306").remove(0);
+        assert!(finding.message.contains("`corp`") && finding.help.contains("kubectl get configmap corp --namespace ns"), "{} {}", finding.message, finding.help);
+        assert!(finding.help.contains("--assume target-mq=") && finding.help.contains("--assume current-mq="));
+        let stated = scenario.assume("current-mq=pulsar").assume("target-mq=pulsar");
+        assert_eq!(codes(&stated), (1, 0));
+        assert!(!stated.of_rule("MU306")[0].help.contains("--assume"));
+    }
+
+    #[test]
+    fn an_env_from_on_one_component_names_it() {
+        let both = |s: Scenario| s.edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM).edit_in_current("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM);
+        let scenario = both(upgrade());
+        assert_eq!(codes(&scenario), (1, 0));
+        assert!(scenario.of_rule("MU306")[0].message.contains("rel-milvus-proxy"));
+    }
+
+    #[test]
+    fn a_value_from_that_names_the_same_is_a_warning() {
+        let env = "            - name: PULSAR_ADDRESS\n              valueFrom:\n                secretKeyRef:\n                  name: broker\n                  key: address\n";
+        let scenario = upgrade().env_target("mixcoord", env).env_current("mixcoord", env);
+        assert_eq!(codes(&scenario), (1, 0));
+    }
+
+    #[test]
+    fn a_secret_that_identifies_nothing_says_nothing() {
+        let env = "            - name: MINIO_SECRET_ACCESS_KEY\n              valueFrom:\n                secretKeyRef:\n                  name: s\n                  key: k\n";
+        assert_eq!(codes(&upgrade().env_target("proxy", env)), (0, 0));
+    }
+
+    #[test]
+    fn a_fresh_install_is_a_warning_at_most() {
+        let scenario = upgrade().edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM).fresh();
+        assert_eq!(codes(&scenario), (1, 0));
+        assert_eq!(codes(&upgrade().fresh()), (0, 0));
+    }
+}

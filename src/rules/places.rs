@@ -1,0 +1,469 @@
+//! What the rules on queues and stores share: components paired across both sides, what differs between the places
+//! their log and data live in, and the values that keep a queue as it is.
+
+use serde_json::Value;
+
+use super::case::{Case, Side};
+use crate::finding::Finding;
+use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::{Object, selector, workload};
+use crate::milvus::config::{Layer, Origin, split_list};
+use crate::milvus::identity::{self, Field, FieldValue, Identity};
+use crate::milvus::queue::{self, Mq, Queue};
+use crate::milvus::release::{Component, Mode};
+use crate::milvus::role::Role;
+use crate::milvus::store;
+use crate::report::mask;
+
+/// The components of the target (index), each with the one of the current state (index) it takes over from.
+pub fn pairs(case: &Case) -> Vec<(usize, usize)> {
+    let Some(before) = case.before.filter(|b| !b.release.components.is_empty()) else {
+        return vec![];
+    };
+    let all = &before.release.components;
+    let counterpart = |c: &Component| {
+        let named = all.iter().position(|b| b.role == c.role && b.name == c.name);
+        let of = |role: Role| all.iter().position(|b| b.role == role);
+        named
+            .or_else(|| of(c.role))
+            .or_else(|| predecessors(c.role).iter().copied().find_map(of))
+    };
+    // A role that is new takes over from those that run. Where these disagree among themselves (an environment of one
+    // of them alone), it belongs to those it lives together with.
+    let newcomer = |i: usize| {
+        let speaker = before.effective.speaker;
+        let nodes = [Role::DataNode, Role::Proxy, Role::QueryNode];
+        let others = nodes.iter().filter_map(|role| all.iter().position(|b| b.role == *role));
+        std::iter::once(speaker)
+            .chain(others)
+            .find(|j| lives_with(case.after, i, before, *j))
+            .unwrap_or(speaker)
+    };
+    case.after
+        .release
+        .components
+        .iter()
+        .enumerate()
+        .map(|(i, c)| (i, counterpart(c).unwrap_or_else(|| newcomer(i))))
+        .collect()
+}
+
+/// The roles whose work a new role takes over.
+fn predecessors(role: Role) -> &'static [Role] {
+    match role {
+        Role::MixCoord => &[Role::RootCoord, Role::DataCoord, Role::QueryCoord],
+        _ => &[],
+    }
+}
+
+/// Whether two components read the same of queue and stores, and can be read equally well.
+fn lives_with(a: Side, i: usize, b: Side, j: usize) -> bool {
+    let values = |fields: &[Field]| fields.iter().map(|f| (f.name, f.value.clone())).collect::<Vec<_>>();
+    let of = |side: Side, c: usize| {
+        let queue = seen_queue(side, c).map(|q| (q.mq, values(&q.identity)));
+        let stores = store::visible(&side.effective.configs[c]).map(|s| (values(&s.meta), values(&s.object)));
+        let read = queue_of(side, c).is_ok() && store::resolve(&side.effective.configs[c]).is_ok();
+        (queue, stores, read)
+    };
+    of(a, i) == of(b, j)
+}
+
+/// The queue of one component of a side.
+pub fn queue_of(side: Side, component: usize) -> Result<Queue, Box<crate::milvus::config::Unknown>> {
+    queue::resolve(
+        &side.effective.configs[component],
+        side.effective.line,
+        is_standalone(side),
+    )
+}
+
+/// The queue of one component of a side as far as it can be seen.
+pub fn seen_queue(side: Side, component: usize) -> Option<Queue> {
+    queue::visible(
+        &side.effective.configs[component],
+        side.effective.line,
+        is_standalone(side),
+    )
+}
+
+/// The queue's type of a side: as read, else as stated, else as something that can be seen names it.
+pub fn likely_mq(side: Side, stated: Option<Mq>) -> Option<Mq> {
+    stated.or_else(|| {
+        let seen = seen_queue(side, side.effective.speaker)?;
+        seen.explicit.then_some(seen.mq)
+    })
+}
+
+fn is_standalone(side: Side) -> bool {
+    side.release.mode() == Mode::Standalone
+}
+
+/// Something that leads elsewhere, or to other members, and for whom.
+pub struct Difference {
+    /// What differs.
+    pub identity: Identity,
+    /// Where the proposed value was read; `None` for the image's default.
+    pub origin: Option<Origin>,
+    /// Where the current value was read.
+    pub was: Option<Origin>,
+    /// The components of the target it concerns.
+    pub components: Vec<usize>,
+}
+
+/// Adds differences to those of other components: the same difference is told once.
+pub fn gather(all: &mut Vec<Difference>, found: Vec<Difference>) {
+    for one in found {
+        match all.iter_mut().find(|d| d.identity == one.identity) {
+            Some(known) => known.components.extend(one.components),
+            None => all.push(one),
+        }
+    }
+}
+
+/// Every field in which two identities of a component differ. Where a field exists on one side only because another
+/// already differs (an external etcd becomes an embedded one), the other says enough.
+pub fn differences(case: &Case, component: usize, current: &[Field], proposed: &[Field]) -> Vec<Difference> {
+    let mut found: Vec<Difference> = Vec::new();
+    let new = proposed.iter().filter(|p| !current.iter().any(|c| c.name == p.name));
+    for field in current.iter().chain(new) {
+        let was: Vec<Field> = current.iter().filter(|c| c.name == field.name).cloned().collect();
+        let is: Vec<Field> = proposed.iter().filter(|p| p.name == field.name).cloned().collect();
+        if (was.is_empty() || is.is_empty()) && !found.is_empty() {
+            continue;
+        }
+        let identity = match identity::compare(&was, &is, namespace(case)) {
+            Identity::Same => continue,
+            different @ Identity::Different { .. } => match (was.first(), is.first()) {
+                (Some(a), Some(b)) => same_workloads(case, a, b).unwrap_or(different),
+                _ => different,
+            },
+            members => members,
+        };
+        if identity != Identity::Same {
+            found.push(Difference {
+                identity,
+                origin: is.first().and_then(|f| f.origin.clone()),
+                was: was.first().and_then(|f| f.origin.clone()),
+                components: vec![component],
+            });
+        }
+    }
+    found
+}
+
+/// The namespace short names are completed by.
+pub fn namespace<'a>(case: &'a Case) -> &'a str {
+    let after = case.after.release.namespace.as_str();
+    match case.before {
+        Some(before) if after.is_empty() => &before.release.namespace,
+        _ => after,
+    }
+}
+
+/// Addresses that name nothing in common may still reach the same pods: charts wrote etcd's Service first and its
+/// pods later. `None` where they do not, as far as the manifests show.
+fn same_workloads(case: &Case, current: &Field, proposed: &Field) -> Option<Identity> {
+    let (FieldValue::Addresses { written: was, .. }, FieldValue::Addresses { written: is, .. }) =
+        (&current.value, &proposed.value)
+    else {
+        return None;
+    };
+    let here = backends(was, case, case.before?.objects);
+    let there = backends(is, case, case.after.objects);
+    let common = here
+        .iter()
+        .any(|(_, a)| there.iter().any(|(_, b)| a.reference.same_object(&b.reference)));
+    if !common {
+        return None;
+    }
+    let only = |a: &[(String, &Object)], b: &[(String, &Object)], all: &[String]| -> Vec<String> {
+        let known = |text: &&String| {
+            a.iter()
+                .any(|(t, x)| t == *text && b.iter().any(|(_, y)| x.reference.same_object(&y.reference)))
+        };
+        all.iter().filter(|text| !known(text)).cloned().collect()
+    };
+    let (removed, added) = (only(&here, &there, was), only(&there, &here, is));
+    match removed.is_empty() && added.is_empty() {
+        true => Some(Identity::Same),
+        false => Some(Identity::MembersChanged {
+            field: current.name,
+            added,
+            removed,
+        }),
+    }
+}
+
+/// Each address with each workload behind it. A state without Services is read by the target's.
+fn backends<'a>(addresses: &[String], case: &'a Case, objects: &'a [Object]) -> Vec<(String, &'a Object)> {
+    let mut found = Vec::new();
+    for address in addresses {
+        let mut behind = workloads_behind(address, namespace(case), objects, objects);
+        if behind.is_empty() {
+            behind = workloads_behind(address, namespace(case), case.after.objects, objects);
+        }
+        found.extend(behind.into_iter().map(|o| (address.clone(), o)));
+    }
+    found
+}
+
+/// The Services an address may name, by their name and namespace (empty: the release's).
+fn service_names(address: &str) -> Vec<(String, String)> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let inside = host
+        .split_once(".svc")
+        .filter(|(_, domain)| domain.is_empty() || domain.starts_with('.'));
+    let parts: Vec<&str> = inside.map_or(host, |(name, _)| name).split('.').collect();
+    let pair = |name: &str, namespace: &str| (name.to_owned(), namespace.to_owned());
+    match parts[..] {
+        [name] => vec![pair(name, "")],
+        [a, b] => vec![pair(a, b), pair(b, "")],
+        [_, service, namespace] => vec![pair(service, namespace)],
+        _ => vec![],
+    }
+}
+
+/// The Service behind an address, if one of these objects is it and finds pods of its own. An object without a namespace
+/// is in the release's.
+pub fn service_behind<'a>(address: &str, namespace: &str, objects: &'a [Object]) -> Option<&'a Object> {
+    service_names(address).into_iter().find_map(|(name, space)| {
+        let space = if space.is_empty() { namespace } else { &space };
+        objects.iter().find(|o| {
+            let own = match o.reference.namespace.as_str() {
+                "" => namespace,
+                own => own,
+            };
+            let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
+            o.reference.kind == "Service"
+                && o.reference.name == name
+                && own == space
+                && selector.is_some_and(|s| !s.is_empty())
+        })
+    })
+}
+
+/// The workloads (among `objects`) behind an address, by the Service (among `services`) it names.
+pub fn workloads_behind<'a>(
+    address: &str,
+    namespace: &str,
+    services: &[Object],
+    objects: &'a [Object],
+) -> Vec<&'a Object> {
+    let Some(service) = service_behind(address, namespace, services) else {
+        return vec![];
+    };
+    let Some(chosen) = service.at(&["spec", "selector"]) else {
+        return vec![];
+    };
+    objects
+        .iter()
+        .filter(|o| {
+            workload::SERVING_KINDS.contains(&o.reference.kind.as_str())
+                && namespaces_agree(&o.reference.namespace, &service.reference.namespace)
+        })
+        .filter(|o| workload::pod_labels(o).is_some_and(|labels| selector::selects(chosen, true, labels)))
+        .collect()
+}
+
+/// Points a finding at the object of the target in which a setting was read; else at a component.
+pub fn place(case: &Case, finding: Finding, origin: Option<&Origin>, component: usize) -> Finding {
+    let object = origin.and_then(|o| case.after.find(&o.object.kind, &o.object.name));
+    let component = &case.after.release.components[component];
+    let (object, pointer) = match (object, origin) {
+        (Some(object), Some(origin)) => (object, origin.path.as_str()),
+        _ => (case.after.object(component), component.container.as_str()),
+    };
+    let finding = finding.on(&object.reference);
+    // What the rewrite brings stands nowhere in the input.
+    match case.target.objects.iter().any(|o| o.reference == object.reference) {
+        true => finding.at(
+            case.after.input,
+            object.document,
+            format!("{}{pointer}", object.pointer),
+        ),
+        false => finding,
+    }
+}
+
+/// ` of a, b and c` where a difference does not concern every component.
+pub fn whose(case: &Case, components: &[usize]) -> String {
+    let all = &case.after.release.components;
+    if (0..all.len()).all(|i| components.contains(&i) || all[i].role == Role::IndexNode) {
+        return String::new();
+    }
+    let names: Vec<&str> = components.iter().map(|i| all[*i].name.as_str()).collect();
+    format!(" of {}", listed(&names))
+}
+
+/// `a, b and c`.
+pub fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// The path a field is told by: where it was read, else where the chart writes it.
+pub fn path_of(field: &str, origin: Option<&Origin>) -> String {
+    match origin {
+        Some(origin) if !origin.path.is_empty() => origin.path.clone(),
+        _ => format!("/data/default.yaml#/{}", field.replace('.', "/")),
+    }
+}
+
+/// Values that write a key into user.yaml, which wins over what the chart writes.
+pub fn user_yaml(key: &str, value: &str) -> String {
+    let mut text = String::from("extraConfigFiles:\n  user.yaml: |+\n");
+    let parts: Vec<&str> = key.split('.').collect();
+    for (depth, part) in parts.iter().enumerate() {
+        let indent = "  ".repeat(depth + 2);
+        let end = if depth + 1 == parts.len() {
+            format!(" {value}")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!("{indent}{part}:{end}\n"));
+    }
+    text.trim_end().to_owned()
+}
+
+/// How to keep the queue that is in use: its values, with its present address where that lies outside the release.
+pub fn pin(case: &Case, mq: &Mq) -> String {
+    let was = case
+        .before
+        .and_then(|b| seen_queue(b, b.effective.speaker))
+        .filter(|q| q.mq == *mq);
+    let by_env = was
+        .as_ref()
+        .and_then(|q| q.origin.as_ref())
+        .filter(|o| matches!(o.layer, Layer::Env { .. }));
+    if let (Some(origin), Some(before)) = (by_env, case.before) {
+        let name = before
+            .effective
+            .config()
+            .get("mq.type")
+            .map_or("MQ_TYPE", |s| s.key.as_str());
+        return format!(
+            "keep it: the environment of {} {} sets {name}; leave it there (extraEnv in the chart's values)",
+            origin.object.kind, origin.object.name
+        );
+    }
+    let standalone = case.standalone();
+    let switch = if standalone {
+        format!("--set standalone.messageQueue={mq}")
+    } else {
+        String::new()
+    };
+    let values = match mq {
+        Mq::Pulsar => pulsar_values(case, was.as_ref()),
+        Mq::Kafka => kafka_values(case, was.as_ref()),
+        Mq::Woodpecker if !standalone => "--set woodpecker.enabled=true --set pulsarv3.enabled=false".to_owned(),
+        _ if !standalone => return format!("keep it: mq.type has to stay {mq}"),
+        _ => String::new(),
+    };
+    format!("keep it: {}", format!("{switch} {values}").trim())
+}
+
+fn addresses<'a>(queue: Option<&'a Queue>, name: &str) -> Vec<&'a str> {
+    let field = queue.and_then(|q| q.identity.iter().find(|f| f.name == name));
+    match field.map(|f| &f.value) {
+        Some(FieldValue::Addresses { written, .. }) => written.iter().map(String::as_str).collect(),
+        _ => vec![],
+    }
+}
+
+fn pulsar_values(case: &Case, was: Option<&Queue>) -> String {
+    const OTHERS: &str = "--set kafka.enabled=false --set woodpecker.enabled=false";
+    const V2: &str = "--set pulsar.enabled=true --set pulsarv3.enabled=false";
+    const V3: &str = "--set pulsarv3.enabled=true --set pulsar.enabled=false";
+    let addresses = addresses(was, "pulsar.address");
+    let Some(address) = addresses.first() else {
+        return format!(
+            "{V3} {OTHERS} (for the older Pulsar: {V2}; outside the release: --set externalPulsar.enabled=true)"
+        );
+    };
+    let service = case
+        .before
+        .and_then(|b| service_behind(address, namespace(case), b.objects));
+    let chart = service
+        .and_then(|s| s.label("chart").or_else(|| s.label("helm.sh/chart")))
+        .unwrap_or_default();
+    let host = address.split("://").last().unwrap_or_default();
+    let name = host.split([':', '.']).next().unwrap_or_default();
+    if chart.starts_with("pulsarv3") || name.contains("-pulsarv3-") {
+        return format!("{V3} {OTHERS}");
+    }
+    if chart.starts_with("pulsar-") || service.is_some() || name.ends_with("-pulsar-proxy") {
+        return format!("{V2} {OTHERS}");
+    }
+    let (host, port) = host
+        .split('/')
+        .next()
+        .and_then(|h| h.rsplit_once(':'))
+        .unwrap_or((host, "6650"));
+    format!(
+        "--set externalPulsar.enabled=true --set externalPulsar.host={} --set externalPulsar.port={port} --set pulsar.enabled=false --set pulsarv3.enabled=false {OTHERS}",
+        mask::url(host)
+    )
+}
+
+fn kafka_values(case: &Case, was: Option<&Queue>) -> String {
+    let brokers = addresses(was, "kafka.brokerList");
+    if brokers.is_empty() {
+        return "--set kafka.enabled=true --set pulsarv3.enabled=false (outside the release: --set externalKafka.enabled=true)".to_owned();
+    }
+    let inside = brokers.iter().any(|b| {
+        case.before
+            .is_some_and(|before| service_behind(b, namespace(case), before.objects).is_some())
+    });
+    match inside {
+        true => "--set kafka.enabled=true --set externalKafka.enabled=false --set pulsarv3.enabled=false".to_owned(),
+        false => format!(
+            "--set externalKafka.enabled=true --set 'externalKafka.brokerList={}' --set kafka.enabled=false --set pulsarv3.enabled=false",
+            brokers.join("\\,")
+        ),
+    }
+}
+
+/// What etcd may know better than the manifests, where it matters: from a version on it keeps the queue's type.
+pub fn etcd_knows(case: &Case) -> Option<String> {
+    let mark = &crate::facts::versions().marks.mq_sticks.version;
+    if case.transition.highest().is_none_or(|v| v < mark) {
+        return None;
+    }
+    let config = case
+        .before
+        .map_or(case.after.effective.config(), |b| b.effective.config());
+    let root = config
+        .value("etcd.rootPath")
+        .unwrap_or("by-dev")
+        .trim_end_matches('/')
+        .to_owned();
+    Some(format!(
+        "what etcd holds wins over all manifests since {mark}; it tells what is really in use: etcdctl get {root}/config/mqtype"
+    ))
+}
+
+/// The image of a container whose repository ends in a word.
+pub fn image_ending<'a>(object: &'a Object, word: &str) -> Option<(String, &'a str)> {
+    workload::containers(object)
+        .into_iter()
+        .find_map(|(pointer, container)| {
+            let image = text_at(container, &["image"])?;
+            crate::milvus::image::ImageRef::parse(image)
+                .repository
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| name.ends_with(word))
+                .then_some((pointer, image))
+        })
+}
+
+/// The addresses a key holds, logins left out.
+pub fn addresses_of(side: Side, key: &str) -> Vec<String> {
+    split_list(side.effective.config().value(key).unwrap_or_default())
+}

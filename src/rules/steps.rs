@@ -1,0 +1,329 @@
+//! What the rules about versions share: the way from one version to another, with the upgrade guides' commands, and
+//! the images that a finding points at.
+
+use crate::facts::{self, Hop, How};
+use crate::finding::{Finding, Input};
+use crate::host;
+use crate::milvus::release::{Component, Mode};
+use crate::milvus::version::{Read, Version};
+use crate::rules::case::Case;
+
+/// The chart of the upgrade guides.
+const CHART: &str = "zilliztech/milvus";
+
+/// One stop on the way.
+struct Stop {
+    /// Where, in a few words.
+    short: String,
+    /// The commands, each on a line of its own.
+    commands: Vec<String>,
+}
+
+/// The stops in one line: `the latest 2.4 -> 2.5.16 or later -> 2.6.6`. Empty where no way is known.
+pub fn way_in_short(case: &Case) -> String {
+    let mut all: Vec<String> = stops(case).into_iter().map(|s| s.short).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    all.push(target_name(case));
+    all.join(" -> ")
+}
+
+/// The stops with the commands of the guides. Empty where no way is known.
+pub fn way(case: &Case) -> String {
+    let stops = stops(case);
+    if stops.is_empty() {
+        return String::new();
+    }
+    let mut lines = vec![
+        "stop at each of these first; go on when every pod is ready and no pod of the version before is left"
+            .to_owned(),
+    ];
+    for (i, stop) in stops.iter().enumerate() {
+        lines.push(format!("{}. Milvus {}", i + 1, stop.short));
+        lines.extend(stop.commands.iter().map(|c| format!("   {c}")));
+    }
+    lines.push(format!(
+        "{}. Milvus {}: this upgrade again",
+        stops.len() + 1,
+        target_name(case)
+    ));
+    lines.join("\n")
+}
+
+/// The target in a sentence: its version, else its line.
+pub fn target_name(case: &Case) -> String {
+    match (case.transition.target(), case.transition.target_line()) {
+        (Some(v), _) if case.transition.to.undecidable.is_empty() => v.to_string(),
+        (_, Some((major, minor))) => format!("{major}.{minor}"),
+        _ => "TARGET".into(),
+    }
+}
+
+/// What is deployed in a sentence: the lowest version, else the line.
+pub fn source_name(case: &Case) -> String {
+    match (case.transition.source(), case.transition.source_line()) {
+        (Some(v), _) => v.to_string(),
+        (None, Some((major, minor))) => format!("{major}.{minor}"),
+        _ => "of an unknown version".into(),
+    }
+}
+
+/// The command that leads to the preferred source of a crossing to 2.6.
+pub fn to_preferred(case: &Case) -> String {
+    let marks = &facts::versions().marks;
+    consolidated(case, &marks.consolidate.version, &marks.prefer.version)
+        .commands
+        .join("; ")
+}
+
+fn stops(case: &Case) -> Vec<Stop> {
+    let (Some(from), Some(to)) = (case.transition.source_line(), case.transition.target_line()) else {
+        return vec![];
+    };
+    let mut found = Vec::new();
+    let mut at = from;
+    let first = facts::hops().hops.first().map_or(from, |h| h.from);
+    if at < first {
+        found.push(latest(case, first));
+        at = first;
+    }
+    let mut migrated = None;
+    while at < to {
+        let Some(hop) = facts::hops().hops.iter().find(|h| h.from == at && h.to <= to) else {
+            break;
+        };
+        if hop.how == How::Migration {
+            migrated = Some(hop.to);
+            found.push(migration(case, hop));
+        } else if migrated != Some(at)
+            && let Some(stop) = stop_before(case, hop)
+        {
+            found.push(stop);
+        }
+        at = hop.to;
+    }
+    found
+}
+
+/// The stop from which a hop leaves; `None` where the release stands at it already.
+fn stop_before(case: &Case, hop: &Hop) -> Option<Stop> {
+    let source = case.transition.source();
+    let there = |least: &Version| source.is_some_and(|s| s.line() == hop.from && s >= least);
+    let marks = &facts::versions().marks;
+    match (&hop.leave_at, &hop.prefer_at) {
+        (Some(floor), preferred) => {
+            let separate = case.before.is_some_and(|b| {
+                b.release.mode() == Mode::Cluster && b.release.legacy_coordinators().any(|c| !c.is_scaled_to_zero())
+            });
+            if there(floor) && !separate {
+                return None;
+            }
+            Some(consolidated(case, floor, preferred.as_ref().unwrap_or(floor)))
+        }
+        (None, Some(preferred)) if preferred.line() >= marks.streaming.version.line() => {
+            (!there(preferred)).then(|| streaming(case, preferred))
+        }
+        _ => Some(latest(case, hop.from)),
+    }
+}
+
+/// The newest version of a line, which no table can know.
+fn latest(case: &Case, line: (u64, u64)) -> Stop {
+    let line = format!("{}.{}", line.0, line.1);
+    let commands = vec![
+        format!(
+            "helm repo update && helm search repo {CHART} --versions   # the newest APP VERSION {line}.x, and its CHART VERSION"
+        ),
+        helm(case, Some("CHART_VERSION"), &[format!("image.all.tag=v{line}.PATCH")]),
+    ];
+    Stop {
+        short: format!("{line}, the latest of that line"),
+        commands,
+    }
+}
+
+fn consolidated(case: &Case, floor: &Version, preferred: &Version) -> Stop {
+    let mut sets = vec![format!("image.all.tag=v{preferred}")];
+    let cluster = !case.standalone();
+    if cluster {
+        sets.push("mixCoordinator.enabled=true".into());
+        for name in ["root", "index", "query", "data"] {
+            sets.push(format!("{name}Coordinator.enabled=false"));
+        }
+    }
+    let chart = facts::charts()
+        .releases
+        .iter()
+        .find(|r| r.app == *floor)
+        .map(|r| r.chart.to_string());
+    let with = if cluster {
+        " with mixcoord in place of the coordinators"
+    } else {
+        ""
+    };
+    Stop {
+        short: format!("{floor} or later{with}"),
+        commands: vec![helm(case, chart.as_deref(), &sets)],
+    }
+}
+
+fn streaming(case: &Case, version: &Version) -> Stop {
+    let mut sets = vec![format!("image.all.tag=v{version}")];
+    if case.standalone() {
+        let mq = case
+            .current_mq()
+            .map_or_else(|| "QUEUE_IN_USE".into(), |m| m.to_string());
+        sets.push(format!("standalone.messageQueue={mq}"));
+    } else {
+        sets.push("streaming.enabled=true".into());
+        sets.push("indexNode.enabled=false".into());
+    }
+    let chart = facts::charts().marks.milvus_2_6.chart.to_string();
+    Stop {
+        short: format!("{version} or later"),
+        commands: vec![helm(case, Some(&chart), &sets)],
+    }
+}
+
+fn migration(case: &Case, hop: &Hop) -> Stop {
+    let line = format!("{}.{}", hop.to.0, hop.to.1);
+    Stop {
+        short: format!("{line}, by migrating the metadata while Milvus is stopped"),
+        commands: migration_commands(case, &format!("{line}.PATCH")),
+    }
+}
+
+/// The commands that migrate the metadata of 2.1 (deployments/migrate-meta/migrate.sh of Milvus 2.5.16), and the one
+/// that undoes it: there the image is the old one.
+pub fn migration_commands(case: &Case, to: &str) -> Vec<String> {
+    let from = match case.transition.source() {
+        Some(v) if v.line() == (2, 1) => v.to_string(),
+        _ => "2.1.PATCH".into(),
+    };
+    let root = case
+        .before
+        .and_then(|b| b.effective.config().value("etcd.rootPath"))
+        .unwrap_or("by-dev");
+    let common = format!(
+        "bash migrate.sh -i {} -n {} -s {from} -t {to} -r {root}",
+        case.came.name,
+        namespace(case)
+    );
+    vec![
+        "curl -fsSLO https://raw.githubusercontent.com/milvus-io/milvus/v2.5.16/deployments/migrate-meta/migrate.sh"
+            .into(),
+        format!("{common} -w milvusdb/milvus:v{to}   # stops Milvus, backs the metadata up, migrates it, starts again"),
+        format!("{common} -w milvusdb/milvus:v{from} -o rollback   # only if it failed"),
+    ]
+}
+
+/// The release's namespace, as a command needs it.
+pub fn namespace<'a>(case: &'a Case<'a>) -> &'a str {
+    let before = case.before.map_or("", |b| b.release.namespace.as_str());
+    let known = [case.came.namespace.as_str(), before]
+        .into_iter()
+        .find(|n| !n.is_empty());
+    known.unwrap_or("NAMESPACE")
+}
+
+/// `helm upgrade` of this release with `--set` flags; in an umbrella chart they go to the subchart's key.
+pub fn helm(case: &Case, chart_version: Option<&str>, sets: &[String]) -> String {
+    let path = values_path(case);
+    let prefix: String = path.iter().map(|key| format!("{key}.")).collect();
+    let mut words = match path.is_empty() {
+        true => vec![format!(
+            "helm upgrade {} {CHART} --namespace {}",
+            case.came.name,
+            namespace(case)
+        )],
+        false => vec![format!(
+            "helm upgrade {} YOUR_CHART --namespace {}",
+            case.came.name,
+            namespace(case)
+        )],
+    };
+    if let (Some(version), true) = (chart_version, path.is_empty()) {
+        words.push(format!("--version {version}"));
+    }
+    words.push("--reset-then-reuse-values".into());
+    words.extend(sets.iter().map(|s| format!("--set {prefix}{s}")));
+    words.join(" ")
+}
+
+/// The keys under which the chart's values stand in an umbrella chart.
+pub fn values_path(case: &Case) -> Vec<String> {
+    let template = case
+        .came
+        .components
+        .iter()
+        .find_map(|c| host::template_of(case.target, case.target.objects[c.object].document));
+    template.map(|t| host::values_path(&t)).unwrap_or_default()
+}
+
+/// The `--set` flag for the image's tag, at the right place of an umbrella chart.
+pub fn set_tag(case: &Case, version: &Version) -> String {
+    // The tag that ran is one that can be pulled, build variant included.
+    match version.text.starts_with('v') {
+        true => set_tag_text(case, &version.text),
+        false => set_tag_text(case, &format!("v{version}")),
+    }
+}
+
+/// As [`set_tag`], with a tag as text.
+pub fn set_tag_text(case: &Case, tag: &str) -> String {
+    let prefix: String = values_path(case).iter().map(|key| format!("{key}.")).collect();
+    format!("--set {prefix}image.all.tag={tag}")
+}
+
+/// Points a finding at an image of the target stream: of the first component whose version is `version`, else of the
+/// first one.
+pub fn at_target_image(case: &Case, finding: Finding, version: &Version) -> Finding {
+    match choose(&case.came.components, version) {
+        Some(component) => at_image(case, finding, Input::Target, component),
+        None => finding,
+    }
+}
+
+/// Points a finding at an image that is deployed: of the first component whose version is `version`, else of the first
+/// one.
+pub fn at_current_image(case: &Case, finding: Finding, version: &Version) -> Finding {
+    match case.before.and_then(|b| choose(&b.release.components, version)) {
+        Some(component) => at_image(case, finding, Input::Current, component),
+        None => finding,
+    }
+}
+
+/// Points a finding at the first image that is deployed.
+pub fn at_any_current_image(case: &Case, finding: Finding) -> Finding {
+    match case.before.and_then(|b| b.release.components.first()) {
+        Some(component) => at_image(case, finding, Input::Current, component),
+        None => finding,
+    }
+}
+
+fn choose<'c>(components: &'c [Component], version: &Version) -> Option<&'c Component> {
+    let is = |c: &&Component| matches!(&c.version, Read::Known(v) if v == version);
+    components.iter().find(is).or_else(|| components.first())
+}
+
+/// Points a finding at a component's image in the stream that came in or in what is deployed, with the image of the
+/// same role on the other side.
+pub fn at_image(case: &Case, finding: Finding, input: Input, component: &Component) -> Finding {
+    let object = match (input, case.before) {
+        (Input::Current, Some(before)) => before.object(component),
+        (Input::Current, None) => return finding,
+        _ => &case.target.objects[component.object],
+    };
+    let same_role = |all: &[Component]| all.iter().find(|c| c.role == component.role).map(|c| c.image.clone());
+    let deployed = case.before.and_then(|b| same_role(&b.release.components));
+    let (current, proposed) = match input {
+        Input::Current => (Some(component.image.clone()), same_role(&case.after.release.components)),
+        _ => (deployed, Some(component.image.clone())),
+    };
+    let path = format!("{}/image", component.container);
+    finding
+        .on(&object.reference)
+        .at(input, object.document, format!("{}{path}", object.pointer))
+        .field(path, current, proposed)
+}

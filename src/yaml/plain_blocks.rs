@@ -1,0 +1,449 @@
+//! A fast reader for the YAML that charts mostly render: block maps and lists of one-line scalars.
+//!
+//! It reads a document only if every construct in it is one of the few it knows, and leaves all others to the full
+//! parser: `None` means "not mine", never "wrong". That both read the same is a property test over generated and
+//! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
+//! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
+
+use super::limits::MAX_DEPTH;
+use super::resolve::{Scalar, resolve};
+use super::{Map, Value};
+
+/// A key longer than this is no simple key to libyaml.
+const MAX_KEY: usize = 1000;
+
+/// Reads a document; `None` where it holds anything beyond the known constructs.
+pub(super) fn read(text: &str) -> Option<Value> {
+    let bytes = text.as_bytes();
+    // Block scalars at the very end depend on the last line break; the parser knows how.
+    if bytes.last() != Some(&b'\n') || !bytes.iter().all(|b| matches!(b, b'\n' | 0x20..=0x7e)) {
+        return None;
+    }
+    let mut reader = Reader { text, at: 0, depth: 0 };
+    let indent = reader.content()?;
+    let value = reader.block(indent)?;
+    // Anything left over is the parser's to judge.
+    reader.content().is_none().then_some(value)
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    /// Always at the start of a line, or behind an indicator where a node begins on the same line.
+    at: usize,
+    depth: usize,
+}
+
+impl<'t> Reader<'t> {
+    fn line_end(&self, from: usize) -> usize {
+        self.text[from..].find('\n').map_or(self.text.len(), |i| from + i)
+    }
+
+    /// Skips blank lines and comments; the indentation of the next line of content, `None` at the end. Leaves `at` on
+    /// the start of that line.
+    fn content(&mut self) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        while self.at < bytes.len() {
+            let mut i = self.at;
+            while bytes[i] == b' ' {
+                i += 1;
+            }
+            match bytes[i] {
+                b'\n' => self.at = i + 1,
+                b'#' => self.at = self.line_end(i) + 1,
+                _ => return Some(i - self.at),
+            }
+        }
+        None
+    }
+
+    fn dash(&self, at: usize) -> bool {
+        let bytes = self.text.as_bytes();
+        bytes.get(at) == Some(&b'-') && matches!(bytes.get(at + 1), Some(b' ' | b'\n'))
+    }
+
+    /// A block whose first line, at `at`, is indented by `indent`.
+    fn block(&mut self, indent: usize) -> Option<Value> {
+        self.depth += 1;
+        if self.depth >= MAX_DEPTH {
+            return None;
+        }
+        let start = self.at + indent;
+        let value = if self.dash(start) {
+            self.list(indent)?
+        } else {
+            self.map(indent, start)?
+        };
+        self.depth -= 1;
+        Some(value)
+    }
+
+    /// A list whose dashes stand at `indent`; ends before the first line that is none of its items.
+    fn list(&mut self, indent: usize) -> Option<Value> {
+        let mut items = Vec::new();
+        let mut dash = self.at + indent;
+        loop {
+            items.push(self.item(indent, dash)?);
+            match self.content() {
+                Some(next) if next == indent && self.dash(self.at + next) => dash = self.at + next,
+                Some(next) if next > indent => return None,
+                _ => return Some(Value::Array(items)),
+            }
+        }
+    }
+
+    fn item(&mut self, indent: usize, dash: usize) -> Option<Value> {
+        let bytes = self.text.as_bytes();
+        let mut start = dash + 1;
+        while bytes[start] == b' ' {
+            start += 1;
+        }
+        if bytes[start] == b'\n' || bytes[start] == b'#' {
+            return self.nested(indent, start, false);
+        }
+        if self.dash(start) {
+            return None;
+        }
+        if self.key(start).is_some() {
+            // A map that begins behind the dash: its other keys stand below its first.
+            let column = indent + (start - dash);
+            self.depth += 1;
+            let value = (self.depth < MAX_DEPTH).then(|| self.map(column, start))??;
+            self.depth -= 1;
+            return Some(value);
+        }
+        self.scalar(indent, start)
+    }
+
+    /// What stands below a key or dash with nothing behind it.
+    fn nested(&mut self, indent: usize, rest: usize, list_at_indent: bool) -> Option<Value> {
+        self.at = self.line_end(rest) + 1;
+        match self.content() {
+            // `resources:` and, a line below, `{}`: how charts print an empty map.
+            Some(next) if next > indent && matches!(self.text.as_bytes()[self.at + next], b'{' | b'[') => {
+                self.scalar(indent, self.at + next)
+            }
+            Some(next) if next > indent => self.block(next),
+            Some(next) if next == indent && list_at_indent && self.dash(self.at + next) => self.block(next),
+            _ => Some(Value::Null),
+        }
+    }
+
+    /// A map whose keys stand at `indent`; the first begins at `start`.
+    fn map(&mut self, indent: usize, start: usize) -> Option<Value> {
+        let mut map = Map::new();
+        let mut start = start;
+        loop {
+            let (key, behind) = self.key(start)?;
+            let value = self.behind_key(indent, behind)?;
+            map.insert(key.to_owned(), value);
+            match self.content() {
+                Some(next) if next == indent && !self.dash(self.at + next) => start = self.at + next,
+                Some(next) if next >= indent => return None,
+                _ => return Some(Value::Object(map)),
+            }
+        }
+    }
+
+    /// A key at `start` and the place behind its colon.
+    fn key(&self, start: usize) -> Option<(&'t str, usize)> {
+        let bytes = self.text.as_bytes();
+        let (key, colon) = match bytes[start] {
+            quote @ (b'"' | b'\'') => {
+                let end = self.quoted(start, quote)?;
+                (&self.text[start + 1..end], end + 1)
+            }
+            b'a'..=b'z' | b'A'..=b'Z' => {
+                let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-');
+                let end = start + bytes[start..].iter().position(|b| !word(b))?;
+                let key = &self.text[start..end];
+                // Words that may be booleans or null; with another letter in them they are not.
+                if key.len() <= 5 && !matches!(resolve(None, key.to_owned(), true), Ok(Scalar::Str(_))) {
+                    return None;
+                }
+                (key, end)
+            }
+            _ => return None,
+        };
+        let ends = bytes.get(colon) == Some(&b':') && matches!(bytes.get(colon + 1), Some(b' ' | b'\n'));
+        (ends && colon - start <= MAX_KEY).then_some((key, colon + 1))
+    }
+
+    /// The closing quote of a quoted scalar that ends on its line and holds no escape.
+    fn quoted(&self, start: usize, quote: u8) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let mut i = start + 1;
+        loop {
+            match *bytes.get(i)? {
+                b'\n' | b'\\' if quote == b'"' => return None,
+                b'\n' => return None,
+                b if b == quote && quote == b'\'' && bytes.get(i + 1) == Some(&b'\'') => return None,
+                b if b == quote => return Some(i),
+                _ => i += 1,
+            }
+        }
+    }
+
+    fn behind_key(&mut self, indent: usize, colon: usize) -> Option<Value> {
+        let bytes = self.text.as_bytes();
+        let mut start = colon;
+        while bytes[start] == b' ' {
+            start += 1;
+        }
+        match bytes[start] {
+            b'\n' => self.nested(indent, start, true),
+            b'#' if start > colon => self.nested(indent, start, true),
+            b'-' if matches!(bytes[start + 1], b' ' | b'\n') => None,
+            _ => self.scalar(indent, start),
+        }
+    }
+
+    /// A scalar, an empty collection or a one-line list at `start`, and the rest of its line.
+    fn scalar(&mut self, indent: usize, start: usize) -> Option<Value> {
+        let bytes = self.text.as_bytes();
+        let (value, end) = match bytes[start] {
+            quote @ (b'"' | b'\'') => {
+                let end = self.quoted(start, quote)?;
+                (Value::String(self.text[start + 1..end].to_owned()), end + 1)
+            }
+            b'|' | b'>' => return self.block_scalar(indent, start),
+            b'{' if bytes[start + 1] == b'}' => (Value::Object(Map::new()), start + 2),
+            b'[' => self.flow_list(start)?,
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'/'
+            | b'.'
+            | b'_'
+            | b'$'
+            | b'('
+            | b'+'
+            | b'~'
+            | b'<'
+            | b';'
+            | b'=' => self.plain(start)?,
+            b'-' if bytes[start + 1] != b' ' => self.plain(start)?,
+            _ => return None,
+        };
+        self.end_line(end)?;
+        // A deeper line would go on with this scalar.
+        match self.content() {
+            Some(next) if next > indent => None,
+            _ => Some(value),
+        }
+    }
+
+    /// Nothing but a comment may follow; goes to the next line.
+    fn end_line(&mut self, from: usize) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        let mut i = from;
+        while bytes[i] == b' ' {
+            i += 1;
+        }
+        match bytes[i] {
+            b'\n' => self.at = i + 1,
+            b'#' if i > from => self.at = self.line_end(i) + 1,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn plain(&self, start: usize) -> Option<(Value, usize)> {
+        let line = &self.text[start..self.line_end(start)];
+        let text = line.find(" #").map_or(line, |i| &line[..i]).trim_end_matches(' ');
+        if text.contains(": ") || text.ends_with(':') {
+            return None;
+        }
+        let value = resolve(None, text.to_owned(), true).ok()?.into_value().ok()?;
+        Some((value, start + text.len()))
+    }
+
+    /// `[ "a", b ]`: scalars that are quoted, or plain words of letters, digits and a few marks.
+    fn flow_list(&self, start: usize) -> Option<(Value, usize)> {
+        let bytes = self.text.as_bytes();
+        let mut items = Vec::new();
+        let mut i = start + 1;
+        let skip = |mut i: usize| {
+            while bytes[i] == b' ' {
+                i += 1;
+            }
+            i
+        };
+        i = skip(i);
+        if bytes[i] == b']' {
+            return Some((Value::Array(items), i + 1));
+        }
+        loop {
+            let end = match bytes[i] {
+                quote @ (b'"' | b'\'') => {
+                    let end = self.quoted(i, quote)?;
+                    items.push(Value::String(self.text[i + 1..end].to_owned()));
+                    end + 1
+                }
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' => {
+                    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-');
+                    let end = i + bytes[i..].iter().position(|b| !word(b))?;
+                    items.push(
+                        resolve(None, self.text[i..end].to_owned(), true)
+                            .ok()?
+                            .into_value()
+                            .ok()?,
+                    );
+                    end
+                }
+                _ => return None,
+            };
+            i = skip(end);
+            match bytes[i] {
+                b',' => i = skip(i + 1),
+                b']' => return Some((Value::Array(items), i + 1)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// `|` or `>`, with `-` or `+` or neither, and its lines; folded as libyaml folds them.
+    fn block_scalar(&mut self, parent: usize, start: usize) -> Option<Value> {
+        let bytes = self.text.as_bytes();
+        let folded = bytes[start] == b'>';
+        let (chomp, header) = match bytes[start + 1] {
+            mark @ (b'-' | b'+') => (mark, start + 2),
+            _ => (b' ', start + 1),
+        };
+        self.end_line(header)?;
+        let indent = self.text_indent(parent)?;
+        let mut value = String::new();
+        // Line breaks behind the last line of text, and whether that line began with a space.
+        let (mut breaks, mut spaced, mut first) = (0, false, true);
+        while self.at < bytes.len() {
+            let end = self.line_end(self.at);
+            let line = &self.text[self.at..end];
+            let spaces = line.len() - line.trim_start_matches(' ').len();
+            if spaces == line.len() && spaces <= indent {
+                breaks += 1;
+            } else if spaces < indent {
+                // Between the parent and the text the parser has its own opinion.
+                if spaces > parent {
+                    return None;
+                }
+                break;
+            } else {
+                let now_spaced = line.as_bytes()[indent] == b' ';
+                match (first, folded && !spaced && !now_spaced, breaks) {
+                    (false, true, 1) => value.push(' '),
+                    (false, true, n) => value.extend(std::iter::repeat_n('\n', n - 1)),
+                    (_, _, n) => value.extend(std::iter::repeat_n('\n', n)),
+                }
+                value.push_str(&line[indent..]);
+                (breaks, spaced, first) = (1, now_spaced, false);
+            }
+            self.at = end + 1;
+        }
+        match chomp {
+            b'-' => {}
+            b'+' => value.extend(std::iter::repeat_n('\n', breaks)),
+            _ => value.push('\n'),
+        }
+        Some(Value::String(value))
+    }
+
+    /// The indentation of a block scalar's text: that of its first line that is not blank, deeper than its parent.
+    fn text_indent(&self, parent: usize) -> Option<usize> {
+        let mut at = self.at;
+        let mut widest = 0;
+        while at < self.text.len() {
+            let end = self.line_end(at);
+            let line = &self.text[at..end];
+            let spaces = line.len() - line.trim_start_matches(' ').len();
+            if spaces < line.len() {
+                return (spaces > parent && widest <= spaces).then_some(spaces);
+            }
+            widest = widest.max(spaces);
+            at = end + 1;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::compose::read_parsed;
+
+    /// Both readers agree, and the fast one took it (or left it) as expected.
+    fn agree(text: &str, taken: bool) {
+        let fast = read(text);
+        assert_eq!(fast.is_some(), taken, "{text:?}");
+        if let Some(fast) = fast {
+            assert_eq!(Ok(Some(fast)), read_parsed(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn takes_what_charts_render() {
+        for text in [
+            "a: 1\nb: x\n",
+            "a:\n  b: yes\n  c: \"x\"\n  d: 'y # z' # c\n",
+            "a:\n- b: 1\n  c: 2\n- d\n-\n  e: 1\n",
+            "a:\n  - b:\n    - c\n    d: e\n",
+            "args: [ \"milvus\", \"run\", datanode, 1, yes ]\n",
+            "a: |\n  x: 1\n    y\n\n  z\nb: 1\n",
+            "a: |-\n  x\n\n\nb: 1\n",
+            "a: |+\n  x\n\n\nb: 1\n",
+            "# c\n\n  a: 1\n  b:\n  c: {}\n  d: []\n",
+            "a: http://x:1/y#z # c\n",
+            "a: 0777\nb: 1_000\nc: ~\nd: 1e3\ne: -1\nf: -x\n",
+            "- a\n- \"b\"\n",
+            "a: b c d\n",
+            "a:\n\n  # c\n  b: 1\n# d\n",
+            "\"a b\": 1\n'c': 2\n",
+            "a:\n# c\n- 1\n",
+            "a: 1\na: 2\n",
+            "a: |\n  # no comment\n  x\n# c\nb: 1\n",
+            "a: |\n\n\n  x\n",
+            "a:\n  {}\nb: 1\n",
+            "a: >\n  x\n  y\n\n  z\n\n\n  - w\n",
+            "a: >-\n  x\n    y\n   z\n\n    v\n  w\n\nb: 1\n",
+            "a: >+\n\n  x\n  y\n\n\nb: 1\n",
+        ] {
+            agree(text, true);
+        }
+    }
+
+    #[test]
+    fn leaves_the_rest_to_the_parser() {
+        for text in [
+            "a: &x 1\nb: *x\n",
+            "a: >2\n  x\n",
+            "a: \"x\\n\"\n",
+            "a: 'it''s'\n",
+            "a: x\n  y\n",
+            "a: b: c\n",
+            "a: \"x\"y\n",
+            "y: 1\n",
+            "1: a\n",
+            "a: \u{e9}\n",
+            "a:\t1\n",
+            "a: 1",
+            "a: 1\r\n",
+            "a: |2\n   x\n",
+            "- - a\n",
+            "a: {b: 1}\n",
+            "a: [b, {c: 1}]\n",
+            "a: 1\n b: 2\n",
+            "a:\n  b: 1\n c: 2\n",
+            "? a\n: b\n",
+            "<<: {}\n",
+            "x\n",
+            "a: !x 1\n",
+            "a: - b\n",
+            "a: .inf\n",
+            "null: 1\n",
+            "a: |\n    \n  x\n",
+            "a: %x\n",
+            "a: |\n  # no comment\n  x\n # c\nb: 1\n",
+            "a: 1\n...\n",
+        ] {
+            agree(text, false);
+        }
+    }
+}

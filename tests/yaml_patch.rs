@@ -1,0 +1,453 @@
+//! Patches by example: which bytes change, and which do not.
+
+use milvus_uplift::yaml::{Op, PatchOp, Tree, Value, patch, patch_value, position, read, restyle_folded};
+use serde_json::json;
+
+fn add(path: &str, value: Value) -> PatchOp {
+    PatchOp {
+        op: Op::Add,
+        path: path.into(),
+        value: Some(value),
+    }
+}
+
+fn replace(path: &str, value: Value) -> PatchOp {
+    PatchOp {
+        op: Op::Replace,
+        path: path.into(),
+        value: Some(value),
+    }
+}
+
+fn remove(path: &str) -> PatchOp {
+    PatchOp {
+        op: Op::Remove,
+        path: path.into(),
+        value: None,
+    }
+}
+
+fn check(text: &str, op: PatchOp, want: &str) {
+    let got = patch(text, std::slice::from_ref(&op)).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(got, want, "{op:?}");
+    let value = read(text).unwrap().unwrap();
+    assert_eq!(read(&got).unwrap().unwrap(), patch_value(&value, &[op]).unwrap());
+}
+
+const DEPLOYMENT: &str = r#"# Source: milvus/templates/datanode-deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: my-milvus-datanode # the name
+  annotations:
+
+spec:
+  replicas: 1   # one
+  template:
+    spec:
+      containers:
+      - name: datanode
+        image: "milvusdb/milvus:v2.5.16"
+        args: [ "/milvus/tools/run.sh", 'milvus', run ]
+        env:
+        # none yet
+        resources: {}
+        ports:
+          - name: metrics
+            containerPort: 9091
+          # the last one
+          - {name: datanode, containerPort: 21124}
+      volumes:
+      - emptyDir: {}
+        name: tools
+"#;
+
+fn deployment(op: PatchOp, from: &str, to: &str) {
+    assert_eq!(DEPLOYMENT.matches(from).count(), 1, "{from:?} is not there once");
+    check(DEPLOYMENT, op, &DEPLOYMENT.replacen(from, to, 1));
+}
+
+#[test]
+fn scalars_keep_their_line_and_quotes() {
+    let c = "/spec/template/spec/containers/0";
+    deployment(
+        replace("/spec/replicas", json!(3)),
+        "replicas: 1   # one",
+        "replicas: 3   # one",
+    );
+    deployment(
+        replace(&format!("{c}/image"), json!("milvusdb/milvus:v2.6.4")),
+        "\"milvusdb/milvus:v2.5.16\"",
+        "\"milvusdb/milvus:v2.6.4\"",
+    );
+    deployment(
+        replace(&format!("{c}/args/1"), json!("mil'vus")),
+        "'milvus', run",
+        "'mil''vus', run",
+    );
+    deployment(
+        replace(&format!("{c}/args/2"), json!("no")),
+        "'milvus', run",
+        "'milvus', \"no\"",
+    );
+    deployment(
+        replace("/metadata/name", json!("yes")),
+        "name: my-milvus-datanode #",
+        "name: \"yes\" #",
+    );
+    deployment(
+        replace("/metadata/annotations", json!("x")),
+        "annotations:\n",
+        "annotations: x\n",
+    );
+}
+
+#[test]
+fn keys_are_added_where_the_map_ends() {
+    let c = "/spec/template/spec/containers/0";
+    deployment(
+        add("/metadata/annotations", json!({"a": "1"})),
+        "  annotations:\n",
+        "  annotations:\n    a: \"1\"\n",
+    );
+    deployment(
+        add(&format!("{c}/resources/limits"), json!({"cpu": "500m"})),
+        "resources: {}",
+        "resources:\n          limits:\n            cpu: 500m",
+    );
+    deployment(
+        add(&format!("{c}/env"), json!([{"name": "A", "value": "y"}])),
+        "        env:\n",
+        "        env:\n        - name: A\n          value: \"y\"\n",
+    );
+    deployment(
+        add(&format!("{c}/ports/1/protocol"), json!("TCP")),
+        "21124}",
+        "21124, protocol: TCP}",
+    );
+    deployment(
+        add(&format!("{c}/ports/0/protocol"), json!("TCP")),
+        "9091\n",
+        "9091\n            protocol: TCP\n",
+    );
+    deployment(
+        add("/spec/template/spec/volumes/0/x", json!([])),
+        "        name: tools\n",
+        "        name: tools\n        x: []\n",
+    );
+}
+
+#[test]
+fn items_are_added_and_removed() {
+    let c = "/spec/template/spec/containers/0";
+    deployment(
+        add(&format!("{c}/ports/-"), json!({"name": "x"})),
+        "21124}\n",
+        "21124}\n          - name: x\n",
+    );
+    deployment(
+        add(&format!("{c}/ports/0"), json!({"name": "x", "q": 1})),
+        "          - name: metrics",
+        "          - name: x\n            q: 1\n          - name: metrics",
+    );
+    deployment(
+        remove(&format!("{c}/ports/0")),
+        "          - name: metrics\n            containerPort: 9091\n",
+        "",
+    );
+    deployment(remove(&format!("{c}/args/1")), "'milvus', ", "");
+    deployment(remove(&format!("{c}/args/2")), ", run ]", " ]");
+    deployment(add(&format!("{c}/args/1"), json!("x")), "'milvus'", "x, 'milvus'");
+    deployment(
+        remove("/spec/template/spec/volumes/0"),
+        "volumes:\n      - emptyDir: {}\n        name: tools\n",
+        "volumes: []\n",
+    );
+}
+
+#[test]
+fn keys_are_removed_with_their_lines() {
+    deployment(remove("/spec/replicas"), "  replicas: 1   # one\n", "");
+    deployment(
+        remove("/spec/template/spec/volumes/0/emptyDir"),
+        "emptyDir: {}\n        name",
+        "name",
+    );
+    deployment(
+        remove("/spec/template/spec/volumes/0/name"),
+        "        name: tools\n",
+        "",
+    );
+    check("a:\n  b: 1 # x\nc: 2\n", remove("/a/b"), "a: {}\nc: 2\n");
+    check("a: 1\n", remove("/a"), "{}\n");
+    check("a: {b: 1, c: 2}\n", remove("/a/c"), "a: {b: 1}\n");
+    check("a: {b: 1}\n", remove("/a/b"), "a: {}\n");
+    check("a: 1\nb: 2", remove("/b"), "a: 1\n");
+}
+
+#[test]
+fn subtrees_are_written_at_their_indentation() {
+    deployment(
+        replace("/spec/template/spec/volumes", json!([{"name": "a"}, {"name": "b"}])),
+        "- emptyDir: {}\n        name: tools\n",
+        "- name: a\n      - name: b\n",
+    );
+    deployment(
+        replace("/spec/template/spec/containers/0/ports", json!({"a": 1})),
+        "          - name: metrics\n            containerPort: 9091\n          # the last one\n          - {name: datanode, containerPort: 21124}\n",
+        "          a: 1\n",
+    );
+    check(
+        "a: x # c\nb: 1\n",
+        replace("/a", json!({"k": [1]})),
+        "a: # c\n  k:\n  - 1\nb: 1\n",
+    );
+    check(
+        "- x # c\n- y\n",
+        replace("/0", json!({"k": 1, "l": 2})),
+        "- k: 1 # c\n  l: 2\n- y\n",
+    );
+    check("a: |\n  x\n  y\nb: 1\n", replace("/a", json!(5)), "a: 5\nb: 1\n");
+}
+
+#[test]
+fn anchors_merges_and_duplicates() {
+    let text = "base: &b # kept\n  x: 1\n  q: 2\none:\n  <<: *b # merged\n  z: 3\ntwo: *b\nlast: 1\n";
+    check(
+        text,
+        replace("/two/x", json!(9)),
+        "base: &b # kept\n  x: 1\n  q: 2\none:\n  <<: *b # merged\n  z: 3\ntwo:\n  x: 9\n  q: 2\nlast: 1\n",
+    );
+    check(
+        text,
+        replace("/one/x", json!(9)),
+        "base: &b # kept\n  x: 1\n  q: 2\none:\n  x: 9\n  q: 2\n  z: 3\ntwo: *b\nlast: 1\n",
+    );
+    check(text, replace("/one/z", json!(4)), &text.replace("z: 3", "z: 4"));
+    check(text, add("/one/w", json!(4)), &text.replace("z: 3", "z: 3\n  w: 4"));
+    check(
+        "m: {!!merge <<: {a: 1}, b: 2}\n",
+        replace("/m/b", json!(3)),
+        "m: {!!merge <<: {a: 1}, b: 3}\n",
+    );
+    // A field others refer to cannot change alone: the document is written out.
+    let got = patch(text, &[replace("/base/x", json!(9))]).unwrap();
+    let want = json!({"base": {"x": 9, "q": 2}, "one": {"x": 1, "q": 2, "z": 3}, "two": {"x": 1, "q": 2}, "last": 1});
+    assert_eq!(read(&got).unwrap().unwrap(), want);
+
+    check(
+        "a: 1\nb: 2\na: 3 # counts\n",
+        replace("/a", json!(4)),
+        "a: 1\nb: 2\na: 4 # counts\n",
+    );
+    check("a: 1\nb: 2\na: 3\n", remove("/a"), "b: 2\n");
+}
+
+#[test]
+fn line_ends_and_json_stay() {
+    check(
+        "a:\r\n  b: 1\r\nc: 2\r\n",
+        add("/a/d", json!({"e": 1})),
+        "a:\r\n  b: 1\r\n  d:\r\n    e: 1\r\nc: 2\r\n",
+    );
+    check("a:\r\n  b: 1\r\nc: 2\r\n", remove("/a/b"), "a: {}\r\nc: 2\r\n");
+    check(
+        "a: |\r\n  x: 1\r\n  q: 2\r\n",
+        replace("/a#/q", json!(3)),
+        "a: |\r\n  x: 1\r\n  q: 3\r\n",
+    );
+    check(
+        "{\"a\":1}",
+        add("/b", json!({"c": "y"})),
+        "{\"a\":1, \"b\": {\"c\": \"y\"}}",
+    );
+    check(
+        "{\n  \"a\": 1,\n  \"b\": []\n}\n",
+        add("/b/-", json!("x\u{85}")),
+        "{\n  \"a\": 1,\n  \"b\": [\"x\\u0085\"]\n}\n",
+    );
+    check(
+        "{\n  \"a\": 1,\n  \"b\": 2\n}\n",
+        add("/c", json!(3)),
+        "{\n  \"a\": 1,\n  \"b\": 2,\n  \"c\": 3\n}\n",
+    );
+    check("\u{feff}a: 1\n", add("/b", json!(2)), "\u{feff}a: 1\nb: 2\n");
+}
+
+#[test]
+fn text_inside_a_string_is_edited_in_place() {
+    let literal = "data:\n  default.yaml: |+\n    # licence\n    mq:\n      type: pulsar # broker\n\n    etcd:\n      endpoints:\n        - a:2379\n\n  user.yaml: |-\n    x: 1\n";
+    check(
+        literal,
+        replace("/data/default.yaml#/mq/type", json!("woodpecker")),
+        &literal.replace("pulsar", "woodpecker"),
+    );
+    check(
+        literal,
+        add("/data/default.yaml#/mq/q", json!(1)),
+        &literal.replace("# broker\n", "# broker\n      q: 1\n"),
+    );
+    check(
+        literal,
+        remove("/data/default.yaml#/mq/type"),
+        &literal.replace("mq:\n      type: pulsar # broker", "mq: {}"),
+    );
+    check(
+        literal,
+        add("/data/default.yaml#/etcd/endpoints/-", json!("b:2379")),
+        &literal.replace("- a:2379\n", "- a:2379\n        - b:2379\n"),
+    );
+    check(
+        literal,
+        replace("/data/user.yaml#/x", json!("y")),
+        &literal.replace("x: 1", "x: \"y\""),
+    );
+    check(
+        literal,
+        add("/data/user.yaml#/z", json!(2)),
+        &literal.replace("x: 1", "x: 1\n    z: 2"),
+    );
+
+    let double = "data:\n  default.yaml: \"mq:\\n  type: pulsar # \\u00e9 \\\"q\\\"\\nauthPlugin: \\nlast: 1\\n\"\n";
+    check(
+        double,
+        replace("/data/default.yaml#/mq/type", json!("woodpecker")),
+        &double.replace("pulsar", "woodpecker"),
+    );
+    check(
+        double,
+        add("/data/default.yaml#/mq/t", json!("a\"b")),
+        &double.replace("\\\"q\\\"\\n", "\\\"q\\\"\\n  t: \\\"a\\\\\\\"b\\\"\\n"),
+    );
+    check(
+        double,
+        remove("/data/default.yaml#/last"),
+        &double.replace("last: 1\\n", ""),
+    );
+
+    check(
+        literal,
+        replace("/data/user.yaml", json!("w: 0\nx: 1")),
+        &literal.replace("    x: 1", "    w: 0\n    x: 1"),
+    );
+    check(literal, replace("/data/user.yaml", json!("x: 1")), literal);
+
+    check("a: 'x: 1'\n", replace("/a#/x", json!(2)), "a: 'x: 2'\n");
+    check(
+        "a: >\n  x: 1\n\n  q: 2\nb: 1\n",
+        replace("/a#/q", json!(3)),
+        "a: |\n  x: 1\n  q: 3\nb: 1\n",
+    );
+}
+
+#[test]
+fn spans_reach_into_strings() {
+    let text = "data:\n  f: |\n    a: 1\n    b:\n      c: deep # x\n  g: \"a: \\\"q\\\"\\nb: {c: deep}\\n\"\n  h: 'a: 1'\n  i: 'a: ''x'' # it''s'\n";
+    let tree = Tree::parse(text).unwrap().unwrap();
+    for (pointer, want) in [
+        ("/data/f#/b/c", "deep"),
+        ("/data/f#/a", "1"),
+        ("/data/g#/b/c", "deep"),
+        ("/data/g#/a", "\\\"q\\\""),
+        ("/data/h#/a", "1"),
+        ("/data/i#/a", "''x''"),
+        ("/data/f", "|\n    a: 1\n    b:\n      c: deep # x"),
+    ] {
+        assert_eq!(&text[tree.span(pointer).expect(pointer)], want, "{pointer}");
+    }
+    assert_eq!(&text[tree.key_span("/data/f#/b/c").unwrap()], "c");
+    assert_eq!(&text[tree.key_span("/data/h").unwrap()], "h");
+    assert_eq!(tree.span("/data/f#/nope"), None);
+    assert_eq!(tree.span("/nope"), None);
+    assert_eq!(tree.key_span("/data/f#/nope"), None);
+}
+
+#[test]
+fn inherited_values_point_to_where_they_come_in() {
+    let text = "x: &x {a: 1}\ny: *x\nz:\n  <<: *x\n  b: 2\n";
+    let tree = Tree::parse(text).unwrap().unwrap();
+    let at = |pointer: &str| {
+        tree.span(pointer)
+            .map(|span| (position(text, span.start).line, text[span].to_owned()))
+    };
+    assert_eq!(at("/true/a"), Some((2, "*x".into())));
+    assert_eq!(at("/true"), Some((2, "*x".into())));
+    assert_eq!(at("/z/a"), Some((4, "*x".into())));
+    assert_eq!(at("/z/b"), Some((5, "2".into())));
+    assert_eq!(at("/x"), Some((1, "&x {a: 1}".into())));
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error() {
+    for (text, op, part) in [
+        ("a: 1\n", remove("/b"), "no key `b`"),
+        ("a: 1\n", replace("/b", json!(1)), "no key `b`"),
+        ("a: 1\n", add("/b/c", json!(1)), "there is no `/b`"),
+        ("a:\n", add("/a/b", json!(1)), "is null"),
+        ("a: 1\n", add("/a/b", json!(1)), "neither a map nor a list"),
+        ("a: [1]\n", add("/a/2", json!(1)), "past the end"),
+        ("a: [1]\n", remove("/a/1"), "past the end"),
+        ("a: [1]\n", remove("/a/-"), "no list index"),
+        ("a: [1]\n", remove("/a/00"), "no list index"),
+        ("a: 1\n", remove(""), "root cannot be removed"),
+        ("a: 1\n", remove("x"), "not an RFC 6901 pointer"),
+        ("a: [\n", remove("/a"), "did not find"),
+        ("a: 'x: ['\n", remove("/a#/x"), "did not find"),
+        ("a: 'x: 1'\n", remove("/a#/y"), "no key `y`"),
+    ] {
+        let error = patch(text, std::slice::from_ref(&op)).expect_err(text);
+        assert!(error.to_string().contains(part), "{text:?} {op:?}: {error}");
+        assert_eq!(error.path, op.path);
+    }
+    let error = patch("a: 1\n", &[replace("/a", json!(2)), remove("/b")]).unwrap_err();
+    assert_eq!(error.index, 1);
+}
+
+#[test]
+fn folded_scalars_that_would_grow_are_made_literal() {
+    let text = "args:\n- >\n  run\n    more\n  end\n- >-\n  only\n  folded\n- >- # note\n    a\n\n     b\nk: >+\n  x\n\nlast: 1\n";
+    let tree = Tree::parse(text).unwrap().unwrap();
+    let unstable: Vec<_> = tree
+        .folded()
+        .into_iter()
+        .map(|folded| (folded.pointer, folded.unstable))
+        .collect();
+    let want = [("/args/0", true), ("/args/1", false), ("/args/2", true), ("/k", true)];
+    assert_eq!(unstable, want.map(|(pointer, unstable)| (pointer.to_owned(), unstable)));
+    let (restyled, pointers) = restyle_folded(text).unwrap();
+    assert_eq!(pointers, ["/args/0", "/args/2", "/k"]);
+    let want =
+        "args:\n- |\n  run\n    more\n  end\n- >-\n  only\n  folded\n- |-\n    a\n\n     b\nk: \"x\\n\\n\"\nlast: 1\n";
+    assert_eq!(restyled, want);
+    assert_eq!(restyle_folded(&restyled).unwrap(), (restyled.clone(), vec![]));
+}
+
+#[test]
+fn deep_and_multiplying_documents_are_refused() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(read(&nested(100)).is_ok());
+    let error = read(&nested(101)).unwrap_err();
+    assert!(error.message.contains("nested deeper than 100 levels"), "{error}");
+    assert_eq!(error.offset, 100);
+    assert!(read(&nested(100_000)).is_err());
+
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    let error = read(&bomb).unwrap_err();
+    assert!(error.message.contains("multiplies itself"), "{error}");
+    assert!(read("a: &a [1, 2, 3]\nb: [*a, *a, *a]\n").is_ok());
+}
+
+#[test]
+fn positions_count_from_one_in_characters() {
+    let text = "\u{feff}é: 1\r\n日本: 2\n";
+    assert_eq!((position(text, 0).line, position(text, 0).column), (1, 1));
+    let at = text.find('2').unwrap();
+    assert_eq!((position(text, at).line, position(text, at).column), (2, 5));
+    let one = text.find('1').unwrap();
+    assert_eq!((position(text, one).line, position(text, one).column), (1, 4));
+    assert_eq!(position(text, 10_000).line, 3);
+}
