@@ -126,7 +126,8 @@ fn judging_by_the_state_file_is_judging_by_its_manifests() {
             "current.json"
         };
         let stages = case.args.iter().any(|a| a.starts_with("--stage"));
-        let elsewhere = case.args.iter().any(|a| a.starts_with("--current"));
+        // A state file stores no values.
+        let elsewhere = case.args.iter().any(|a| a.starts_with("--current") || a == "current");
         let state = scratch.path().join("state.yaml");
         let _ = std::fs::remove_file(&state);
         let inspected = out(program(folder).args(["inspect", current, "--write-state"]).arg(&state));
@@ -355,6 +356,42 @@ esac"#;
             .stderr,
         );
         assert!(said.contains("MU003") && said.contains("HELM_BIN"), "{said}");
+    }
+
+    /// Every line of the page that calls the program, with a Helm that knows the release.
+    #[test]
+    fn the_page_s_commands_work() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fake(
+            scratch.path(),
+            &KNOWS.replace("rel ", "my-release ").replace(" ns", " milvus"),
+        );
+        for (from, to) in [
+            ("current.yaml", "current.yaml"),
+            ("target.yaml", "rendered.yaml"),
+            ("values.yaml", "more.yaml"),
+        ] {
+            std::fs::write(scratch.path().join(to), example(from)).expect("written");
+        }
+        let page = std::fs::read_to_string(root().join("docs/current-state.md")).expect("the page");
+        let lines: Vec<&str> = page.lines().filter(|l| l.starts_with("milvus-uplift ")).collect();
+        assert!(lines.len() > 3, "{lines:?}");
+        for line in lines {
+            let mut command = program(scratch.path());
+            command
+                .env("HELM_BIN", scratch.path().join("helm"))
+                .env("CALLS", scratch.path().join("calls"));
+            command.env("DATA", root().join(EXAMPLE));
+            let words = line.split(" > ").next().unwrap_or_default().split(' ').skip(1);
+            let output = out(command.args(words));
+            // The history knows a failed attempt at 2.6: to go there again is no downgrade.
+            assert!(
+                output.status.success(),
+                "{line}\n{}{}",
+                text(&output.stdout),
+                text(&output.stderr)
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
+use crate::milvus::release::Component;
 use crate::rewrite::ChangeOp;
 use crate::state::{Form, Origin, Source};
 use crate::transition::Transition;
@@ -28,6 +29,11 @@ fn check(case: &Case) -> Vec<Finding> {
         let kept = [(Input::Current, deployed), (Input::Target, as_rendered)];
         let kept = kept.into_iter().find_map(|(input, o)| o.filter(|o| o.is_kept()).map(|o| (input, o)));
         let Some((input, object)) = kept else { continue };
+        let coordinator = |c: &Component| c.role.is_legacy_coordinator() && c.name == dropped.name;
+        if case.transition.to_26() && case.came.components.iter().any(coordinator) {
+            // A kept coordinator is worse than that (MU105).
+            continue;
+        }
         if found.iter().any(|f| f.object.as_ref() == Some(dropped)) {
             continue;
         }

@@ -171,7 +171,8 @@ impl<'a> Asking<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         own_group(&mut command);
-        let said = format!("`helm {}`", words[..words.len().min(3)].join(" "));
+        let plain: Vec<&str> = words.iter().copied().take_while(|w| !w.starts_with("--")).collect();
+        let said = format!("`helm {}`", plain.join(" "));
         let mut child = command.spawn().map_err(|e| {
             self.failed(
                 &format!("{} cannot be started: {e}", self.program.to_string_lossy()),
