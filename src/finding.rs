@@ -99,6 +99,13 @@ pub struct Finding {
     /// Resolved into `location` once, when the report is made.
     #[serde(skip)]
     pub anchor: Option<Anchor>,
+    /// The chart's template that rendered the document it points at, where the host left its name. Shown, and no part
+    /// of the report's schema.
+    #[serde(skip)]
+    pub template: Option<String>,
+    /// The values file it points into, as it was named on the command line.
+    #[serde(skip)]
+    pub file: Option<String>,
 }
 
 impl Finding {

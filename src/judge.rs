@@ -9,7 +9,7 @@ use crate::kube::Object;
 use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
-use crate::report::{ReleaseReport, StageReport};
+use crate::report::{ReleaseReport, StageReport, mask};
 use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
 use crate::rules::case::{Case, Effective, Side};
@@ -554,10 +554,11 @@ fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Strea
     match Stream::read(bytes, input) {
         Ok(stream) => Some(stream),
         Err(all) => {
-            findings.extend(
-                all.into_iter()
-                    .map(|u| rules::mu001_unreadable_input::finding(&u, input, None)),
-            );
+            let text = String::from_utf8_lossy(bytes);
+            findings.extend(all.into_iter().map(|u| Finding {
+                template: host::template_near(&text, u.position.line),
+                ..rules::mu001_unreadable_input::finding(&u, input, None)
+            }));
             None
         }
     }
@@ -612,9 +613,11 @@ fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
         if let (None, Some(anchor)) = (&finding.location, &finding.anchor)
             && !comes(finding, &done.changes)
+            && let Some((location, template)) = resolve(anchor, &done)
         {
-            finding.location = resolve(anchor, &done);
+            (finding.location, finding.template) = (Some(location), template);
         }
+        mask::finding(finding);
     }
     done.findings = findings;
     let mut output = None;
@@ -650,7 +653,8 @@ fn comes(finding: &Finding, changes: &[Change]) -> bool {
     target && changes.iter().any(|c| brought(&c))
 }
 
-fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
+/// The place an anchor names, and the chart's template that rendered it.
+fn resolve(anchor: &Anchor, done: &Answer) -> Option<(Location, Option<String>)> {
     let stream = match anchor.stream {
         Input::Target => done.target.as_ref()?,
         Input::Current => &done.current.as_ref()?.stream,
@@ -658,10 +662,11 @@ fn resolve(anchor: &Anchor, done: &Answer) -> Option<Location> {
     };
     stream.documents.get(anchor.document)?;
     let place = stream.position(anchor.document, &anchor.pointer);
-    Some(Location {
+    let location = Location {
         stream: anchor.stream,
         document: anchor.document,
         line: place.line,
         column: place.column,
-    })
+    };
+    Some((location, host::template_of(stream, anchor.document)))
 }

@@ -265,9 +265,16 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
         named.push(id.clone());
         match change["op"].as_str() {
             Some("drop") => {
-                state
-                    .remove(&id)
-                    .ok_or_else(|| format!("{id:?} is dropped and not there"))?;
+                // An object may come in twice.
+                let times = named.iter().filter(|n| **n == id).count();
+                let there = before.objects.iter().filter(|o| {
+                    let r = &o.reference;
+                    (&r.api_version, &r.kind, &r.namespace, &r.name) == (&id.0, &id.1, &id.2, &id.3)
+                });
+                if there.count() < times {
+                    return Err(format!("{id:?} is dropped and not there"));
+                }
+                state.remove(&id);
             }
             Some("inject") => {
                 let value = change["patch"][0]["value"].clone();
@@ -295,6 +302,23 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
     }
     if let Some(id) = out.keys().find(|id| !state.contains_key(*id)) {
         return Err(format!("{id:?} came without a change"));
+    }
+    // What shares a List with an object that changes is touched with it.
+    for document in &before.documents {
+        let inside = || before.objects.iter().filter(|o| o.document == document.index);
+        let of = |o: &milvus_uplift::kube::Object| -> Identity {
+            let r = &o.reference;
+            (
+                r.api_version.clone(),
+                r.kind.clone(),
+                r.namespace.clone(),
+                r.name.clone(),
+            )
+        };
+        if inside().any(|o| !o.pointer.is_empty() && named.contains(&of(o))) {
+            let all: Vec<Identity> = inside().map(of).collect();
+            named.extend(all);
+        }
     }
     let untouched = |stream: &Stream| -> Vec<String> {
         let touched = |index: usize| {

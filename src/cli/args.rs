@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use crate::stage::{LAST, Stage};
 
@@ -130,16 +131,18 @@ pub struct Context {
     )]
     pub report: Option<PathBuf>,
 
-    /// How to say it
+    /// How to say it; text where not given. `check` knows all formats and takes several, each with its --output; the
+    /// other commands know text and json
     #[arg(
         long,
         value_name = "FORMAT",
         global = true,
-        default_value = "text",
         env = "MILVUS_UPLIFT_FORMAT",
-        hide_env = true
+        hide_env = true,
+        value_delimiter = '\n',
+        value_parser = FormatParser
     )]
-    pub format: Format,
+    pub format: Vec<Option<Format>>,
 }
 
 fn stage(text: &str) -> Result<Stage, String> {
@@ -171,6 +174,65 @@ pub enum Format {
     Json,
     /// The state file of `inspect`
     Yaml,
+    /// For code scanning (SARIF 2.1.0)
+    Sarif,
+    /// For a step of GitHub Actions: workflow commands
+    Github,
+    /// For a test dashboard: a test case for each rule
+    Junit,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+impl Format {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |v| v.get_name().to_owned())
+    }
+}
+
+/// Reads a format; the empty line at the end of a variable is none.
+#[derive(Clone, Debug)]
+struct FormatParser;
+
+impl TypedValueParser for FormatParser {
+    type Value = Option<Format>;
+
+    fn parse_ref(&self, cmd: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Self::Value, clap::Error> {
+        match value.is_empty() {
+            true => Ok(None),
+            false => EnumValueParser::<Format>::new().parse_ref(cmd, arg, value).map(Some),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            Format::value_variants().iter().filter_map(ValueEnum::to_possible_value),
+        ))
+    }
+}
+
+/// What `check` takes.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Where the manifests are; stdin where not given or `-`
+    pub file: Option<PathBuf>,
+    /// Judge the stream without rewriting it first
+    #[arg(long, env = "MILVUS_UPLIFT_AS_IS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub as_is: bool,
+    /// A warning counts as a refusal
+    #[arg(long, env = "MILVUS_UPLIFT_STRICT", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub strict: bool,
+    /// Write the --format in front of it to this file, not to stdout (`-`); repeatable
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "MILVUS_UPLIFT_OUTPUT",
+        hide_env = true,
+        value_delimiter = '\n'
+    )]
+    pub output: Vec<OsString>,
 }
 
 /// The commands.
@@ -179,16 +241,7 @@ pub enum Command {
     /// Manifests on stdin, manifests on stdout; nothing on refusal (the default)
     Render,
     /// The same judgement, findings instead of manifests
-    Check {
-        /// Where the manifests are; stdin where not given or `-`
-        file: Option<PathBuf>,
-        /// Judge the stream without rewriting it first
-        #[arg(long)]
-        as_is: bool,
-        /// A warning counts as a refusal
-        #[arg(long)]
-        strict: bool,
-    },
+    Check(CheckArgs),
     /// What is in there: versions, components, queue and stores; as YAML a state file that `--current` accepts
     Inspect {
         /// A file as `--current` takes it; where not given what `--current` names, else stdin

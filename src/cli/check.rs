@@ -1,40 +1,72 @@
 //! `check`: the same judgement, findings instead of manifests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::args::{Context, Format};
+use anyhow::Context as _;
+
+use super::args::{CheckArgs, Context, Format};
+use super::outputs::Sink;
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_file, read_stdin, request, write_report};
-use crate::finding::Severity;
 use crate::judge::judge;
 use crate::options::{Options, RewriteMode};
-use crate::report::{self, text};
+use crate::report::view::{Names, View};
+use crate::report::{self, github, junit, markdown, sarif, text};
 
 pub fn run(
     context: &Context,
     mut options: Options,
-    file: Option<&Path>,
-    as_is: bool,
-    strict: bool,
+    args: &CheckArgs,
+    sinks: &[Sink],
     io: &mut Io,
 ) -> anyhow::Result<u8> {
-    let target = match file {
-        Some(path) if path != Path::new("-") => read_file(path)?,
-        _ => read_stdin(io)?,
+    let file: Option<PathBuf> = args.file.clone().filter(|path| path != Path::new("-"));
+    let target = match &file {
+        Some(path) => read_file(path)?,
+        None => read_stdin(io)?,
     };
-    if as_is {
+    if args.as_is {
         options.rewrite = RewriteMode::Never;
     }
     let judgement = judge(&request(context, options, target)?);
     write_report(context, &judgement)?;
-    let said = match context.format {
-        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
+    let names = Names {
+        target: file,
+        current: context
+            .current
+            .clone()
+            .filter(|source| source != "none" && !source.starts_with("release:")),
+        root: std::env::current_dir().unwrap_or_default(),
     };
-    put(io.stdout, said.as_bytes())?;
-    let warned = strict && judgement.findings.iter().any(|f| f.severity == Severity::Warn);
-    Ok(match (judgement.unvouched, judgement.refused() || warned) {
+    let view = View {
+        judgement: &judgement,
+        strict: args.strict,
+        names: &names,
+    };
+    // Files first: what reads stdout may take its end for the end of the run.
+    for sink in sinks {
+        if let Some(path) = &sink.file {
+            let said = render(&view, sink.format)?;
+            std::fs::write(path, said).with_context(|| format!("--output {}", path.display()))?;
+        }
+    }
+    for sink in sinks.iter().filter(|s| s.file.is_none()) {
+        put(io.stdout, render(&view, sink.format)?.as_bytes())?;
+    }
+    Ok(match (judgement.unvouched, view.passes()) {
         (true, _) => EXIT_FAILED,
-        (false, true) => EXIT_REFUSED,
-        (false, false) => EXIT_OK,
+        (false, true) => EXIT_OK,
+        (false, false) => EXIT_REFUSED,
+    })
+}
+
+fn render(view: &View, format: Format) -> anyhow::Result<String> {
+    Ok(match format {
+        // Yaml is turned away with the command line.
+        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(view.judgement), view.verdict()),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
+        Format::Sarif => sarif::render(view),
+        Format::Github => github::render(view),
+        Format::Junit => junit::render(view),
+        Format::Markdown => markdown::render(view),
     })
 }

@@ -16,6 +16,7 @@ use crate::yaml;
 pub fn run(
     context: &Context,
     options: &Options,
+    format: Format,
     from: Option<&Path>,
     write_state: Option<&Path>,
     io: &mut Io,
@@ -41,7 +42,7 @@ pub fn run(
     let found = source.inventory();
     let releases = view::releases(&source, options.assume.current_version.as_ref());
     let strays = mu007_role_undecidable::check(&source.stream, &found);
-    let wants_state = write_state.is_some() || context.format != Format::Text;
+    let wants_state = write_state.is_some() || format != Format::Text;
     if releases.is_empty() && strays.is_empty() && wants_state {
         let _ = io
             .stderr
@@ -52,7 +53,7 @@ pub fn run(
     if let (Some(path), Some(state)) = (write_state, &state) {
         replace(path, &yaml::emit(state))?;
     }
-    let said = match (context.format, &state) {
+    let said = match (format, &state) {
         (Format::Yaml, Some(state)) => yaml::emit(state),
         (Format::Json, Some(state)) => format!("{}\n", serde_json::to_string_pretty(state)?),
         _ => view::text(&source, &releases),

@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod inspect;
+mod outputs;
 mod render;
 mod rules;
 
@@ -18,7 +19,7 @@ use crate::host::parent;
 use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
 use crate::state::helm;
-use args::{Cli, Command, Context, Format, Rewrite};
+use args::{Cli, Command, Context, Rewrite};
 
 /// Nothing to object to.
 pub const EXIT_OK: u8 = 0;
@@ -44,7 +45,8 @@ struct Usage(String);
 
 /// Runs the program with its arguments (the first is its own name) and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
-    let matches = match Cli::command().try_get_matches_from(args) {
+    let args: Vec<std::ffi::OsString> = args.into_iter().collect();
+    let matches = match Cli::command().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(e) => return clap_exit(&e, io),
     };
@@ -52,38 +54,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
         Ok(cli) => cli,
         Err(e) => return clap_exit(&e, io),
     };
-    let from_env = allow_from_env(&matches);
-    let command = cli.command.unwrap_or(Command::Render);
-    if cli.context.format == Format::Yaml && !matches!(command, Command::Inspect { .. }) {
-        complain(
-            io,
-            "milvus-uplift: --format yaml is for inspect; the others have text and json\n",
-        );
-        return EXIT_USAGE;
-    }
-    let outcome = match command {
-        Command::Render => options(&cli.context, from_env).map(|o| render::run(&cli.context, o, io)),
-        Command::Check { file, as_is, strict } => {
-            options(&cli.context, from_env).map(|o| check::run(&cli.context, o, file.as_deref(), as_is, strict, io))
-        }
-        Command::Inspect { file, write_state } => options(&cli.context, from_env)
-            .map(|o| inspect::run(&cli.context, &o, file.as_deref(), write_state.as_deref(), io)),
-        Command::Rules => Ok(rules::table(cli.context.format, io)),
-        Command::Explain { code } => rules::explain(&code, cli.context.format, io),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "milvus-uplift", &mut text);
-            Ok(put(io.stdout, &text))
-        }
-        Command::Man => {
-            let mut text = Vec::new();
-            Ok(clap_mangen::Man::new(Cli::command())
-                .render(&mut text)
-                .map_err(Into::into)
-                .and_then(|()| put(io.stdout, &text)))
-        }
-    };
-    match outcome {
+    match dispatch(cli, &matches, &outputs::order(&args), io) {
         Ok(Ok(status)) => status,
         Ok(Err(e)) => {
             complain(io, &format!("milvus-uplift: {e:#}\n"));
@@ -94,6 +65,46 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
             EXIT_USAGE
         }
     }
+}
+
+/// Runs the command that was asked for.
+fn dispatch(
+    cli: Cli,
+    matches: &clap::ArgMatches,
+    order: &[outputs::Given],
+    io: &mut Io,
+) -> Result<anyhow::Result<u8>, Usage> {
+    let context = &cli.context;
+    let from_env = allow_from_env(matches);
+    Ok(match cli.command.unwrap_or(Command::Render) {
+        Command::Render => {
+            let format = outputs::single(context, "render")?;
+            render::run(context, options(context, from_env)?, format, io)
+        }
+        Command::Check(args) => {
+            let sinks = outputs::pair(context, &args.output, order)?;
+            check::run(context, options(context, from_env)?, &args, &sinks, io)
+        }
+        Command::Inspect { file, write_state } => {
+            let format = outputs::of_inspect(context)?;
+            let options = options(context, from_env)?;
+            inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
+        }
+        Command::Rules => rules::table(outputs::single(context, "rules")?, io),
+        Command::Explain { code } => rules::explain(&code, outputs::single(context, "explain")?, io)?,
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "milvus-uplift", &mut text);
+            put(io.stdout, &text)
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut text)
+                .map_err(Into::into)
+                .and_then(|()| put(io.stdout, &text))
+        }
+    })
 }
 
 /// Help and version are no errors; everything else clap says is about the command line.

@@ -7,7 +7,7 @@ use crate::judge::judge;
 use crate::options::Options;
 use crate::report::{self, text};
 
-pub fn run(context: &Context, options: Options, io: &mut Io) -> anyhow::Result<u8> {
+pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let stdin = read_stdin(io)?;
     if stdin.is_empty() {
         // Helm 3 runs a post-renderer without input for `helm template --output-dir` (hosts.md 1.11).
@@ -26,9 +26,9 @@ pub fn run(context: &Context, options: Options, io: &mut Io) -> anyhow::Result<u
         }
         return Ok(EXIT_OK);
     }
-    let said = match context.format {
-        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
+    let said = match format {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
+        _ => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
     };
     let _ = io.stderr.write_all(said.as_bytes());
     if helm4 || judgement.host == Host::Helm4 {

@@ -9,10 +9,6 @@ use crate::rules::{RULES, rule};
 /// The table of all rules.
 pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let text = match format {
-        Format::Text | Format::Yaml => RULES
-            .iter()
-            .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
-            .collect(),
         Format::Json => {
             let rows: Vec<_> = RULES
                 .iter()
@@ -20,6 +16,10 @@ pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
                 .collect();
             format!("{}\n", serde_json::to_string_pretty(&rows)?)
         }
+        _ => RULES
+            .iter()
+            .map(|r| format!("{}  {:<8}{:<36}{}\n", r.code, r.severity.as_str(), r.name, r.says))
+            .collect(),
     };
     put(io.stdout, text.as_bytes())
 }
@@ -31,11 +31,11 @@ pub fn explain(code: &str, format: Format, io: &mut Io) -> Result<anyhow::Result
         return Err(Usage(format!("no rule `{code}`; `milvus-uplift rules` lists them")));
     };
     let text = match format {
-        Format::Text | Format::Yaml => rule.page.to_owned(),
         Format::Json => {
             let page = json!({"code": rule.code, "name": rule.name, "severity": rule.severity, "says": rule.says, "page": rule.page});
             format!("{page:#}\n")
         }
+        _ => rule.page.to_owned(),
     };
     Ok(put(io.stdout, text.as_bytes()))
 }

@@ -53,6 +53,27 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     }
 }
 
+/// The template of the document around a line (from 1) of a text that could not be read: by lines alone.
+pub fn template_near(text: &str, line: usize) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = line.saturating_sub(1).min(lines.len().checked_sub(1)?);
+    let separator = |l: &str| l.starts_with("---");
+    let start = lines[..=at].iter().rposition(|l| separator(l)).map_or(0, |i| i + 1);
+    let end = lines[at..]
+        .iter()
+        .skip(1)
+        .position(|l| separator(l))
+        .map_or(lines.len(), |i| at + 1 + i);
+    let named = |l: &&str| {
+        let path = l.strip_prefix("# Source: ").or_else(|| {
+            let value = l.trim_start().strip_prefix(FILENAME)?.strip_prefix(':')?;
+            Some(value.trim().trim_matches(['"', '\'']))
+        })?;
+        Some(path.trim().to_owned()).filter(|path| !path.is_empty())
+    };
+    lines[start..end.max(start)].iter().find_map(named)
+}
+
 fn source_comment(body: &str) -> Option<String> {
     body.lines()
         .map(|l| l.trim_end_matches('\r'))
@@ -113,6 +134,20 @@ mod tests {
             values_path("u/charts/vectors/charts/milvus/templates/x.yaml"),
             ["vectors", "milvus"]
         );
+    }
+
+    #[test]
+    fn a_broken_document_still_names_its_template() {
+        let text = "---\n# Source: a/templates/x.yaml\na: 1\n---\n# Source: a/templates/y.yaml\nb: [\n---\nc: 1\n";
+        let near = |line| template_near(text, line);
+        assert_eq!(near(3).as_deref(), Some("a/templates/x.yaml"));
+        assert_eq!(near(6).as_deref(), Some("a/templates/y.yaml"));
+        assert_eq!((near(8), near(0).as_deref()), (None, Some("a/templates/x.yaml")));
+        assert_eq!(template_near("", 1), None);
+        let helm4 =
+            "a: b: c\nmetadata:\n  annotations:\n    postrenderer.helm.sh/postrender-filename: 'm/templates/z.yaml'\n";
+        assert_eq!(template_near(helm4, 1).as_deref(), Some("m/templates/z.yaml"));
+        assert_eq!(template_near(helm4, 99).as_deref(), Some("m/templates/z.yaml"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::finding::Finding;
 use crate::milvus::store::is_secret_key;
 use crate::yaml;
 
@@ -38,6 +39,17 @@ fn mask_all(value: &mut Value) {
         Value::Null => {}
         other => *other = MASK.into(),
     }
+}
+
+/// What a finding shows: both values of its field, and addresses in its words.
+pub fn finding(finding: &mut Finding) {
+    let kind = finding.object.as_ref().map_or("", |o| o.kind.as_str());
+    if let Some(field) = &mut finding.field {
+        field.current = value(kind, &field.path, &field.current);
+        field.proposed = value(kind, &field.path, &field.proposed);
+    }
+    finding.message = url(&finding.message);
+    finding.help = url(&finding.help);
 }
 
 fn walk(key: &str, value: &mut Value) {
@@ -110,7 +122,7 @@ pub fn url(text: &str) -> String {
     while let Some(i) = rest.find("://") {
         let after = &rest[i + 3..];
         let end = after
-            .find(|c: char| matches!(c, '/' | ',' | ' ' | '"' | '\''))
+            .find(['/', ',', ' ', '"', '\'', '\n', '\r', '\t'])
             .unwrap_or(after.len());
         out.push_str(&rest[..i + 3]);
         match after[..end].rfind('@') {
@@ -157,6 +169,16 @@ mod tests {
             embedded(text),
             "minio:\n  accessKeyID: ***\n  secretAccessKey: ***\n  port: 9000\nkafka:\n  saslPassword: ***\n"
         );
+    }
+
+    #[test]
+    fn a_finding_shows_neither_value_nor_password() {
+        let mut shown = crate::rules::rule("MU301")
+            .unwrap()
+            .finding("from pulsar://u:hunter2@a:6650", "keep pulsar://u:hunter2@a:6650")
+            .field("/data/user.yaml#/minio/secretAccessKey", "hunter2", "hunter2b");
+        finding(&mut shown);
+        assert!(!serde_json::to_string(&shown).unwrap().contains("hunter2"));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! The report: the judgement as data, and its views.
 
+pub mod github;
+pub mod junit;
+pub mod markdown;
 pub mod mask;
+pub mod sarif;
 pub mod text;
+pub mod view;
 
 use serde::Serialize;
 use serde_json::{Value, json};

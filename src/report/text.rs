@@ -36,7 +36,7 @@ pub fn one(out: &mut String, finding: &Finding) {
     }
 }
 
-/// Where a finding stands: object, field, line and column.
+/// Where a finding stands: object, field, line and column, and the chart's template.
 pub fn place(finding: &Finding) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(object) = &finding.object {
@@ -52,6 +52,9 @@ pub fn place(finding: &Finding) -> Option<String> {
             crate::finding::Input::Values => "--values",
         };
         parts.push(format!("line {}, column {} of {input}", location.line, location.column));
+    }
+    if let Some(template) = &finding.template {
+        parts.push(format!("rendered by {template}"));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }

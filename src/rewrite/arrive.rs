@@ -4,15 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
 use super::join::{Coordinator, join};
-use super::neutral::{CONTAINERS, filled, map_at, neutral};
-use super::share::{NAME, ROLE, replace_strings, share};
-use super::values::truthy;
+use super::neutral::{CONTAINERS, filled, map_at, neutral, role_keys, volume_names, without_mounts_of};
+use super::service::{metrics_service, service};
+use super::share::share;
 use super::{Change, ChangeOp, Rewrite, Scene, Topology, add};
 use crate::facts;
 use crate::host;
-use crate::kube::object::namespaces_agree;
-use crate::kube::selector;
-use crate::kube::{Object, ObjectRef, workload};
+use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Component, base_name};
 use crate::milvus::role::Role;
 
@@ -43,13 +41,14 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
     let neutral_workload = match scene.values {
         Some(values) => chart::workload(scene, values, Role::MixCoord, &skeleton(&siblings)?, &siblings),
         None => {
+            let keys = role_keys(scene);
             let coordinators: Vec<Coordinator> = SPEAKERS
                 .iter()
-                .flat_map(|role| scene.release.in_role(*role))
+                .flat_map(|role| distinct(scene, *role))
                 .filter_map(|c| {
                     Some(Coordinator {
                         role: c.role.as_str(),
-                        value: neutral(scene.object(c), c)?,
+                        value: neutral(scene.object(c), c, &keys)?,
                     })
                 })
                 .collect();
@@ -57,7 +56,7 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
         }
     };
     let name = format!("{base}-{}", Role::MixCoord);
-    let workload = finish(&neutral_workload, Role::MixCoord, &name, scene);
+    let workload = finish(&neutral_workload, Role::MixCoord, &name);
     let service = service(scene, Role::MixCoord, &name);
     Some(Arrival {
         role: Role::MixCoord,
@@ -98,7 +97,7 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     if groups.is_empty() {
         return vec![Arrival {
             role,
-            workload: finish(&shared, role, &name, scene),
+            workload: finish(&shared, role, &name),
             service,
         }];
     }
@@ -114,7 +113,7 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
             join_group(&mut own, scene.object(querynode), &skeleton, &group, &suffix);
             Arrival {
                 role,
-                workload: finish(&own, role, &format!("{name}{suffix}"), scene),
+                workload: finish(&own, role, &format!("{name}{suffix}")),
                 service: service.take(),
             }
         })
@@ -123,7 +122,8 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
 
 /// All Milvus Deployments of the release without the marks of their roles.
 fn siblings(scene: &Scene) -> Vec<Sibling> {
-    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c)?));
+    let keys = role_keys(scene);
+    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c, &keys)?));
     let all: Vec<(&Component, Sibling)> = scene
         .release
         .components
@@ -147,6 +147,13 @@ fn skeleton(siblings: &[Sibling]) -> Option<Value> {
         values.iter_mut().for_each(chart::without_heaptrack);
     }
     let mut shared = share(&values.iter().collect::<Vec<_>>())?;
+    // All may mount a volume of one name that is another one in each.
+    let kept = volume_names(&shared);
+    let lost: Vec<Value> = volume_names(values.first()?)
+        .into_iter()
+        .filter(|n| !kept.contains(n))
+        .collect();
+    without_mounts_of(&mut shared, &lost);
     // One component may run another build of the same version: what comes runs the one that most run.
     let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
     if !container.contains_key("image") {
@@ -184,8 +191,18 @@ fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
     base
 }
 
+/// Fields of StatefulSets and DaemonSets that Deployments do not have.
+const NOT_IN_DEPLOYMENTS: [&str; 6] = [
+    "serviceName",
+    "volumeClaimTemplates",
+    "podManagementPolicy",
+    "updateStrategy",
+    "persistentVolumeClaimRetentionPolicy",
+    "ordinals",
+];
+
 /// Puts the role's marks, its own port and the fixed first fields in.
-fn finish(neutral_workload: &Value, role: Role, name: &str, scene: &Scene) -> Value {
+fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
     let mut w = filled(neutral_workload, role, name);
     if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         container.entry("name").or_insert(json!(role.as_str()));
@@ -202,29 +219,33 @@ fn finish(neutral_workload: &Value, role: Role, name: &str, scene: &Scene) -> Va
             }
         }
     }
-    if scene
-        .release
-        .components
-        .iter()
-        .all(|c| scene.object(c).reference.kind != "Deployment")
-    {
-        // A fork that runs Milvus in StatefulSets or DaemonSets: the chart's own kind, without their fields.
-        if let Some(spec) = map_at(&mut w, &["spec"]) {
-            for field in [
-                "serviceName",
-                "volumeClaimTemplates",
-                "podManagementPolicy",
-                "updateStrategy",
-            ] {
-                spec.shift_remove(field);
-            }
+    // A fork may run Milvus in StatefulSets or DaemonSets: what comes is the chart's own kind, without their fields.
+    let claims: Vec<Value> =
+        volume_names(&json!({"spec": {"volumeClaimTemplates": w["spec"]["volumeClaimTemplates"]}}));
+    without_mounts_of(&mut w, &claims);
+    if let Some(spec) = map_at(&mut w, &["spec"]) {
+        for field in NOT_IN_DEPLOYMENTS {
+            spec.shift_remove(field);
         }
     }
     ordered(w)
 }
 
+/// Takes out keys without a value: charts print `annotations:` and `initContainers:` with nothing behind them.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
 /// The fields in the order in which people read manifests.
 fn ordered(mut w: Value) -> Value {
+    without_nulls(&mut w);
     let Some(map) = w.as_object_mut() else { return w };
     let mut out = Map::new();
     out.insert("apiVersion".into(), json!("apps/v1"));
@@ -242,11 +263,18 @@ fn ordered(mut w: Value) -> Value {
     Value::Object(out)
 }
 
+/// The components in a role; of an object that comes twice the last, which is the one that Helm leaves in the cluster.
+fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'a Component> + use<'s, 'a> {
+    let release = scene.release;
+    release.components.iter().enumerate().filter_map(move |(i, c)| {
+        let same = |d: &&Component| scene.object(d).reference == scene.object(c).reference;
+        (c.role == role && release.components[i + 1..].iter().find(same).is_none()).then_some(c)
+    })
+}
+
 /// The querynodes that name a resource group, with the group.
 fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {
-    scene
-        .release
-        .in_role(Role::QueryNode)
+    distinct(scene, Role::QueryNode)
         .filter_map(|c| {
             let env = scene.stream.objects[c.object]
                 .value
@@ -296,111 +324,6 @@ fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: &str
             .map_or(0, |i| i + 1);
         list.insert(at, variable);
     }
-}
-
-/// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
-fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
-    let coordinator = |r: Role| r.is_legacy_coordinator() || r == Role::MixCoord;
-    let mut candidates: Vec<(Role, Value)> = Vec::new();
-    for object in scene.stream.objects.iter().filter(|o| o.reference.kind == "Service") {
-        if let Some((of, value)) = metrics_service(scene, object) {
-            candidates.push((of, value));
-        }
-    }
-    // The shape of the nearest kin: a coordinator's for mixcoord, a node's for streamingnode, the proxy's at last.
-    let kin = |r: Role| {
-        if role == Role::MixCoord {
-            coordinator(r)
-        } else {
-            !coordinator(r) && r != Role::Proxy
-        }
-    };
-    let tiers: [&dyn Fn(Role) -> bool; 3] = [&kin, &|r| r != Role::Proxy, &|_| true];
-    let chosen = tiers
-        .iter()
-        .map(|t| candidates.iter().filter(|(r, _)| t(*r)).collect::<Vec<_>>())
-        .find(|c| !c.is_empty())?;
-    let from_kin = chosen.iter().any(|(r, _)| kin(*r));
-    let mut s = share(&chosen.iter().map(|(_, v)| v).collect::<Vec<_>>())?;
-    s["apiVersion"] = json!("v1");
-    s["kind"] = json!("Service");
-    let spec = map_at(&mut s, &["spec"])?;
-    spec.entry("type").or_insert(json!("ClusterIP"));
-    if role == Role::StreamingNode {
-        spec.insert("clusterIP".into(), json!("None"));
-    } else if !from_kin {
-        spec.shift_remove("clusterIP");
-    }
-    if spec.get("type").and_then(Value::as_str) != Some("ClusterIP") {
-        spec.insert("type".into(), json!("ClusterIP"));
-    }
-    if let (Role::MixCoord, Some(values)) = (role, scene.values) {
-        if let Some(ip) = values.truthy(&["service", "clusterIP"]) {
-            map_at(&mut s, &["spec"])?.insert("clusterIP".into(), ip.clone());
-        }
-        for field in ["labels", "annotations"] {
-            for (k, v) in values
-                .truthy(&["service", field])
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
-                map_at(&mut s, &["metadata", field])?.insert(k.clone(), v.clone());
-            }
-        }
-    }
-    if s.pointer("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
-        map_at(&mut s, &["metadata"])?.shift_remove("annotations");
-    }
-    let mut s = filled(&s, role, name);
-    for (at, first) in [("metadata", "name")] {
-        if let Some(inner) = map_at(&mut s, &[at])
-            && let Some(v) = inner.shift_remove(first)
-        {
-            inner.shift_insert(0, first.into(), v);
-        }
-    }
-    let mut out = Map::new();
-    for key in ["apiVersion", "kind", "metadata", "spec"] {
-        out.insert(key.into(), s.get(key)?.clone());
-    }
-    Some(Value::Object(out))
-}
-
-/// A Service that serves the metrics of one role of this release, with its role's marks taken out and no other port.
-fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
-    if !namespaces_agree(&object.reference.namespace, &scene.release.namespace) {
-        return None;
-    }
-    let s = object.at(&["spec", "selector"])?;
-    let roles: Vec<Role> = scene
-        .release
-        .components
-        .iter()
-        .filter(|c| workload::pod_labels(scene.object(c)).is_some_and(|labels| selector::selects(s, true, labels)))
-        .map(|c| c.role)
-        .collect();
-    let role = *roles.first()?;
-    if roles.iter().any(|r| *r != role) {
-        return None;
-    }
-    let mut value = object.value.clone();
-    let ports = value.pointer_mut("/spec/ports")?.as_array_mut()?;
-    ports.retain(|p| p["name"] == "metrics");
-    if ports.is_empty() {
-        return None;
-    }
-    for pointer in ["/metadata/labels", "/spec/selector"] {
-        if let Some(labels) = value.pointer_mut(pointer) {
-            replace_strings(labels, &|v| (v == role.as_str()).then(|| vec![ROLE.to_owned()]));
-        }
-    }
-    let metadata = map_at(&mut value, &["metadata"])?;
-    metadata.insert("name".into(), json!(NAME));
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.shift_remove(host::FILENAME);
-    }
-    Some((role, value))
 }
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
@@ -471,8 +394,9 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) 
                 .map(|c| &c.object),
         )
         .collect();
+    let keys = role_keys(scene);
     let ours = |o: &&Object| match kind {
-        "Service" => metrics_service(scene, o).is_some(),
+        "Service" => metrics_service(scene, o, &keys).is_some(),
         _ => scene
             .release
             .components
@@ -480,12 +404,30 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) 
             .any(|c| std::ptr::eq(scene.object(c), *o)),
     };
     let of_kind = || scene.stream.objects.iter().filter(|o| o.reference.kind == kind);
+    // A fork's coordinators need not be Deployments.
+    let stood = |o: &&Object| match kind {
+        "Service" => o.reference.kind == kind,
+        _ => o.reference.kind != "Service",
+    };
     if role == Role::MixCoord
-        && let Some(first) = of_kind().find(|o| replaced.iter().any(|r| **r == o.reference))
+        && let Some(first) = scene
+            .stream
+            .objects
+            .iter()
+            .filter(stood)
+            .find(|o| replaced.iter().any(|r| **r == o.reference))
     {
-        return (first.document, false);
+        // What stood inside a List leaves it in its place.
+        return match first.pointer.is_empty() {
+            true => (first.document, false),
+            false => (first.document + 1, true),
+        };
     }
-    let last = of_kind().filter(ours).next_back().or_else(|| of_kind().next_back());
+    let workloads = || scene.release.components.iter().map(|c| scene.object(c));
+    let last = of_kind()
+        .rfind(ours)
+        .or_else(|| workloads().rfind(|_| kind != "Service"))
+        .or_else(|| of_kind().next_back());
     last.map_or((scene.stream.documents.len(), true), |o| (o.document + 1, true))
 }
 

@@ -323,13 +323,13 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
         if let Some(list) = w
             .pointer_mut(&format!("{container}/{field}"))
             .and_then(Value::as_array_mut)
+            && on
+            && list.iter().any(|v| v.as_str() == Some("run"))
         {
-            if on && list.iter().any(|v| v.as_str() == Some("run")) {
-                let milvus = list
-                    .iter()
-                    .position(|v| v.as_str().is_some_and(|v| v == "milvus" || v.ends_with("/milvus")));
-                list.insert(milvus.unwrap_or(0), json!(HEAPTRACK));
-            }
+            let milvus = list
+                .iter()
+                .position(|v| v.as_str().is_some_and(|v| v == "milvus" || v.ends_with("/milvus")));
+            list.insert(milvus.unwrap_or(0), json!(HEAPTRACK));
         }
     }
     if !on {
@@ -356,7 +356,8 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
         if !list.is_array() {
             *list = json!([]);
         }
-        list.as_array_mut().into_iter().for_each(|l| l.push(init.clone()));
+        // It stands before what chart 4.1 prepares the configuration with.
+        list.as_array_mut().into_iter().for_each(|l| l.insert(0, init.clone()));
     }
 }
 

@@ -8,6 +8,7 @@ pub mod config;
 pub mod join;
 pub mod leave;
 pub mod neutral;
+pub mod service;
 pub mod share;
 pub mod values;
 

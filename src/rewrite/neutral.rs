@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
 use crate::host::FILENAME;
 use crate::kube::Object;
@@ -18,23 +19,49 @@ const LABELS: [&str; 3] = [
 /// Where the containers of a workload that is a Deployment in shape stand.
 pub const CONTAINERS: &str = "/spec/template/spec/containers";
 
+/// The label keys that name the role: those whose values are the roles' words in components of several roles. A release
+/// may be called `rootcoord`, and its instance label says so on all of them.
+pub fn role_keys(scene: &Scene) -> Vec<String> {
+    // (key, roles that it names, roles that carry it)
+    let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
+    for component in &scene.release.components {
+        for pointer in LABELS {
+            let labels = scene
+                .object(component)
+                .value
+                .pointer(pointer)
+                .and_then(Value::as_object);
+            for (key, value) in labels.into_iter().flatten() {
+                let at = seen.iter().position(|(k, ..)| k == key).unwrap_or_else(|| {
+                    seen.push((key.clone(), vec![], vec![]));
+                    seen.len() - 1
+                });
+                let (_, named, carrying) = &mut seen[at];
+                if !carrying.contains(&component.role) {
+                    carrying.push(component.role);
+                }
+                if value.as_str() == Some(component.role.as_str()) && !named.contains(&component.role) {
+                    named.push(component.role);
+                }
+            }
+        }
+    }
+    let names = |(_, named, carrying): &(String, Vec<Role>, Vec<Role>)| {
+        named.len() > 1 || (named.len() == 1 && carrying.len() == 1)
+    };
+    seen.into_iter().filter(names).map(|(key, ..)| key).collect()
+}
+
 /// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
 /// without a pod template where Deployments have it.
-pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
+pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> Option<Value> {
     let mut value = object.value.clone();
     let role = component.role.as_str();
     let name = component.name.as_str();
     value.pointer("/spec/template/spec")?;
     for pointer in LABELS {
-        for (_, v) in value
-            .pointer_mut(pointer)
-            .and_then(Value::as_object_mut)
-            .into_iter()
-            .flatten()
-        {
-            if v.as_str() == Some(role) {
-                *v = Value::String(ROLE.into());
-            }
+        if let Some(labels) = value.pointer_mut(pointer) {
+            without_role(labels, component.role, role_keys);
         }
     }
     if let Some(annotations) = value
@@ -65,9 +92,19 @@ pub fn neutral(object: &Object, component: &Component) -> Option<Value> {
     // The container that runs Milvus stands first, so that those of several workloads can be compared.
     let index: usize = component.container.rsplit('/').next()?.parse().ok()?;
     if let Some(Value::Array(containers)) = value.pointer_mut(CONTAINERS) {
-        containers.swap(0, index);
+        let own = containers.remove(index);
+        containers.insert(0, own);
     }
     Some(value)
+}
+
+/// Takes the word of a role out of labels or a selector.
+pub fn without_role(labels: &mut Value, role: Role, role_keys: &[String]) {
+    for (key, value) in labels.as_object_mut().into_iter().flatten() {
+        if role_keys.contains(key) && value.as_str() == Some(role.as_str()) {
+            *value = Value::String(ROLE.into());
+        }
+    }
 }
 
 fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
@@ -129,6 +166,33 @@ pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
     value
 }
 
+/// The names of a pod's volumes, those of a StatefulSet's claim templates included.
+pub fn volume_names(workload: &Value) -> Vec<Value> {
+    let list = |pointer: &str| {
+        workload
+            .pointer(pointer)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    list("/spec/template/spec/volumes")
+        .map(|v| v["name"].clone())
+        .chain(list("/spec/volumeClaimTemplates").map(|v| v["metadata"]["name"].clone()))
+        .collect()
+}
+
+/// Takes out the mounts of volumes that were lost on the way: the API server would refuse the pod.
+pub fn without_mounts_of(workload: &mut Value, lost: &[Value]) {
+    for containers in ["initContainers", "containers"] {
+        let list = workload.pointer_mut(&format!("/spec/template/spec/{containers}"));
+        for container in list.and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+                mounts.retain(|m| !lost.contains(&m["name"]));
+            }
+        }
+    }
+}
+
 /// A mutable map at a pointer, made where it is missing or null; `None` where something else stands in the way.
 pub fn map_at<'v>(value: &'v mut Value, path: &[&str]) -> Option<&'v mut Map<String, Value>> {
     let mut v = value;
@@ -142,4 +206,67 @@ pub fn map_at<'v>(value: &'v mut Value, path: &[&str]) -> Option<&'v mut Map<Str
         *v = Value::Object(Map::new());
     }
     v.as_object_mut()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Input;
+    use crate::milvus::release::inventory;
+    use crate::rewrite::Topology;
+    use crate::stream::Stream;
+
+    fn keys(instance: &str, roles: &[&str]) -> Vec<String> {
+        let document = |role: &&str| {
+            format!(
+                "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x-{role}, labels: {{app.kubernetes.io/instance: {instance}, component: {role}}}}}\n\
+                 spec:\n  selector: {{matchLabels: {{app.kubernetes.io/instance: {instance}}}}}\n  template:\n    spec:\n      containers:\n      \
+                 - {{name: {role}, image: 'milvusdb/milvus:v2.6.6', args: [milvus, run, {role}]}}\n"
+            )
+        };
+        let text: String = roles.iter().map(document).collect();
+        let stream = Stream::read(text.as_bytes(), Input::Target).unwrap();
+        let found = inventory(&stream.objects);
+        let scene = Scene {
+            stream: &stream,
+            release: &found.releases[0],
+            topology: Topology::Streaming,
+            values: None,
+            gone: &[],
+        };
+        role_keys(&scene)
+    }
+
+    #[test]
+    fn a_release_called_like_a_role_has_no_role_label_of_that() {
+        assert_eq!(keys("rootcoord", &["rootcoord", "querycoord", "proxy"]), ["component"]);
+        assert_eq!(keys("search", &["rootcoord", "querycoord"]), ["component"]);
+        assert_eq!(keys("search", &["proxy"]), ["component"]);
+    }
+
+    #[test]
+    fn a_label_that_one_component_spells_wrongly_is_a_role_label_still() {
+        let mut labels = serde_json::json!({"component": "querycoord", "app.kubernetes.io/instance": "querycoord"});
+        without_role(&mut labels, Role::QueryCoord, &["component".into()]);
+        assert_eq!(labels["component"], ROLE);
+        assert_eq!(labels["app.kubernetes.io/instance"], "querycoord");
+    }
+
+    #[test]
+    fn mounts_go_with_their_volumes() {
+        let container =
+            serde_json::json!({"volumeMounts": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b"}]});
+        let mut w = serde_json::json!({"spec": {
+            "volumeClaimTemplates": [{"metadata": {"name": "b"}}],
+            "template": {"spec": {"volumes": [{"name": "a"}], "containers": [container.clone()], "initContainers": [container]}},
+        }});
+        assert_eq!(volume_names(&w), ["a", "b"]);
+        without_mounts_of(&mut w, &["b".into()]);
+        for list in ["containers", "initContainers"] {
+            let mounts = w
+                .pointer(&format!("/spec/template/spec/{list}/0/volumeMounts"))
+                .unwrap();
+            assert_eq!(mounts, &serde_json::json!([{"name": "a", "mountPath": "/a"}]));
+        }
+    }
 }

@@ -21,7 +21,11 @@ pub fn share(values: &[&Value]) -> Option<Value> {
             let mut out = Map::new();
             for (key, _) in map {
                 let each: Option<Vec<&Value>> = values.iter().map(|v| v.get(key)).collect();
-                if let Some(shared) = each.and_then(|each| share(&each)) {
+                // Of what is different in each, not even the empty map is shared.
+                let shared = each.and_then(|each| Some((share(&each)?, each[0])));
+                if let Some((shared, first)) = shared
+                    && (!is_empty(&shared) || is_empty(first))
+                {
                     out.insert(key.clone(), shared);
                 }
             }
@@ -44,6 +48,10 @@ pub fn share(values: &[&Value]) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// How Kubernetes tells the items of a list apart: mounts by path, most things by name.
@@ -106,10 +114,7 @@ mod tests {
     fn containers_are_shared_field_by_field() {
         let a = json!([{"name": ROLE, "image": "m:1", "env": [{"name": "A", "value": "1"}], "tty": true}]);
         let b = json!([{"name": ROLE, "image": "m:1", "env": [{"name": "A", "value": "2"}]}]);
-        assert_eq!(
-            share(&[&a, &b]).unwrap(),
-            json!([{"name": ROLE, "image": "m:1", "env": []}])
-        );
+        assert_eq!(share(&[&a, &b]).unwrap(), json!([{"name": ROLE, "image": "m:1"}]));
     }
 
     #[test]
@@ -120,5 +125,10 @@ mod tests {
             Some(json!({"b": 2}))
         );
         assert_eq!(share(&[&json!(null), &json!([1])]), None);
+        let limits = |what: &str| json!({"resources": {"limits": {what: 1}}, "emptyDir": {}});
+        assert_eq!(
+            share(&[&limits("cpu"), &limits("memory")]),
+            Some(json!({"emptyDir": {}}))
+        );
     }
 }

@@ -52,6 +52,8 @@ impl Rule {
             field: None,
             location: None,
             anchor: None,
+            template: None,
+            file: None,
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn finding(unreadable: &Unreadable, input: Input, file: Option<&str>) -> Fin
         ),
     };
     let mut finding = RULE.finding(format!("{what}: {}", unreadable.message), help);
+    finding.file = file.map(str::to_owned);
     finding.location = Some(Location {
         stream: input,
         document: unreadable.document,
@@ -65,6 +66,16 @@ mod tests {
         let judgement = Scenario::bytes(b"---\napiVersion: v1\nkind: \xff\n").judge();
         assert!(judgement.findings[0].message.contains("0xff"));
         assert_eq!(judgement.findings[0].location.as_ref().map(|l| (l.line, l.column)), Some((3, 7)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_quoted() {
+        for value in ["*hunter2", "!!int hunter2", "@hunter2", "hunter2: x", "\"hunter2", "!!binary hunter2"] {
+            let text = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  password: {value}\n");
+            let findings = Scenario::raw(&text).judge().findings;
+            assert!(findings.iter().any(|f| f.code == "MU001"), "{value}");
+            assert!(!format!("{findings:?}").contains("hunter2"), "{findings:?}");
+        }
     }
 
     #[test]

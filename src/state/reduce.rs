@@ -307,7 +307,13 @@ fn restore(kept: &mut Value, same: &Value, whole: &Value) {
     }
     match (kept, same, whole) {
         (Value::Object(kept), Value::Object(same), Value::Object(whole)) => {
+            // What a container runs is one thing: half of it, put back, would run something else.
+            let runs = ["command", "args"].iter().all(|k| kept.get(*k) == same.get(*k));
+            let runs = runs && whole.contains_key("command") == same.contains_key("command");
             for (key, value) in kept.iter_mut() {
+                if matches!(key.as_str(), "command" | "args") && !runs {
+                    continue;
+                }
                 if let (Some(same), Some(whole)) = (same.get(key), whole.get(key)) {
                     restore(value, same, whole);
                 }

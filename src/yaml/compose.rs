@@ -12,6 +12,9 @@ use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
 use super::{Map, Value, YamlError, plain_blocks};
 
+/// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
+const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quote a text that begins with `*`";
+
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
     match plain_blocks::read(text) {
@@ -199,7 +202,7 @@ impl Composer<'_> {
             return self.fail("not an alias", event.start_mark);
         };
         let size = match self.anchors.get(anchor) {
-            None => return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark),
+            None => return self.fail(UNKNOWN_ANCHOR, event.start_mark),
             Some(None) => {
                 return self.fail(format!("anchor `{anchor}` contains itself"), event.start_mark);
             }
@@ -208,7 +211,7 @@ impl Composer<'_> {
         self.count(1 + size, size, event.start_mark)?;
         let target = self.anchors.get(anchor).cloned().flatten();
         let Some(target) = target else {
-            return self.fail(format!("unknown anchor `{anchor}`"), event.start_mark);
+            return self.fail(UNKNOWN_ANCHOR, event.start_mark);
         };
         let shape = R::leaf(&self.source, event, Leaf::Alias);
         Ok(Node {

@@ -26,9 +26,12 @@ pub(super) fn join(tokens: &[String]) -> String {
 }
 
 /// Splits `/data/x.yaml#/mq/type` at the first `#` whose left side names a string and whose right side is a pointer.
-/// A path that is there as it stands is no such pointer: keys may hold a `#`.
+/// A path that is there as it stands, or could be added as it stands, is no such pointer: keys may hold a `#`.
 pub(super) fn split_embedded<'a>(value: &Value, pointer: &'a str) -> Option<(&'a str, &'a str)> {
-    if value.pointer(pointer).is_some() {
+    let parent = pointer.rfind('/').and_then(|at| value.pointer(&pointer[..at]));
+    let addable =
+        pointer.contains('#') && parent.is_some_and(|v| v.is_array() || v.is_object() && !names_text(v, pointer));
+    if addable || value.pointer(pointer).is_some() {
         return None;
     }
     pointer.match_indices('#').find_map(|(at, _)| {
@@ -36,6 +39,13 @@ pub(super) fn split_embedded<'a>(value: &Value, pointer: &'a str) -> Option<(&'a
         let is_pointer = inner.is_empty() || inner.starts_with('/');
         (is_pointer && value.pointer(outer).is_some_and(Value::is_string)).then_some((outer, inner))
     })
+}
+
+/// Whether the last step of a pointer is a key of `map` with a `#` behind it: `/data/user.yaml#` means the text.
+fn names_text(map: &Value, pointer: &str) -> bool {
+    let last = pointer.rsplit('/').next().unwrap_or_default();
+    let key = last.trim_end_matches('#').replace("~1", "/").replace("~0", "~");
+    last.ends_with('#') && map.get(&key).is_some_and(Value::is_string)
 }
 
 /// The index of a list a token names: digits without a leading zero.

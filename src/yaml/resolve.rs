@@ -65,14 +65,11 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
     match short {
         "binary" => binary(&text).map(Scalar::Str),
         "timestamp" if is_timestamp(&text) => Ok(Scalar::Str(text)),
-        "bool" | "int" | "float" | "null" | "timestamp" => {
-            let shown: String = text.chars().take(40).collect();
-            match (short, resolve_plain(text)) {
-                ("float", Scalar::Int(int)) => Ok(Scalar::Float(int as f64)),
-                (want, scalar) if scalar.kind() == want => Ok(scalar),
-                (want, scalar) => Err(format!("cannot decode !!{} `{shown}` as a !!{want}", scalar.kind())),
-            }
-        }
+        "bool" | "int" | "float" | "null" | "timestamp" => match (short, resolve_plain(text)) {
+            ("float", Scalar::Int(int)) => Ok(Scalar::Float(int as f64)),
+            (want, scalar) if scalar.kind() == want => Ok(scalar),
+            (want, scalar) => Err(format!("cannot decode this !!{} as a !!{want}", scalar.kind())),
+        },
         _ => Ok(Scalar::Str(text)),
     }
 }

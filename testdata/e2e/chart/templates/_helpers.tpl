@@ -94,7 +94,7 @@ metadata:
 {{- end }}
 
 spec:
-{{- if not (and (kindIs "float64" $own.replicas) (lt (int $own.replicas) 0)) }}
+{{- if ge (int $own.replicas) 0 }}
   replicas: {{ $own.replicas }}
 {{- end }}
 {{- if and (or $is.coordinator (eq $role "standalone")) (not ($own.activeStandby | default dict).enabled) }}
@@ -122,10 +122,10 @@ spec:
         pyroscope.io/application-name: {{ include "up.fullname" $top }}-{{ $role }}
         pyroscope.io/port: "9091"
 {{- end }}
-        checksum/config: {{ include (print $top.Template.BasePath "/configmap.yaml") $top | sha256sum }}
 {{- if ne $role "streamingnode" }}{{ with $own.annotations }}
 {{ toYaml . | indent 8 }}
 {{- end }}{{ end }}
+        checksum/config: {{ include (print $top.Template.BasePath "/configmap.yaml") $top | sha256sum }}
 {{- with $v.annotations }}
 {{ toYaml . | indent 8 }}
 {{- end }}
@@ -137,9 +137,9 @@ spec:
         - name: {{ . }}
 {{- end }}
 {{- end }}
-{{- with $own.runtimeClassName }}
+{{- if $is.disk }}{{ with $own.runtimeClassName }}
       runtimeClassName: {{ . }}
-{{- end }}
+{{- end }}{{ end }}
       initContainers:
 {{- if $heap }}
       - name: heaptrack
@@ -232,7 +232,7 @@ spec:
 {{- end }}
 {{- if and (eq $role "streamingnode") $v.woodpecker.enabled }}
         - mountPath: /var/lib/milvus
-          name: milvus-data
+          name: woodpecker
 {{- end }}
 {{- with $v.volumeMounts }}
 {{ toYaml . | indent 8 }}
@@ -264,7 +264,7 @@ spec:
         emptyDir: {}
 {{- end }}
 {{- if and (eq $role "streamingnode") $v.woodpecker.enabled }}
-      - name: milvus-data
+      - name: woodpecker
         emptyDir: {}
 {{- end }}
 {{- with $v.volumes }}

@@ -1,0 +1,146 @@
+//! The metrics Services of what comes, in the shape of those that the release has.
+
+use serde_json::{Map, Value, json};
+
+use super::Scene;
+use super::chart;
+use super::neutral::{filled, map_at, role_keys, without_role};
+use super::share::{NAME, share};
+use super::values::{Values, truthy};
+use crate::host;
+use crate::kube::object::namespaces_agree;
+use crate::kube::selector;
+use crate::kube::{Object, workload};
+use crate::milvus::role::Role;
+
+/// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
+pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
+    let coordinator = |r: Role| r.is_legacy_coordinator() || r == Role::MixCoord;
+    let keys = role_keys(scene);
+    let mut candidates: Vec<(Role, Value)> = Vec::new();
+    for object in scene.stream.objects.iter().filter(|o| o.reference.kind == "Service") {
+        if let Some((of, value)) = metrics_service(scene, object, &keys) {
+            candidates.push((of, value));
+        }
+    }
+    // The shape of the nearest kin: a coordinator's for mixcoord, a node's for streamingnode, the proxy's at last.
+    let kin = |r: Role| {
+        if role == Role::MixCoord {
+            coordinator(r)
+        } else {
+            !coordinator(r) && r != Role::Proxy
+        }
+    };
+    let tiers: [&dyn Fn(Role) -> bool; 3] = [&kin, &|r| r != Role::Proxy, &|_| true];
+    let chosen = tiers
+        .iter()
+        .map(|t| candidates.iter().filter(|(r, _)| t(*r)).collect::<Vec<_>>())
+        .find(|c| !c.is_empty())?;
+    let from_kin = chosen.iter().any(|(r, _)| kin(*r));
+    let mut s = share(&chosen.iter().map(|(_, v)| v).collect::<Vec<_>>())?;
+    s["apiVersion"] = json!("v1");
+    s["kind"] = json!("Service");
+    let spec = map_at(&mut s, &["spec"])?;
+    spec.entry("type").or_insert(json!("ClusterIP"));
+    // An address cannot be handed on: the Service that has it leaves only after this one came.
+    let headless = spec.get("clusterIP").and_then(Value::as_str) == Some("None");
+    if role == Role::StreamingNode {
+        spec.insert("clusterIP".into(), json!("None"));
+    } else if !from_kin || !headless {
+        spec.shift_remove("clusterIP");
+    }
+    if spec.get("type").and_then(Value::as_str) != Some("ClusterIP") {
+        spec.insert("type".into(), json!("ClusterIP"));
+    }
+    if let (Role::MixCoord, Some(values)) = (role, scene.values) {
+        let of = |field: &str| values.truthy(&["mixCoordinator", "service", field]).cloned();
+        if let Some(ip) = of("clusterIP") {
+            map_at(&mut s, &["spec"])?.insert("clusterIP".into(), ip);
+        }
+        for field in ["labels", "annotations"] {
+            if let Some(Value::Object(own)) = of(field) {
+                map_at(&mut s, &["metadata", field])?.extend(own);
+            }
+        }
+    }
+    if s.pointer("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
+        map_at(&mut s, &["metadata"])?.shift_remove("annotations");
+    }
+    let mut s = filled(&s, role, name);
+    for (at, first) in [("metadata", "name")] {
+        if let Some(inner) = map_at(&mut s, &[at])
+            && let Some(v) = inner.shift_remove(first)
+        {
+            inner.shift_insert(0, first.into(), v);
+        }
+    }
+    let mut out = Map::new();
+    for key in ["apiVersion", "kind", "metadata", "spec"] {
+        out.insert(key.into(), s.get(key)?.clone());
+    }
+    Some(Value::Object(out))
+}
+
+/// A Service that serves the metrics of one role of this release, with its role's marks taken out and no other port.
+pub fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> Option<(Role, Value)> {
+    if !namespaces_agree(&object.reference.namespace, &scene.release.namespace) {
+        return None;
+    }
+    let s = object.at(&["spec", "selector"])?;
+    let roles: Vec<Role> = scene
+        .release
+        .components
+        .iter()
+        .filter(|c| workload::pod_labels(scene.object(c)).is_some_and(|labels| selector::selects(s, true, labels)))
+        .map(|c| c.role)
+        .collect();
+    let role = *roles.first()?;
+    if roles.iter().any(|r| *r != role) {
+        return None;
+    }
+    let mut value = object.value.clone();
+    let ports = value.pointer_mut("/spec/ports")?.as_array_mut()?;
+    ports.retain(|p| p["name"] == "metrics");
+    if ports.is_empty() {
+        return None;
+    }
+    for pointer in ["/metadata/labels", "/spec/selector"] {
+        if let Some(labels) = value.pointer_mut(pointer) {
+            without_role(labels, role, role_keys);
+        }
+    }
+    if let Some(values) = scene.values {
+        without_own_service(&mut value, role, values);
+    }
+    let metadata = map_at(&mut value, &["metadata"])?;
+    metadata.insert("name".into(), json!(NAME));
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.shift_remove(host::FILENAME);
+    }
+    Some((role, value))
+}
+
+/// Takes out of a Service what the values give to it alone.
+fn without_own_service(service: &mut Value, role: Role, values: &Values) {
+    let own = |field: &str| match role {
+        Role::Proxy => values.get(&["service", field]),
+        _ => values.get(&[chart::values_key(role), "service", field]),
+    };
+    for field in ["labels", "annotations"] {
+        let given = own(field).and_then(Value::as_object);
+        let Some(map) = service
+            .pointer_mut(&format!("/metadata/{field}"))
+            .and_then(Value::as_object_mut)
+        else {
+            continue;
+        };
+        for key in given.into_iter().flat_map(|g| g.keys()) {
+            map.shift_remove(key);
+        }
+    }
+    if truthy(own("clusterIP"))
+        && let Some(spec) = map_at(service, &["spec"])
+    {
+        spec.shift_remove("clusterIP");
+    }
+}
