@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::apply;
+use crate::facts;
 use crate::finding::{Anchor, Finding, Input, Location};
 use crate::host::{self, Host};
 use crate::kube::Object;
@@ -458,9 +459,12 @@ impl Whole<'_> {
         if applied.components.is_empty() {
             return;
         }
-        let line = one.transition.target_line().unwrap_or((2, 6));
+        let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
         let effective_after = Effective::new(proposed, applied, line);
-        let from_line = one.transition.source_line().unwrap_or((2, 5));
+        let from_line = one
+            .transition
+            .source_line()
+            .unwrap_or_else(|| facts::versions().marks.consolidate.version.line());
         let stream = self.current_stream();
         let effective_before = one
             .before

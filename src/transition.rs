@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::facts;
 use crate::milvus::release::{Mode, Release, Versions};
 use crate::milvus::version::Version;
 
@@ -124,12 +125,12 @@ impl Transition {
 
     /// Whether the target is 2.6 or later, as far as its images tell.
     pub fn to_26(&self) -> bool {
-        self.target_line().is_some_and(|line| line >= (2, 6))
+        self.target_line().is_some_and(|line| line >= facts::streaming_line())
     }
 
     /// Whether this crosses from below 2.6 to 2.6 or later.
     pub fn crosses_26(&self) -> bool {
-        self.to_26() && self.source_line().is_some_and(|line| line < (2, 6))
+        self.to_26() && self.source_line().is_some_and(|line| line < facts::streaming_line())
     }
 
     /// Whether this is an ordinary change of one version (rules MU101 to MU104 and MU107 do not apply).
@@ -165,11 +166,15 @@ fn kind(from: &From, to: &Versions, separate: bool, target_images: &[String]) ->
     if target_line < source_line {
         return Some(Kind::Downgrade);
     }
+    let marks = &facts::versions().marks;
+    let (streaming, third) = (marks.streaming.version.line(), marks.third.version.line());
     Some(match (source_line, target_line) {
-        (s, t) if s < (2, 6) && t >= (2, 6) => Kind::Streaming,
-        (s, t) if s < (3, 0) && t >= (3, 0) => Kind::To30,
-        (s, _) if s >= (2, 6) => Kind::Within,
-        _ if (separate || separate_before) && to.highest().is_some_and(|v| v.at_least(2, 5, 16)) => Kind::Consolidate,
+        (s, t) if s < streaming && t >= streaming => Kind::Streaming,
+        (s, t) if s < third && t >= third => Kind::To30,
+        (s, _) if s >= streaming => Kind::Within,
+        _ if (separate || separate_before) && to.highest().is_some_and(|v| *v >= marks.consolidate.version) => {
+            Kind::Consolidate
+        }
         _ => Kind::Older,
     })
 }

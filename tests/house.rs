@@ -163,3 +163,22 @@ fn the_contract_s_commands_are_there() {
     let (page, _, status) = run("milvus-uplift man");
     assert!(status == 0 && page.contains(".TH milvus-uplift"));
 }
+
+#[test]
+fn the_facts_are_printed_with_where_and_when() {
+    let (text, _, status) = run("milvus-uplift rules --facts");
+    assert_eq!(status, 0);
+    let (json, _, status) = run("milvus-uplift rules --facts --format json");
+    assert_eq!(status, 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let tables = json["tables"].as_object().unwrap();
+    for (name, table) in tables {
+        assert!(text.lines().any(|l| l == name), "{name} is not in the text");
+        for row in milvus_uplift::facts::rows(table) {
+            let line = format!("      {} ({})", row.source, row.checked);
+            assert!(text.lines().any(|l| l == line), "{name}: {line}");
+        }
+    }
+    let page = self::text("docs/facts.md");
+    assert!(tables.keys().all(|name| page.contains(&format!("`{name}.yaml`"))));
+}

@@ -251,7 +251,11 @@ pub enum Command {
         write_state: Option<PathBuf>,
     },
     /// The table of all rules
-    Rules,
+    Rules {
+        /// The facts the rules stand on instead, each with where and when it was read
+        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true)]
+        facts: bool,
+    },
     /// The page of one rule
     Explain {
         /// Its code, such as MU301

@@ -90,7 +90,8 @@ fn dispatch(
             let options = options(context, from_env)?;
             inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
         }
-        Command::Rules => rules::table(outputs::single(context, "rules")?, io),
+        Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
+        Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),
         Command::Explain { code } => rules::explain(&code, outputs::single(context, "explain")?, io)?,
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -28,7 +28,7 @@ pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> 
     }
     let said = match format {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(&judgement))?),
-        _ => format!("{}{}\n", text::findings(&judgement), text::verdict(&judgement)),
+        _ => format!("{}{}\n", text::pressing(&judgement), text::verdict(&judgement)),
     };
     let _ = io.stderr.write_all(said.as_bytes());
     if helm4 || judgement.host == Host::Helm4 {

@@ -1,9 +1,12 @@
 //! `rules` and `explain`.
 
-use serde_json::json;
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
 
 use super::args::Format;
 use super::{Io, Usage, put};
+use crate::facts;
 use crate::rules::{RULES, rule};
 
 /// The table of all rules.
@@ -22,6 +25,40 @@ pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
             .collect(),
     };
     put(io.stdout, text.as_bytes())
+}
+
+/// The facts the rules stand on, table by table.
+pub fn facts(format: Format, io: &mut Io) -> anyhow::Result<u8> {
+    let mut tables = Map::new();
+    for table in facts::TABLES {
+        tables.insert(table.name.to_owned(), table.parsed()?);
+    }
+    let text = match format {
+        Format::Json => format!("{:#}\n", json!({"schema": "milvus-uplift/facts/v1", "tables": tables})),
+        _ => tables.iter().map(|(name, table)| listed(name, table)).collect(),
+    };
+    put(io.stdout, text.as_bytes())
+}
+
+/// One table for people: a line for each row, and one for where and when it was read.
+fn listed(name: &str, table: &Value) -> String {
+    let mut out = format!("{name}\n");
+    for row in facts::rows(table) {
+        let fields: Vec<String> = row
+            .fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        let path = if row.path.is_empty() {
+            String::new()
+        } else {
+            format!("{} · ", row.path)
+        };
+        let _ = writeln!(out, "  {path}{}", fields.join(" · "));
+        let _ = writeln!(out, "      {} ({})", row.source, row.checked);
+    }
+    out.push('\n');
+    out
 }
 
 /// The page of one rule.

@@ -71,6 +71,18 @@ pub struct ChartShape {
     /// The version of the etcd chart it brings; `None` where it was not read.
     #[serde(deserialize_with = "chart_option")]
     pub etcd_chart: Option<semver::Version>,
+    /// The version of the MinIO chart it brings.
+    #[serde(deserialize_with = "chart_option")]
+    pub minio_chart: Option<semver::Version>,
+    /// The version of the older Pulsar's chart it brings.
+    #[serde(deserialize_with = "chart_option")]
+    pub pulsar_chart: Option<semver::Version>,
+    /// The version of the newer Pulsar's chart it brings.
+    #[serde(deserialize_with = "chart_option")]
+    pub pulsarv3_chart: Option<semver::Version>,
+    /// The version of the Kafka chart it brings.
+    #[serde(deserialize_with = "chart_option")]
+    pub kafka_chart: Option<semver::Version>,
     /// Where it was read.
     pub source: String,
     /// The day it was checked.
@@ -151,5 +163,5 @@ impl Charts {
 /// The table of charts.
 pub fn charts() -> &'static Charts {
     static TABLE: OnceLock<Charts> = OnceLock::new();
-    TABLE.get_or_init(|| load("charts", include_str!("data/charts.yaml")))
+    TABLE.get_or_init(|| load("charts"))
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{load, version};
+use super::{chart, line, load, version, version_option};
 use crate::milvus::config::normalise;
 use crate::milvus::version::Version;
 
@@ -32,6 +32,19 @@ impl KeyStatus {
     }
 }
 
+/// How the value of a key goes into the key that replaces it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueFit {
+    /// It does not: the new key means something else.
+    #[default]
+    Not,
+    /// As it is.
+    AsIs,
+    /// Divided by the CPU cores of a node.
+    PerCore,
+}
+
 /// One key.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +55,12 @@ pub struct KeyRow {
     pub status: KeyStatus,
     /// The key to use instead, where there is one.
     pub new: Option<String>,
+    /// How the value goes into that key.
+    #[serde(default)]
+    pub value: ValueFit,
+    /// The value with which a kept key that means something else now needs no review.
+    #[serde(default)]
+    pub review_unless: Option<String>,
     /// The first target of which it holds.
     #[serde(deserialize_with = "version")]
     pub since: Version,
@@ -51,6 +70,14 @@ pub struct KeyRow {
     pub source: String,
     /// The day it was checked.
     pub checked: String,
+}
+
+impl KeyRow {
+    /// Whether the key has been without effect for as long as the table reaches back, the lines before 2.6 included.
+    #[must_use]
+    pub fn is_always(&self) -> bool {
+        self.status.is_ignored() && self.since.patch == 0 && self.since.line() < super::streaming_line()
+    }
 }
 
 /// A default that changed.
@@ -74,10 +101,54 @@ pub struct DefaultRow {
     pub checked: String,
 }
 
+/// A key that the chart writes into `default.yaml` itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChartKeyRow {
+    /// The key.
+    pub key: String,
+    /// The values that its defaults and switches give; empty: any.
+    pub values: Vec<String>,
+    /// The first chart version of which it holds.
+    #[serde(deserialize_with = "chart")]
+    pub from: semver::Version,
+    /// The first version after it.
+    #[serde(deserialize_with = "chart")]
+    pub before: semver::Version,
+    /// Where it was read.
+    pub source: String,
+    /// The day it was checked.
+    pub checked: String,
+}
+
+/// What to know on the way from one line to another.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoteRow {
+    /// The line it starts from.
+    #[serde(deserialize_with = "line")]
+    pub from: (u64, u64),
+    /// The line it leads to.
+    #[serde(deserialize_with = "line")]
+    pub to: (u64, u64),
+    /// The version from which it need not be said any more.
+    #[serde(default, deserialize_with = "version_option")]
+    pub below: Option<Version>,
+    /// What to know.
+    pub what: String,
+    /// What to do with that.
+    #[serde(rename = "do")]
+    pub advice: String,
+    /// Where it was read.
+    pub source: String,
+    /// The day it was checked.
+    pub checked: String,
+}
+
 /// Every key of which something is known, by name.
 pub fn config_keys() -> &'static [KeyRow] {
     static TABLE: OnceLock<Vec<KeyRow>> = OnceLock::new();
-    TABLE.get_or_init(|| load("config-keys", include_str!("data/config-keys.yaml")))
+    TABLE.get_or_init(|| load("config-keys"))
 }
 
 /// What becomes of a key (in any spelling) under a target version; `None`: nothing is known, it is taken as kept. Of
@@ -109,5 +180,30 @@ pub fn key_status(key: &str, target: &Version) -> Option<&'static KeyRow> {
 /// The defaults that changed.
 pub fn default_changes() -> &'static [DefaultRow] {
     static TABLE: OnceLock<Vec<DefaultRow>> = OnceLock::new();
-    TABLE.get_or_init(|| load("defaults-changed", include_str!("data/defaults-changed.yaml")))
+    TABLE.get_or_init(|| load("defaults-changed"))
+}
+
+/// The keys that the chart writes into `default.yaml` itself.
+pub fn chart_keys() -> &'static [ChartKeyRow] {
+    static TABLE: OnceLock<Vec<ChartKeyRow>> = OnceLock::new();
+    TABLE.get_or_init(|| load("chart-keys"))
+}
+
+/// Whether a chart version writes a key with this value into `default.yaml` unasked. For a version that no row covers,
+/// and where it is not known, every row counts.
+#[must_use]
+pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> bool {
+    let covers = |row: &ChartKeyRow| chart.is_some_and(|c| *c >= row.from && *c < row.before);
+    let known = chart_keys().iter().any(covers);
+    let key = normalise(key);
+    chart_keys()
+        .iter()
+        .filter(|row| !known || covers(row))
+        .any(|row| normalise(&row.key) == key && (row.values.is_empty() || row.values.iter().any(|v| v == value)))
+}
+
+/// What to know on the way from one line to another.
+pub fn notes() -> &'static [NoteRow] {
+    static TABLE: OnceLock<Vec<NoteRow>> = OnceLock::new();
+    TABLE.get_or_init(|| load("notes"))
 }

@@ -4,14 +4,19 @@
 
 mod charts;
 mod keys;
+mod print;
 mod sizing;
 mod versions;
 
 pub use charts::{ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
-pub use keys::{DefaultRow, KeyRow, KeyStatus, config_keys, default_changes, key_status};
+pub use keys::{
+    ChartKeyRow, DefaultRow, KeyRow, KeyStatus, NoteRow, ValueFit, chart_keys, chart_writes, config_keys,
+    default_changes, key_status, notes,
+};
+pub use print::{Row, rows};
 pub use sizing::{PortRow, Size, Sizing, StreamingRow, ports, sizing};
 pub use versions::{
-    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, versions,
+    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, streaming_line, versions,
 };
 
 use serde::Deserialize;
@@ -19,8 +24,48 @@ use serde::de::{Deserializer, Error};
 
 use crate::milvus::version::Version;
 
+/// One embedded table.
+#[derive(Debug)]
+pub struct Table {
+    /// Its name, which is also that of its file.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+impl Table {
+    /// What its text says, for printing.
+    ///
+    /// # Errors
+    /// When it is no YAML, which is tested.
+    pub fn parsed(&self) -> Result<serde_json::Value, serde_yaml::Error> {
+        serde_yaml::from_str(self.text)
+    }
+}
+
+macro_rules! tables {
+    ($($name:literal),* $(,)?) => {
+        /// Every embedded table.
+        pub static TABLES: &[Table] = &[$(Table { name: $name, text: include_str!(concat!("data/", $name, ".yaml")) }),*];
+    };
+}
+
+tables! {
+    "versions",
+    "hops",
+    "notes",
+    "config-keys",
+    "defaults-changed",
+    "charts",
+    "chart-keys",
+    "sizing",
+    "ports",
+}
+
 /// Reads an embedded table; that each one can be read is tested.
-fn load<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> T {
+fn load<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let table = TABLES.iter().find(|t| t.name == name);
+    let text = table.map_or("", |t| t.text);
     serde_yaml::from_str(text).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
 }
 

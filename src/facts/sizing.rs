@@ -119,13 +119,13 @@ impl PortRow {
 /// The table of sizes.
 pub fn sizing() -> &'static Sizing {
     static TABLE: OnceLock<Sizing> = OnceLock::new();
-    TABLE.get_or_init(|| load("sizing", include_str!("data/sizing.yaml")))
+    TABLE.get_or_init(|| load("sizing"))
 }
 
 /// The ports of a role, its own first, then those of every role.
 pub fn ports(role: Role) -> impl Iterator<Item = &'static PortRow> {
     static TABLE: OnceLock<Vec<PortRow>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| load("ports", include_str!("data/ports.yaml")));
+    let table = TABLE.get_or_init(|| load("ports"));
     table
         .iter()
         .filter(move |row| row.role == role.as_str() || row.role == "any")

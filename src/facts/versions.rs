@@ -64,12 +64,16 @@ pub struct Marks {
     pub storage_v2_only: Mark,
     /// The queue's type is stored at the first start.
     pub mq_sticks: Mark,
+    /// The queue can be switched while Milvus runs.
+    pub mq_switch: Mark,
     /// Woodpecker on local storage stops a cluster.
     pub woodpecker_local_refused: Mark,
     /// The first target with all fixes known.
     pub sensible_target: Mark,
     /// 3.0 can go back to it.
     pub back_from_3_0: Mark,
+    /// The first release after the 2.6 line.
+    pub third: Mark,
     /// Components can be upgraded one by one.
     pub rolling_upgrade: Mark,
 }
@@ -251,11 +255,16 @@ impl Hops {
 /// The table of versions.
 pub fn versions() -> &'static Versions {
     static TABLE: OnceLock<Versions> = OnceLock::new();
-    TABLE.get_or_init(|| load("versions", include_str!("data/versions.yaml")))
+    TABLE.get_or_init(|| load("versions"))
+}
+
+/// The release line of the streaming architecture.
+pub fn streaming_line() -> (u64, u64) {
+    versions().marks.streaming.version.line()
 }
 
 /// The table of ways between versions.
 pub fn hops() -> &'static Hops {
     static TABLE: OnceLock<Hops> = OnceLock::new();
-    TABLE.get_or_init(|| load("hops", include_str!("data/hops.yaml")))
+    TABLE.get_or_init(|| load("hops"))
 }

@@ -116,6 +116,8 @@ pub struct File<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     settings: BTreeMap<String, Setting>,
+    /// Those that another of the same key overrides, in the order of the layers.
+    overridden: Vec<(String, Setting)>,
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
 }
@@ -224,6 +226,18 @@ impl Config {
         self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
     }
 
+    /// As [`Config::keys`], with the settings that another overrides.
+    pub fn every(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        let overridden = self.overridden.iter().map(|(key, setting)| (key.as_str(), setting));
+        self.keys().chain(overridden)
+    }
+
+    fn set(&mut self, key: String, setting: Setting) {
+        if let Some(before) = self.settings.insert(key.clone(), setting) {
+            self.overridden.push((key, before));
+        }
+    }
+
     fn add_file(&mut self, file: &File<'_>, layer: &Layer) {
         let origin = |path: String| Origin {
             layer: layer.clone(),
@@ -243,7 +257,7 @@ impl Config {
                         origin: origin(path),
                         key,
                     };
-                    self.settings.insert(normalise(&setting.key), setting);
+                    self.set(normalise(&setting.key), setting);
                 },
             ),
             _ => self.unknown.push(Unknown {
@@ -331,7 +345,7 @@ impl Config {
                 hidden,
                 origin,
             };
-            self.settings.insert(key, setting);
+            self.set(key, setting);
         }
     }
 }

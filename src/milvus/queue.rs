@@ -180,7 +180,7 @@ pub fn resolve_type(
     if !brokers.is_empty() {
         return Ok((Mq::Kafka, false, origin));
     }
-    if line >= (2, 6) {
+    if line >= crate::facts::streaming_line() {
         return Ok((Mq::Woodpecker, false, None));
     }
     let text = "mq.type is `default` and neither rocksmq, pulsar nor kafka is configured".to_owned();

@@ -15,6 +15,15 @@ pub fn findings(judgement: &Judgement) -> String {
     out
 }
 
+/// As [`findings`], without what is only worth knowing: for a refusal at a terminal. The report has all, and `check`.
+pub fn pressing(judgement: &Judgement) -> String {
+    let mut out = String::new();
+    for finding in judgement.findings.iter().filter(|f| f.severity != Severity::Info) {
+        one(&mut out, finding);
+    }
+    out
+}
+
 /// One finding.
 pub fn one(out: &mut String, finding: &Finding) {
     let allowed = if finding.allowed { " (allowed)" } else { "" };

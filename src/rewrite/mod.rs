@@ -15,6 +15,7 @@ pub mod values;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::facts;
 use crate::host;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Component, Mode, Release, Versions};
@@ -128,9 +129,12 @@ pub fn topology(release: &Release, versions: &Versions) -> Topology {
     if release.mode() == Mode::Standalone {
         return Topology::AsRendered;
     }
+    let consolidate = &facts::versions().marks.consolidate.version;
     match versions.line() {
-        Some(line) if line >= (2, 6) => Topology::Streaming,
-        Some((2, 5)) if versions.highest().is_some_and(|v| v.at_least(2, 5, 16)) => Topology::Consolidated,
+        Some(line) if line >= facts::streaming_line() => Topology::Streaming,
+        Some(line) if line == consolidate.line() && versions.highest().is_some_and(|v| v >= consolidate) => {
+            Topology::Consolidated
+        }
         _ => Topology::AsRendered,
     }
 }

@@ -21,10 +21,10 @@ pub fn share(values: &[&Value]) -> Option<Value> {
             let mut out = Map::new();
             for (key, _) in map {
                 let each: Option<Vec<&Value>> = values.iter().map(|v| v.get(key)).collect();
-                // Of what is different in each, not even the empty map is shared.
+                // Of what is different in each, not even the empty map is shared; but the chart always writes resources.
                 let shared = each.and_then(|each| Some((share(&each)?, each[0])));
                 if let Some((shared, first)) = shared
-                    && (!is_empty(&shared) || is_empty(first))
+                    && (!is_empty(&shared) || is_empty(first) || key == "resources")
                 {
                     out.insert(key.clone(), shared);
                 }
@@ -128,7 +128,7 @@ mod tests {
         let limits = |what: &str| json!({"resources": {"limits": {what: 1}}, "emptyDir": {}});
         assert_eq!(
             share(&[&limits("cpu"), &limits("memory")]),
-            Some(json!({"emptyDir": {}}))
+            Some(json!({"resources": {}, "emptyDir": {}}))
         );
     }
 }

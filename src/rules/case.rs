@@ -94,7 +94,7 @@ impl Effective {
         let configs: Vec<Config> = release
             .components
             .iter()
-            .map(|c| effective::config(objects, c, line >= (2, 6), &mut texts))
+            .map(|c| effective::config(objects, c, line >= crate::facts::streaming_line(), &mut texts))
             .collect();
         let speaker = SPEAKERS
             .iter()

@@ -3,6 +3,7 @@
 pub mod case;
 pub mod component;
 pub mod hidden;
+pub mod keys;
 pub mod places;
 mod steps;
 #[cfg(test)]
@@ -110,6 +111,9 @@ rules! {
     mu309_woodpecker_storage,
     mu310_mq_unknown_and_changed,
     mu311_members_changed,
+    mu401_config_key_dead,
+    mu402_config_default_changed,
+    mu403_setting_inert,
     mu608_kept_object,
     mu901_output_not_vouched_for,
 }

@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     for tag in &case.transition.to.undecidable {
-        if tag.line.is_none_or(|line| line >= (2, 6)) {
+        if tag.line.is_none_or(|line| line >= crate::facts::streaming_line()) {
             found.push(one(case, tag, Input::Target));
         }
     }

@@ -43,7 +43,7 @@ fn from(case: &Case, version: &Version) -> Finding {
         "Milvus {version} ran here: no release reads what a pre-release wrote (streaming nodes panic on channels without a schema)"
     );
     let repair = match version.line() {
-        (2, 6) => {
+        line if line == facts::streaming_line() => {
             "\nto keep data of 2.6.0-rc1 there is a repair with birdwatcher (github.com/milvus-io/birdwatcher), connected to this release's etcd:\n\
              \x20 repair wal-recovery-storage         # shows what it would do\n\
              \x20 repair wal-recovery-storage --run   # does it\n\

@@ -92,7 +92,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
     );
     let back = &facts::versions().marks.back_from_3_0.version;
     let lower = match (down.from.line(), case.transition.target_line()) {
-        ((3, 0), Some(line)) if line == back.line() => {
+        (from, Some(line)) if from == facts::versions().marks.third.version.line() && line == back.line() => {
             format!("\n3.0 can go back to {back} or later: {}", steps::set_tag(case, back))
         }
         _ => String::new(),

@@ -27,7 +27,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let standalone = case.standalone();
     match &mq {
         Mq::RocksMq if !standalone => vec![rocksmq(case)],
-        Mq::Woodpecker if case.transition.target_line().is_some_and(|line| line < (2, 6)) => vec![too_early(case)],
+        Mq::Woodpecker if case.transition.target_line().is_some_and(|line| line < crate::facts::streaming_line()) => vec![too_early(case)],
         Mq::Woodpecker if !standalone => local(case),
         Mq::Other(text) if case.target_mq().is_some() => unheard_of(case, text),
         _ => vec![],

@@ -1,0 +1,281 @@
+//! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
+
+use serde_json::Value;
+
+use super::case::{Case, Effective};
+use super::component::list;
+use crate::facts;
+use crate::finding::{Finding, Input};
+use crate::kube::Object;
+use crate::kube::object::namespaces_agree;
+use crate::milvus::config::{Layer, Setting};
+use crate::milvus::release::Component;
+use crate::milvus::version::Version;
+use crate::rewrite::chart::chart_of;
+use crate::yaml;
+
+/// A setting that a user made: in `user.yaml`, in the environment, or in `default.yaml` beside what the chart writes.
+#[derive(Clone, Debug)]
+pub struct UserKey<'a> {
+    /// The key, normalised.
+    pub key: String,
+    /// The setting, where it stands first.
+    pub setting: Setting,
+    /// The workloads it counts for.
+    pub workloads: Vec<String>,
+    /// The object it stands in.
+    object: Option<&'a Object>,
+    /// Whether that object is in the stream as it came in, so that it has a line there.
+    has_line: bool,
+}
+
+/// The target as far as its images tell: of a line without a patch the first release.
+pub fn target(case: &Case) -> Option<Version> {
+    first_of(case.transition.target(), case.transition.target_line())
+}
+
+/// What is deployed, likewise.
+pub fn source(case: &Case) -> Option<Version> {
+    first_of(case.transition.source(), case.transition.source_line())
+}
+
+fn first_of(version: Option<&Version>, line: Option<(u64, u64)>) -> Option<Version> {
+    version
+        .cloned()
+        .or_else(|| line.map(|(major, minor)| Version::new(major, minor, 0)))
+}
+
+/// Every setting a user made, each once, however many workloads share it. Those of the stream as it came in, since that
+/// is where the user can change them (an indexnode's environment leaves with it); and the environment of what the
+/// values brought.
+pub fn set_by_user<'a>(case: &Case<'a>) -> Vec<UserKey<'a>> {
+    let objects: &'a [Object] = &case.target.objects;
+    let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
+    let came = Effective::new(objects, case.came, line);
+    let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
+    let chart = label.and_then(|l| semver::Version::parse(&l).ok());
+    let mut found = Vec::new();
+    for (component, config) in case.came.components.iter().zip(&came.configs) {
+        let workload = &objects[component.object];
+        for (key, setting) in config.every().filter(|(key, s)| is_users(key, s, chart.as_ref())) {
+            let object = match setting.origin.layer {
+                Layer::Env { .. } => Some(workload),
+                _ => owner(objects, workload, setting),
+            };
+            add(&mut found, key, setting, component, object, true);
+        }
+    }
+    let configs = &case.after.effective.configs;
+    for (component, config) in case.after.release.components.iter().zip(configs) {
+        if came_in(case, component).is_some() {
+            continue;
+        }
+        let object = case.after.object(component);
+        for (key, setting) in config.every() {
+            let known = found.iter().any(|k: &UserKey| k.key == key && k.is_env());
+            if matches!(setting.origin.layer, Layer::Env { .. }) && !known {
+                add(&mut found, key, setting, component, Some(object), false);
+            }
+        }
+    }
+    found
+}
+
+/// The component of the stream as it came in that one of the proposed is; `None` for one that the rewrite brought.
+pub fn came_in<'a>(case: &Case<'a>, component: &Component) -> Option<&'a Component> {
+    let reference = &case.after.object(component).reference;
+    let objects = &case.target.objects;
+    let mut came = case.came.components.iter();
+    came.find(|c| objects[c.object].reference == *reference && c.role == component.role)
+}
+
+fn is_users(key: &str, setting: &Setting, chart: Option<&semver::Version>) -> bool {
+    match setting.origin.layer {
+        Layer::ImageDefault => false,
+        Layer::DefaultYaml => !facts::chart_writes(key, setting.value.as_deref().unwrap_or_default(), chart),
+        Layer::UserYaml | Layer::Env { .. } => true,
+    }
+}
+
+fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Option<&'a Object> {
+    objects.iter().find(|o| {
+        o.reference.kind == setting.origin.object.kind
+            && o.reference.name == setting.origin.object.name
+            && namespaces_agree(&o.reference.namespace, &workload.reference.namespace)
+    })
+}
+
+fn add<'a>(
+    found: &mut Vec<UserKey<'a>>,
+    key: &str,
+    setting: &Setting,
+    component: &Component,
+    object: Option<&'a Object>,
+    has_line: bool,
+) {
+    let same = |k: &&mut UserKey| {
+        k.key == key
+            && k.setting.key == setting.key
+            && match setting.origin.layer {
+                Layer::Env { .. } => {
+                    k.is_env() && k.setting.value == setting.value && k.setting.hidden == setting.hidden
+                }
+                _ => k.setting.origin == setting.origin,
+            }
+    };
+    match found.iter_mut().find(same) {
+        Some(k) if k.workloads.contains(&component.name) => {}
+        Some(k) => k.workloads.push(component.name.clone()),
+        None => found.push(UserKey {
+            key: key.to_owned(),
+            setting: setting.clone(),
+            workloads: vec![component.name.clone()],
+            object,
+            has_line,
+        }),
+    }
+}
+
+impl UserKey<'_> {
+    /// Whether it came by the environment.
+    pub fn is_env(&self) -> bool {
+        matches!(self.setting.origin.layer, Layer::Env { .. })
+    }
+
+    /// Whether it stands in the chart's `default.yaml`.
+    pub fn is_default_yaml(&self) -> bool {
+        self.setting.origin.layer == Layer::DefaultYaml
+    }
+
+    /// `indexNode.workerSlotUnit (32)`.
+    pub fn shown(&self) -> String {
+        match (&self.setting.value, &self.setting.hidden) {
+            (Some(value), _) if value.is_empty() => self.setting.key.clone(),
+            (Some(value), _) => format!("{} ({value})", self.setting.key),
+            (None, Some(from)) => format!("{} (from {from})", self.setting.key),
+            (None, None) => self.setting.key.clone(),
+        }
+    }
+
+    /// `user.yaml of ConfigMap my-release-milvus`, `the environment of a and b`.
+    pub fn place(&self) -> String {
+        if self.is_env() {
+            return format!("the environment of {}", list(&self.workloads));
+        }
+        let file = self.setting.origin.path.split('#').next().unwrap_or_default();
+        let file = file.trim_start_matches("/data/").replace("~1", "/").replace("~0", "~");
+        format!(
+            "{file} of {} {}",
+            self.setting.origin.object.kind, self.setting.origin.object.name
+        )
+    }
+
+    /// Points a finding at it, with the value that is deployed and the one that would be.
+    pub fn point(&self, case: &Case, finding: Finding) -> Finding {
+        let path = match self.is_env() {
+            true => format!("{}/value", self.setting.origin.path),
+            false => self.setting.origin.path.clone(),
+        };
+        let before = case.before.and_then(|b| {
+            let mut configs = b.effective.configs.iter();
+            configs.find_map(|c| c.value(&self.key).map(str::to_owned))
+        });
+        let finding = finding.field(path.clone(), before, self.setting.value.clone());
+        match self.object {
+            Some(object) if self.has_line => {
+                let pointer = format!("{}{path}", object.pointer);
+                finding
+                    .on(&object.reference)
+                    .at(Input::Target, object.document, pointer)
+            }
+            Some(object) => finding.on(&object.reference),
+            None => finding,
+        }
+    }
+
+    /// Another key with a value, spelled as this one came: YAML, or an entry of the environment. Ready to paste.
+    pub fn paste(&self, key: &str, value: Option<&str>) -> String {
+        if !self.is_env() {
+            return as_yaml(&[(key, value.unwrap_or_default(), "")]);
+        }
+        let prefix = "MILVUS_CONF_";
+        let prefixed = self.setting.key.to_uppercase().starts_with(prefix);
+        let name = key.replace('.', "_").to_uppercase();
+        let name = if prefixed { format!("{prefix}{name}") } else { name };
+        match (value, &self.setting.hidden) {
+            (Some(value), _) => format!("- name: {name}\n  value: {}", Value::from(value)),
+            (None, from) => format!(
+                "- name: {name}\n  valueFrom: …   # {}, as before",
+                from.as_deref().unwrap_or("the same")
+            ),
+        }
+    }
+}
+
+/// A setting to paste: key, value, and a comment that may be empty.
+pub type Paste<'a> = (&'a str, &'a str, &'a str);
+
+/// Settings as nested YAML, ready to paste into `user.yaml`.
+pub fn as_yaml(settings: &[Paste]) -> String {
+    let mut out = String::new();
+    nested(settings, 0, &mut out);
+    out.trim_end().to_owned()
+}
+
+/// Writes the settings of one level: those that share their first word together, in the order in which they come.
+fn nested(settings: &[Paste], depth: usize, out: &mut String) {
+    let mut done: Vec<&str> = Vec::new();
+    for (key, value, comment) in settings {
+        let word = key.split('.').next().unwrap_or_default();
+        if done.contains(&word) {
+            continue;
+        }
+        out.push_str(&"  ".repeat(depth));
+        if word == *key {
+            let comment = if comment.is_empty() {
+                String::new()
+            } else {
+                format!("   # {comment}")
+            };
+            out.push_str(&format!("{word}: {}{comment}\n", scalar(value)));
+        } else {
+            out.push_str(&format!("{word}:\n"));
+            let prefix = format!("{word}.");
+            let below: Vec<Paste> = settings
+                .iter()
+                .filter_map(|(key, value, comment)| Some((key.strip_prefix(&prefix)?, *value, *comment)))
+                .collect();
+            nested(&below, depth + 1, out);
+        }
+        done.push(word);
+    }
+}
+
+/// A value as YAML: a number or boolean as it is, a text quoted where it has to be.
+fn scalar(text: &str) -> String {
+    let value = match yaml::read(text) {
+        Ok(Some(read)) if !read.is_object() && !read.is_array() && !read.is_null() => read,
+        _ => Value::from(text),
+    };
+    yaml::emit(&value).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_nested() {
+        let settings = [
+            ("dataNode.workerSlotUnit", "32", "was 16"),
+            ("proxy.c", "true", ""),
+            ("dataNode.a.b", "x: y", ""),
+        ];
+        let text = as_yaml(&settings);
+        assert_eq!(
+            text,
+            "dataNode:\n  workerSlotUnit: 32   # was 16\n  a:\n    b: \"x: y\"\nproxy:\n  c: true"
+        );
+        assert_eq!(as_yaml(&[("a.b", "", "")]), "a:\n  b: \"\"");
+    }
+}
