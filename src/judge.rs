@@ -16,6 +16,9 @@ use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
 use crate::rules::case::{Case, Effective, Side};
 use crate::rules::{self, Check, RULES};
 use crate::stage::{self, Stage};
+use crate::state::helm::Unavailable;
+use crate::state::record::Record;
+use crate::state::{self, Source};
 use crate::stream::{Stream, Unreadable};
 use crate::transition::{From, Kind, Transition};
 use crate::yaml;
@@ -28,8 +31,12 @@ pub enum Current {
     Unsaid,
     /// `none`: a fresh install.
     Nothing,
-    /// Manifests.
+    /// A text: manifests, a List, release records, or a state file.
     Manifests(Vec<u8>),
+    /// The history of a release, as Helm itself gave it.
+    Records(Vec<Record>),
+    /// It was asked for and could not be had.
+    Unavailable(Unavailable),
 }
 
 /// One `--values` file.
@@ -50,6 +57,8 @@ pub struct Request {
     pub current: Current,
     /// The values Helm was given, in order.
     pub values: Vec<ValuesFile>,
+    /// Where among them those stand that the release record holds (`--values current`).
+    pub stored_values: Option<usize>,
     /// What the user stated.
     pub options: Options,
     /// The command line of the Helm that called us, where it could be read.
@@ -84,37 +93,30 @@ impl Judgement {
 pub fn judge(request: &Request) -> Judgement {
     let mut findings = Vec::new();
     let target = read(&request.target, Input::Target, &mut findings);
-    let current = match &request.current {
-        Current::Manifests(bytes) => read(bytes, Input::Current, &mut findings).map(without_children),
-        _ => None,
-    };
     let files = read_values(&request.values, &mut findings);
-    let (Some(target), Some(files)) = (target, files) else {
-        return answer(
-            Answer {
+    let came = target.as_ref().map(|t| inventory(&t.objects));
+    let current = state::read(&request.current, target.as_ref().zip(came.as_ref())).unwrap_or_else(|why| {
+        findings.extend(why);
+        None
+    });
+    let files = files.and_then(|files| stored_values(request, current.as_ref(), files, &mut findings));
+    let unread = current.is_none() && !matches!(request.current, Current::Unsaid | Current::Nothing);
+    let (target, files) = match (target, files) {
+        (Some(target), Some(files)) if !unread => (target, files),
+        (target, _) => {
+            let host = target.as_ref().map_or(Host::Plain, |t| t.host);
+            let done = Answer {
                 findings,
+                target,
+                current,
                 ..Answer::default()
-            },
-            &request.options,
-            Host::Plain,
-        );
+            };
+            return answer(done, &request.options, host);
+        }
     };
-    let unread_current = matches!(request.current, Current::Manifests(_)) && current.is_none();
-    if unread_current {
-        let host = target.host;
-        return answer(
-            Answer {
-                findings,
-                target: Some(target),
-                ..Answer::default()
-            },
-            &request.options,
-            host,
-        );
-    }
     let state = match (&request.current, &current) {
         (Current::Nothing, _) => State::Nothing,
-        (_, Some(stream)) => State::Stream(stream),
+        (_, Some(source)) => State::Source(source),
         _ => State::Unsaid,
     };
     let whole = Whole {
@@ -131,6 +133,36 @@ pub fn judge(request: &Request) -> Judgement {
     answer(done, &request.options, host)
 }
 
+/// Puts the values of the release record among the files, where they are asked for.
+fn stored_values(
+    request: &Request,
+    current: Option<&Source>,
+    mut files: Vec<Value>,
+    findings: &mut Vec<Finding>,
+) -> Option<Vec<Value>> {
+    let Some(at) = request.stored_values else {
+        return Some(files);
+    };
+    match current {
+        Some(source) => match &source.values {
+            Some(values) => {
+                files.insert(at.min(files.len()), values.clone());
+                Some(files)
+            }
+            None => {
+                findings.push(rules::mu003_state_unknown::no_values(&source.taken_from));
+                None
+            }
+        },
+        // The source itself could not be had, which is said already.
+        None if !matches!(request.current, Current::Unsaid | Current::Nothing) => None,
+        None => {
+            findings.push(rules::mu003_state_unknown::no_values("nothing"));
+            None
+        }
+    }
+}
+
 /// What the judgement of the whole stream collects.
 #[derive(Default)]
 struct Answer {
@@ -139,14 +171,14 @@ struct Answer {
     changes: Vec<Change>,
     targets: Vec<Option<Version>>,
     target: Option<Stream>,
-    current: Option<Stream>,
+    current: Option<Source>,
 }
 
 /// What is known to be deployed.
 enum State<'a> {
     Unsaid,
     Nothing,
-    Stream(&'a Stream),
+    Source(&'a Source),
 }
 
 struct Whole<'a> {
@@ -170,12 +202,12 @@ impl Whole<'_> {
     fn judge(&self, mut findings: Vec<Finding>) -> Answer {
         let came = inventory(&self.target.objects);
         let before = match self.state {
-            State::Stream(stream) => inventory(&stream.objects),
+            State::Source(source) => source.inventory(),
             _ => Inventory::default(),
         };
         findings.extend(rules::mu007_role_undecidable::check(self.target, &came));
-        if let State::Stream(stream) = self.state {
-            findings.extend(rules::mu007_role_undecidable::check(stream, &before));
+        if let State::Source(source) = self.state {
+            findings.extend(rules::mu007_role_undecidable::check(&source.stream, &before));
         }
         findings.extend(rules::mu002_no_milvus_found::check(self.target, &came, &before));
         findings.extend(rules::mu113_component_lost::lost_releases(
@@ -230,13 +262,7 @@ impl Whole<'_> {
             }
             Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
         }
-        if matches!(self.state, State::Unsaid) {
-            let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
-            findings.extend(rules::mu003_state_unknown::check(
-                &judged.iter().map(|j| &j.transition).collect::<Vec<_>>(),
-                changing,
-            ));
-        }
+        self.source(&judged, &changes, &came, &before, &mut findings);
         Answer {
             releases,
             findings,
@@ -246,11 +272,57 @@ impl Whole<'_> {
         }
     }
 
+    /// What is to be said of the source itself.
+    fn source(
+        &self,
+        judged: &[Judged],
+        changes: &[Change],
+        came: &Inventory,
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+    ) {
+        let transitions: Vec<&Transition> = judged.iter().map(|j| &j.transition).collect();
+        let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
+        match self.state {
+            State::Unsaid => findings.extend(rules::mu003_state_unknown::check(&transitions, changing)),
+            State::Nothing => findings.extend(rules::mu002_no_milvus_found::asserted(came)),
+            State::Source(source) => {
+                let unsaid: Vec<&Judged> = judged
+                    .iter()
+                    .filter(|j| matches!(j.transition.from, From::Unsaid))
+                    .collect();
+                // Where no release agrees at all, that is said already (MU004).
+                let known = came.releases.iter().any(|r| before.releases.iter().any(|b| b.is(r)));
+                if let Some(first) = unsaid.first()
+                    && (known || before.releases.is_empty())
+                {
+                    let transitions: Vec<&Transition> = unsaid.iter().map(|j| &j.transition).collect();
+                    let (name, place) = (&first.came.name, &source.taken_from);
+                    findings.extend(rules::mu003_state_unknown::not_there(
+                        &transitions,
+                        changing,
+                        name,
+                        place,
+                    ));
+                }
+                if self.by_state_file() {
+                    let stage = self.options.stage;
+                    findings.extend(rules::mu115_stage_out_of_order::by_state_file(stage, &transitions));
+                }
+                findings.extend(rules::mu608_kept_object::from_manifests(source, &transitions));
+            }
+        }
+    }
+
     fn current_stream(&self) -> Option<&Stream> {
         match self.state {
-            State::Stream(stream) => Some(stream),
+            State::Source(source) => Some(&source.stream),
             _ => None,
         }
+    }
+
+    fn by_state_file(&self) -> bool {
+        matches!(self.state, State::Source(source) if source.form == state::Form::StateFile)
     }
 
     /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
@@ -269,8 +341,8 @@ impl Whole<'_> {
     /// The stage of one release, its later ones held back in `changes`.
     fn stage_of(&self, one: &Judged, last: u8, changes: &mut Vec<Change>) -> StageReport {
         let whole = StageReport { applied: last, last };
-        let (Some(current), Some(deployed), Some(kind)) = (self.current_stream(), one.before, one.transition.kind)
-        else {
+        let documents = self.current_stream().filter(|_| !self.by_state_file());
+        let (Some(current), Some(deployed), Some(kind)) = (documents, one.before, one.transition.kind) else {
             return whole;
         };
         let Ok(objects) = apply::proposed(self.target, changes) else {
@@ -326,15 +398,17 @@ impl Whole<'_> {
         let to = release.versions(assume.target_version.as_ref());
         let from = match (self.state, deployed) {
             (State::Unsaid, _) => From::Unsaid,
-            (State::Nothing, _) | (State::Stream(_), None) => From::Nothing,
-            (State::Stream(_), Some(deployed)) => {
-                let versions = deployed.versions(assume.current_version.as_ref());
+            // A second Milvus in an umbrella chart is new; of any other release the source says nothing.
+            (State::Source(_), None) if !before.releases.iter().any(|b| b.name == release.name) => From::Unsaid,
+            (State::Nothing, _) | (State::Source(_), None) => From::Nothing,
+            (State::Source(source), Some(deployed)) => {
+                let known = source.versions(deployed, assume.current_version.as_ref());
                 From::Release {
-                    highest: versions.highest().cloned(),
-                    versions,
+                    highest: known.highest,
+                    versions: known.versions,
                     separate_coordinators: deployed.mode() == Mode::Cluster
                         && deployed.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
-                    images: deployed.components.iter().map(|c| c.image.clone()).collect(),
+                    images: known.images,
                 }
             }
         };
@@ -485,27 +559,6 @@ fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
     found
 }
 
-/// Pods and ReplicaSets of a `kubectl get all` are what the workloads beside them made.
-fn without_children(mut stream: Stream) -> Stream {
-    const MAKERS: [&str; 7] = [
-        "Deployment",
-        "ReplicaSet",
-        "StatefulSet",
-        "DaemonSet",
-        "Job",
-        "CronJob",
-        "ReplicationController",
-    ];
-    stream.objects.retain(|o| {
-        let owners = o.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        !owners
-            .into_iter()
-            .flatten()
-            .any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
-    });
-    stream
-}
-
 fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Stream> {
     match Stream::read(bytes, input) {
         Ok(stream) => Some(stream),
@@ -620,7 +673,7 @@ fn comes(finding: &Finding, changes: &[Change]) -> bool {
 fn resolve(anchor: &Anchor, done: &Answer) -> Option<(Location, Option<String>)> {
     let stream = match anchor.stream {
         Input::Target => done.target.as_ref()?,
-        Input::Current => done.current.as_ref()?,
+        Input::Current => &done.current.as_ref()?.stream,
         Input::Values => return None,
     };
     stream.documents.get(anchor.document)?;

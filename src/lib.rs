@@ -17,6 +17,7 @@
 //!   its releases. They know no rules.
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
+//! * [`state`] reads what is deployed out of everything `--current` accepts.
 //! * [`judge`] walks that way once; [`cli`] is the program around it.
 
 pub mod apply;
@@ -32,6 +33,7 @@ pub mod report;
 pub mod rewrite;
 pub mod rules;
 pub mod stage;
+pub mod state;
 pub mod stream;
 pub mod transition;
 pub mod yaml;

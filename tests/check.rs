@@ -324,9 +324,9 @@ fn a_wrong_command_line_and_a_file_that_cannot_be_had_have_their_status() {
             "--output b has no --format of its own",
         ),
         (
-            &["--format", "yaml"],
+            &["--format", "toml"],
             2,
-            "possible values: text, json, sarif, github, junit, markdown",
+            "possible values: text, json, yaml, sarif, github, junit, markdown",
         ),
         (
             &["--format", "sarif", "--output", "no/such/folder/x"],

@@ -33,14 +33,49 @@ pub struct Cli {
 /// What every judgement takes.
 #[derive(Debug, Args)]
 pub struct Context {
-    /// What is deployed now: a file (manifest stream, `kubectl get -o yaml` or `-o json` List), or `none` for a fresh install
+    /// What is deployed now: a file (manifest stream, `kubectl get -o yaml` or `-o json` List, release records as Helm
+    /// stores them, a state file of `inspect`), `release:NAME` to ask Helm, or `none` for a fresh install
     #[arg(long, value_name = "SOURCE", global = true, env = "MILVUS_UPLIFT_CURRENT", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
     pub current: Option<String>,
 
-    /// The values Helm was given (`helm get values` plus this call's); repeatable, later wins
+    /// The namespace of `release:NAME`
     #[arg(
         long,
-        value_name = "FILE",
+        short = 'n',
+        value_name = "NAMESPACE",
+        global = true,
+        env = "MILVUS_UPLIFT_NAMESPACE",
+        hide_env = true
+    )]
+    pub namespace: Option<String>,
+
+    /// The context of `release:NAME`, where the kubeconfig has several
+    #[arg(
+        long,
+        value_name = "CONTEXT",
+        global = true,
+        env = "MILVUS_UPLIFT_KUBE_CONTEXT",
+        hide_env = true
+    )]
+    pub kube_context: Option<String>,
+
+    /// How many seconds `release:NAME` may take
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        global = true,
+        default_value_t = 20,
+        env = "MILVUS_UPLIFT_HELM_TIMEOUT",
+        hide_env = true,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub helm_timeout: u64,
+
+    /// The values Helm was given (`helm get values` plus this call's), or `current`: those stored in the release record;
+    /// repeatable, later wins
+    #[arg(
+        long,
+        value_name = "FILE|current",
         global = true,
         env = "MILVUS_UPLIFT_VALUES",
         hide_env = true,
@@ -137,6 +172,8 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+    /// The state file of `inspect`
+    Yaml,
     /// For code scanning (SARIF 2.1.0)
     Sarif,
     /// For a step of GitHub Actions: workflow commands
@@ -205,6 +242,14 @@ pub enum Command {
     Render,
     /// The same judgement, findings instead of manifests
     Check(CheckArgs),
+    /// What is in there: versions, components, queue and stores; as YAML a state file that `--current` accepts
+    Inspect {
+        /// A file as `--current` takes it; where not given what `--current` names, else stdin
+        file: Option<PathBuf>,
+        /// Write the state file; over an older one the highest version seen is kept
+        #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true)]
+        write_state: Option<PathBuf>,
+    },
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read

@@ -31,7 +31,10 @@ pub fn run(
     write_report(context, &judgement)?;
     let names = Names {
         target: file,
-        current: context.current.clone().filter(|source| source != "none"),
+        current: context
+            .current
+            .clone()
+            .filter(|source| source != "none" && !source.starts_with("release:")),
         root: std::env::current_dir().unwrap_or_default(),
     };
     let view = View {
@@ -58,7 +61,8 @@ pub fn run(
 
 fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
-        Format::Text => format!("{}{}\n", text::findings(view.judgement), view.verdict()),
+        // Yaml is turned away with the command line.
+        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(view.judgement), view.verdict()),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
         Format::Sarif => sarif::render(view),
         Format::Github => github::render(view),

@@ -2,12 +2,14 @@
 
 pub mod args;
 mod check;
+mod inspect;
 mod outputs;
 mod render;
 mod rules;
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::parser::ValueSource;
@@ -16,6 +18,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::host::parent;
 use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
+use crate::state::helm;
 use args::{Cli, Command, Context, Rewrite};
 
 /// Nothing to object to.
@@ -81,6 +84,11 @@ fn dispatch(
         Command::Check(args) => {
             let sinks = outputs::pair(context, &args.output, order)?;
             check::run(context, options(context, from_env)?, &args, &sinks, io)
+        }
+        Command::Inspect { file, write_state } => {
+            let format = outputs::of_inspect(context)?;
+            let options = options(context, from_env)?;
+            inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
         Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),
@@ -150,13 +158,14 @@ fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
 
 /// Gathers the inputs of a judgement.
 fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Result<Request> {
-    let current = match context.current.as_deref() {
-        None => Current::Unsaid,
-        Some("none") => Current::Nothing,
-        Some(path) => Current::Manifests(read_file(Path::new(path)).with_context(|| format!("--current {path}"))?),
-    };
+    let current = current(context)?;
     let mut values = Vec::new();
+    let mut stored_values = None;
     for path in context.values.iter().filter(|p| !p.as_os_str().is_empty()) {
+        if path == Path::new("current") {
+            stored_values = Some(values.len());
+            continue;
+        }
         let name = path.display().to_string();
         values.push(ValuesFile {
             bytes: read_file(path).with_context(|| format!("--values {name}"))?,
@@ -167,8 +176,31 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
         target,
         current,
         values,
+        stored_values,
         options,
         host_command: None,
+    })
+}
+
+/// What `--current` names.
+fn current(context: &Context) -> anyhow::Result<Current> {
+    Ok(match context.current.as_deref() {
+        None => Current::Unsaid,
+        Some("none") => Current::Nothing,
+        Some(source) => match source.strip_prefix("release:") {
+            Some(name) => {
+                let said = |option: &Option<String>| option.clone().filter(|s| !s.is_empty());
+                let (namespace, kube_context) = (said(&context.namespace), said(&context.kube_context));
+                let query = helm::Query {
+                    name,
+                    namespace: namespace.as_deref(),
+                    context: kube_context.as_deref(),
+                    limit: Duration::from_secs(context.helm_timeout),
+                };
+                helm::ask(&query).map_or_else(Current::Unavailable, Current::Records)
+            }
+            None => Current::Manifests(read_file(Path::new(source)).with_context(|| format!("--current {source}"))?),
+        },
     })
 }
 

@@ -40,6 +40,11 @@ pub fn order(args: &[OsString]) -> Vec<Given> {
 /// front of it. A format without an output goes to stdout.
 pub fn pair(context: &Context, outputs: &[OsString], order: &[Given]) -> Result<Vec<Sink>, Usage> {
     let mut formats: Vec<Format> = context.format.iter().flatten().copied().collect();
+    if formats.contains(&Format::Yaml) {
+        return Err(Usage(
+            "--format yaml is the state file of `milvus-uplift inspect`".to_owned(),
+        ));
+    }
     if formats.is_empty() {
         formats.push(Format::Text);
     }
@@ -121,6 +126,9 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
     match formats[..] {
         [] => Ok(Format::Text),
         [format @ (Format::Text | Format::Json)] => Ok(format),
+        [Format::Yaml] => Err(Usage(format!(
+            "{command} knows the formats text and json; yaml is the state file of `milvus-uplift inspect`"
+        ))),
         [other] => Err(Usage(format!(
             "{command} knows the formats text and json, not {}; `milvus-uplift check` knows it",
             other.name()
@@ -128,6 +136,15 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
         _ => Err(Usage(format!(
             "{command} takes one --format; `milvus-uplift check` takes several, each with its --output"
         ))),
+    }
+}
+
+/// The one format of `inspect`: as the others, and `yaml`.
+pub fn of_inspect(context: &Context) -> Result<Format, Usage> {
+    let mut formats = context.format.iter().flatten();
+    match (formats.next(), formats.next()) {
+        (Some(Format::Yaml), None) => Ok(Format::Yaml),
+        _ => single(context, "inspect"),
     }
 }
 
@@ -212,9 +229,10 @@ mod tests {
                 "--output and --report both name a",
             ),
             (
-                "u check --format yaml",
-                "[possible values: text, json, sarif, github, junit, markdown]",
+                "u check --format toml",
+                "[possible values: text, json, yaml, sarif, github, junit, markdown]",
             ),
+            ("u check --format yaml", "`milvus-uplift inspect`"),
         ] {
             let why = paired(line).unwrap_err();
             assert!(why.contains(wanted), "{line}: {why}");

@@ -34,6 +34,8 @@ pub fn detect(stream: &Stream) -> Host {
 
 /// The chart's template a document was rendered from, as the host noted it.
 pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
+    // What is injected behind the last document has no document of its own in the stream.
+    stream.documents.get(document)?;
     match stream.host {
         Host::Plain => None,
         Host::Helm4 => {

@@ -51,6 +51,20 @@ pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize,
     Some((config_map(objects, object, name)?, key))
 }
 
+/// Every ConfigMap (index into the objects) and key that a component reads as a configuration file.
+pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)> {
+    let object = &objects[component.object];
+    let Some(container) = object.value.pointer(&component.container) else {
+        return vec![];
+    };
+    let mounted = mounts(object, container, component);
+    let each = mounted.iter().filter_map(|m| {
+        let (name, key) = source(m)?;
+        Some((config_map(objects, object, name)?, key))
+    });
+    each.collect()
+}
+
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.
 pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &mut Texts) -> Config {
     let object = &objects[component.object];

@@ -27,6 +27,17 @@ pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Findi
     vec![RULE.finding(message, help)]
 }
 
+/// `--current none` is somebody's word that no Milvus is deployed: everything that is judged by what runs is skipped
+/// on it, so it never passes in silence.
+pub fn asserted(came: &Inventory) -> Vec<Finding> {
+    if came.releases.is_empty() && came.strays.is_empty() {
+        return vec![];
+    }
+    let message = "--current none says that no Milvus is deployed; nothing was judged by what runs now";
+    let help = "right for a first install. Where a release is there already, say what it runs, for example --current release:NAME --namespace NAMESPACE";
+    vec![RULE.finding(message, help)]
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;
@@ -44,6 +55,12 @@ mod tests {
     fn hooks_alone_are_no_missing_milvus() {
         let hook = "---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n  annotations:\n    helm.sh/hook: pre-upgrade\n";
         assert!(Scenario::raw(hook).judge().findings.is_empty());
+    }
+
+    #[test]
+    fn a_fresh_install_is_somebodys_word() {
+        let judgement = Scenario::upgrade("v2.5.16", "v2.6.16").without_current().fresh().judge();
+        assert!(judgement.findings.iter().any(|f| f.code == "MU002" && f.message.contains("--current none")));
     }
 
     #[test]

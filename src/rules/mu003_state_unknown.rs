@@ -17,14 +17,37 @@ pub static RULE: Rule = Rule {
 /// Refuses where the judgement needs to know what runs and nobody said it. `changing` tells whether anything would be
 /// changed.
 pub fn check(transitions: &[&Transition], changing: bool) -> Vec<Finding> {
+    unsaid(transitions, changing, "nobody said what is deployed now")
+}
+
+/// As [`check`], where a source was given and does not hold the release: an empty file, a List of other kinds, the state
+/// of one of two.
+pub fn not_there(transitions: &[&Transition], changing: bool, name: &str, taken_from: &str) -> Vec<Finding> {
+    unsaid(transitions, changing, &format!("nothing in --current ({taken_from}) runs Milvus as release {name}"))
+}
+
+/// A source that was asked for and could not be had.
+pub fn unavailable(message: &str, help: &str) -> Finding {
+    RULE.finding(message, help)
+}
+
+/// `--values current` where no release record was given.
+pub fn no_values(taken_from: &str) -> Finding {
+    let message = format!("--values current takes the values stored in the release record, and --current gives none ({taken_from})");
+    let help = "give the record: --current release:NAME --namespace NAMESPACE; or the values themselves:\n\
+        \x20 helm get values RELEASE --namespace NAMESPACE --output yaml > values.yaml   and   --values values.yaml";
+    RULE.finding(message, help)
+}
+
+fn unsaid(transitions: &[&Transition], changing: bool, why: &str) -> Vec<Finding> {
     let to_26 = transitions.iter().find(|t| t.to_26() || t.target_line().is_none());
     let message = match to_26 {
         Some(t) => {
             let version = t.target().map_or_else(|| "a version its images do not tell".into(), ToString::to_string);
-            format!("the target is Milvus {version} and nobody said what is deployed now: whether this step is safe cannot be judged")
+            format!("the target is Milvus {version} and {why}: whether this step is safe cannot be judged")
         }
         None if changing => {
-            "the rewrite would take coordinators away and nobody said what is deployed now".to_owned()
+            format!("the rewrite would take coordinators away and {why}")
         }
         None => return vec![],
     };
@@ -32,6 +55,7 @@ pub fn check(transitions: &[&Transition], changing: bool) -> Vec<Finding> {
 }
 
 const HELP: &str = "say it with one of\n\
+    \x20 --current release:RELEASE --namespace NAMESPACE   which asks Helm\n\
     \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml\n\
     \x20 kubectl get deployments,statefulsets,services,configmaps --namespace NAMESPACE --output yaml > live.yaml   and   --current live.yaml\n\
     \x20 --current none   where nothing is installed yet\n\
@@ -46,6 +70,16 @@ mod tests {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").without_current();
         assert!(scenario.codes().contains(&"MU003"));
         assert!(scenario.judge().findings.iter().any(|f| f.help.contains("--current none")));
+    }
+
+    #[test]
+    fn a_source_without_milvus_says_nothing() {
+        let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+        for current in ["", "\n", other] {
+            let target = crate::rules::testkit::cluster("v2.6.16", false);
+            let found = Scenario::of(current, &target).of_rule("MU003");
+            assert!(found[0].message.contains("nothing in --current"), "{found:?}");
+        }
     }
 
     #[test]

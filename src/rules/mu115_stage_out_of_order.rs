@@ -6,7 +6,7 @@ use crate::finding::{Finding, Severity};
 use crate::milvus::release::Component;
 use crate::milvus::version::Read;
 use crate::stage::{self, Stage};
-use crate::transition::{From, Kind};
+use crate::transition::{From, Kind, Transition};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -34,12 +34,28 @@ fn check(case: &Case) -> Vec<Finding> {
 fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
     match case.transition.from {
         From::Release { .. } | From::Unsaid => {
-            let message = format!("stage {wanted} keeps later components as they are deployed, and --current shows no manifests of them");
-            let help = "give the manifests themselves: helm get manifest RELEASE --namespace NAMESPACE > current.yaml";
-            vec![RULE.finding(message, help)]
+            vec![needs_documents(&format!("stage {wanted}"), "--current shows no manifests of them")]
         }
         From::Nothing => vec![],
     }
+}
+
+/// A state file keeps what judging needs, which is not enough to write components back as they are deployed.
+pub fn by_state_file(stage: Stage, transitions: &[&Transition]) -> Vec<Finding> {
+    let staged = transitions.iter().any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
+    let wanted = match stage {
+        Stage::At(n) if staged => format!("stage {n}"),
+        Stage::Next if staged => "--stage next".to_owned(),
+        _ => return vec![],
+    };
+    vec![needs_documents(&wanted, "--current names a state file, which holds no whole manifests")]
+}
+
+fn needs_documents(wanted: &str, why: &str) -> Finding {
+    let message = format!("{wanted} keeps later components as they are deployed, and {why}");
+    let help = "give the manifests themselves: --current release:RELEASE --namespace NAMESPACE, or\n\
+        \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml";
+    RULE.finding(message, help)
 }
 
 /// Whether a component runs the target's version.

@@ -117,6 +117,10 @@ impl<'a> Dependencies<'a> {
         if milvus || object.is_hook() || !ours || !workload::SERVING_KINDS.contains(&kind) {
             return false;
         }
+        // What the rewrite brings is Milvus, of this release or of another in the stream.
+        if !case.target.objects.iter().any(|o| o.reference == object.reference) {
+            return false;
+        }
         let template = host::template_of(case.target, object.document);
         let labels = workload::pod_labels(object);
         match (&self.charts, template) {

@@ -6,6 +6,8 @@ use crate::finding::{Finding, Input, Severity};
 use crate::kube::{Object, ObjectRef};
 use crate::kube::object::RESOURCE_POLICY;
 use crate::rewrite::ChangeOp;
+use crate::state::{Form, Origin, Source};
+use crate::transition::Transition;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -86,6 +88,22 @@ fn delete(object: &ObjectRef, namespace: &str) -> String {
     let own = if object.namespace.is_empty() { namespace } else { &object.namespace };
     let place = if own.is_empty() { String::new() } else { format!(" --namespace {own}") };
     format!("kubectl delete {} {}{place}", object.kind.to_ascii_lowercase(), object.name)
+}
+
+/// A state file that was made from manifests knows nothing of objects that live on beside them, and a coordinator of 2.5
+/// among those would work against 2.6.
+pub fn from_manifests(source: &Source, transitions: &[&Transition]) -> Vec<Finding> {
+    let told = source.form == Form::StateFile && source.origin == Origin::Manifest;
+    if !told || !transitions.iter().any(|t| t.to_26()) {
+        return vec![];
+    }
+    let namespace = if source.namespace.is_empty() { "NAMESPACE" } else { &source.namespace };
+    let message = format!("the state file was made from manifests ({}): what lives on beside them is in no manifest, an old coordinator perhaps", source.taken_from);
+    let help = format!(
+        "look for pods of old components (kubectl get pods --namespace {namespace} --show-labels), or make the state file from live objects:\n\
+         \x20 kubectl get deployments,statefulsets,services,configmaps,persistentvolumeclaims --namespace {namespace} --output yaml | milvus-uplift inspect - --write-state state.yaml"
+    );
+    vec![RULE.finding(message, help)]
 }
 
 #[cfg(test)]

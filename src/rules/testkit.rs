@@ -365,7 +365,9 @@ impl Scenario {
             request.options.rewrite = crate::options::RewriteMode::Never;
         }
         request.options.stage = self.stage;
-        judge(&request)
+        let judgement = judge(&request);
+        by_state_file(request, &judgement);
+        judgement
     }
 
     /// The codes of all findings, each once.
@@ -391,6 +393,33 @@ pub fn autoscaler(role: &str, least: i64, most: i64) -> String {
         "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: rel-milvus-{role}-hpa\n  namespace: ns\n  labels:\n    component: \"{role}\"\nspec:\n  \
          scaleTargetRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-{role}\n  minReplicas: {least}\n  maxReplicas: {most}\n"
     )
+}
+
+/// Every scenario is judged a second time, by the state file of its current state: with the same outcome.
+fn by_state_file(mut request: Request, judgement: &Judgement) {
+    let Ok(Some(source)) = crate::state::read(&request.current, None) else {
+        return;
+    };
+    if request.options.stage != crate::stage::Stage::All {
+        // For stages a state file is not enough (MU115).
+        return;
+    }
+    let releases = crate::state::view::releases(&source, None);
+    let state = yaml::emit(&crate::state::file::write(&source, &releases));
+    assert!(!state.contains("hunter2"), "a secret is in the state file:\n{state}");
+    request.current = Current::Manifests(state.into_bytes());
+    let said = |j: &Judgement| -> Vec<(&str, bool)> {
+        // What is said of state files alone.
+        let own = |f: &&crate::finding::Finding| !f.message.contains("the state file was made from manifests");
+        j.findings.iter().filter(own).map(|f| (f.code, f.allowed)).collect()
+    };
+    let again = judge(&request);
+    assert_eq!(
+        said(&again),
+        said(judgement),
+        "judged by the state file and by the manifests it came from"
+    );
+    assert_eq!(again.output, judgement.output);
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,0 +1,364 @@
+//! `--current release:NAME`: asks Helm itself, within a time limit.
+//!
+//! A post-renderer inherits none of Helm's flags (hosts.md 1.5, T11): the namespace has to be said, and the context
+//! where the kubeconfig knows several, else another cluster's release of that name could be taken for this one.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::record::Record;
+use super::scrub;
+use crate::yaml;
+
+/// Why nothing is known of what is deployed, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// What was asked and what came back.
+    pub message: String,
+    /// The ways out.
+    pub help: String,
+}
+
+/// What to ask.
+#[derive(Clone, Debug)]
+pub struct Query<'a> {
+    /// The release.
+    pub name: &'a str,
+    /// `--namespace`.
+    pub namespace: Option<&'a str>,
+    /// `--kube-context`.
+    pub context: Option<&'a str>,
+    /// The time for all of it.
+    pub limit: Duration,
+}
+
+/// How many revisions are asked for at once.
+const AT_ONCE: usize = 4;
+
+/// The whole history of a release.
+///
+/// # Errors
+/// No namespace, no context among several, no such release, a failing Helm, a time limit that passed.
+pub fn ask(query: &Query) -> Result<Vec<Record>, Unavailable> {
+    let asking = Asking::new(query)?;
+    let text = asking.run(&["history", query.name, "--output", "json"])?;
+    let history: Vec<Value> =
+        serde_json::from_str(&text).map_err(|_| asking.odd("helm history gave no list of revisions as JSON"))?;
+    let mut revisions: Vec<(u64, String)> = Vec::new();
+    for entry in &history {
+        match (entry["revision"].as_u64(), entry["status"].as_str()) {
+            (Some(revision), Some(status)) => revisions.push((revision, status.to_ascii_lowercase())),
+            _ => return Err(asking.odd("helm history gave an entry without revision or status")),
+        }
+    }
+    if revisions.is_empty() {
+        return Err(asking.odd("helm history gave no revision"));
+    }
+    let mut records = Vec::new();
+    for some in revisions.chunks(AT_ONCE) {
+        let asked = std::thread::scope(|scope| {
+            let each: Vec<_> = some
+                .iter()
+                .map(|(revision, status)| scope.spawn(|| asking.record(query.name, *revision, status)))
+                .collect();
+            let joined = each.into_iter().map(|t| t.join());
+            joined
+                .map(|r| r.unwrap_or_else(|_| Err(asking.odd("asking Helm failed"))))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        records.extend(asked?);
+    }
+    Ok(records)
+}
+
+struct Asking<'a> {
+    program: OsString,
+    query: &'a Query<'a>,
+    namespace: &'a str,
+    until: Instant,
+}
+
+impl<'a> Asking<'a> {
+    fn new(query: &'a Query) -> Result<Asking<'a>, Unavailable> {
+        let program = std::env::var_os("HELM_BIN")
+            .filter(|p| !p.is_empty())
+            .unwrap_or_else(|| "helm".into());
+        let asking = Asking {
+            program,
+            query,
+            namespace: query.namespace.unwrap_or_default(),
+            until: Instant::now() + query.limit,
+        };
+        if query.name.is_empty() || query.name.starts_with('-') {
+            return Err(asking.odd("`release:` needs the name of a release"));
+        }
+        if asking.namespace.is_empty() {
+            let message = format!(
+                "--current release:{} does not say in which namespace: Helm hands its own --namespace to no post-renderer",
+                query.name
+            );
+            let help = format!(
+                "add --namespace NAMESPACE, or set MILVUS_UPLIFT_NAMESPACE, or fetch it yourself:\n{}",
+                asking.by_hand()
+            );
+            return Err(Unavailable { message, help });
+        }
+        let contexts = contexts();
+        if query.context.is_none() && contexts.len() > 1 {
+            let message = format!(
+                "--current release:{} does not say in which cluster: the kubeconfig knows {} contexts ({}), and Helm hands its own --kube-context to no post-renderer",
+                query.name,
+                contexts.len(),
+                contexts.join(", ")
+            );
+            let help = format!(
+                "add --kube-context CONTEXT, or set MILVUS_UPLIFT_KUBE_CONTEXT, or fetch it yourself:\n{}",
+                asking.by_hand()
+            );
+            return Err(Unavailable { message, help });
+        }
+        Ok(asking)
+    }
+
+    fn record(&self, name: &str, revision: u64, status: &str) -> Result<Record, Unavailable> {
+        let number = revision.to_string();
+        let manifest = self.run(&["get", "manifest", name, "--revision", &number])?;
+        let values = match status {
+            "deployed" => Some(self.values(name, &number)?),
+            _ => None,
+        };
+        Ok(Record {
+            name: name.to_owned(),
+            namespace: self.namespace.to_owned(),
+            revision,
+            status: status.to_owned(),
+            manifest,
+            values,
+        })
+    }
+
+    fn values(&self, name: &str, revision: &str) -> Result<Value, Unavailable> {
+        let text = self.run(&["get", "values", name, "--revision", revision, "--output", "json"])?;
+        match serde_json::from_str(&text) {
+            Ok(Value::Null) => Ok(Value::Object(serde_json::Map::new())),
+            Ok(value @ Value::Object(_)) => Ok(value),
+            _ => Err(self.odd("helm get values gave no mapping as JSON")),
+        }
+    }
+
+    /// Runs Helm and returns its stdout.
+    fn run(&self, words: &[&str]) -> Result<String, Unavailable> {
+        let mut command = Command::new(&self.program);
+        command.args(words).args(["--namespace", self.namespace]);
+        if let Some(context) = self.query.context {
+            command.args(["--kube-context", context]);
+        }
+        for (key, _) in std::env::vars_os() {
+            let name = key.to_string_lossy();
+            // A plugin's own settings would follow into Helm, and ours into post-renderers it might start.
+            if name.starts_with("HELM_PLUGIN_") || name.starts_with("MILVUS_UPLIFT_") {
+                command.env_remove(&key);
+            }
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        own_group(&mut command);
+        let plain: Vec<&str> = words.iter().copied().take_while(|w| !w.starts_with("--")).collect();
+        let said = format!("`helm {}`", plain.join(" "));
+        let mut child = command.spawn().map_err(|e| {
+            self.failed(
+                &format!("{} cannot be started: {e}", self.program.to_string_lossy()),
+                "set HELM_BIN to Helm's path, or ",
+            )
+        })?;
+        let (out, err) = (pipe(child.stdout.take()), pipe(child.stderr.take()));
+        let finished = self.wait(&mut child).and_then(|status| {
+            let (out, err) = (self.rest(&out)?, self.rest(&err)?);
+            Some((status, out, err))
+        });
+        let Some((status, out, err)) = finished else {
+            kill_group(&mut child);
+            return Err(self.failed(
+                &format!("{said} gave no answer within {} seconds", self.query.limit.as_secs()),
+                "look whether the cluster answers, raise --helm-timeout, or ",
+            ));
+        };
+        if !status.success() {
+            return Err(self.refused(&said, &String::from_utf8_lossy(&err)));
+        }
+        String::from_utf8(out).map_err(|_| self.odd(&format!("{said} gave no UTF-8")))
+    }
+
+    fn wait(&self, child: &mut Child) -> Option<std::process::ExitStatus> {
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Some(status);
+            }
+            if Instant::now() >= self.until {
+                return None;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// The rest of a pipe; somebody may hold it open after Helm itself has ended.
+    fn rest(&self, pipe: &Receiver<Vec<u8>>) -> Option<Vec<u8>> {
+        let left = self
+            .until
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(100));
+        pipe.recv_timeout(left).ok()
+    }
+
+    fn refused(&self, said: &str, stderr: &str) -> Unavailable {
+        let cause = shown(stderr);
+        let first = match stderr.contains("not found") {
+            true => {
+                "check the name and the namespace (helm list --all --all-namespaces); where nothing is installed yet say --current none; or "
+            }
+            false => "",
+        };
+        self.failed(
+            &format!("{said} in namespace {} failed: {cause}", self.namespace),
+            first,
+        )
+    }
+
+    fn odd(&self, what: &str) -> Unavailable {
+        self.failed(what, "")
+    }
+
+    fn failed(&self, what: &str, first: &str) -> Unavailable {
+        Unavailable {
+            message: format!("--current release:{}: {what}", self.query.name),
+            help: format!("{first}fetch it yourself:\n{}", self.by_hand()),
+        }
+    }
+
+    fn by_hand(&self) -> String {
+        let namespace = if self.namespace.is_empty() {
+            "NAMESPACE"
+        } else {
+            self.namespace
+        };
+        format!(
+            "\x20 kubectl get secrets --selector owner=helm,name={} --namespace {namespace} --output yaml > current.yaml   and   --current current.yaml",
+            self.query.name
+        )
+    }
+}
+
+/// What Helm said on stderr: its errors, in one line, without secrets.
+fn shown(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let errors: Vec<&str> = lines.iter().copied().filter(|l| l.starts_with("Error:")).collect();
+    let said = if errors.is_empty() { lines } else { errors };
+    let said = scrub::text(&said.join(" "));
+    match said.char_indices().nth(400) {
+        Some((at, _)) => format!("{}…", &said[..at]),
+        None if said.is_empty() => "it said nothing".to_owned(),
+        None => said,
+    }
+}
+
+/// Reads a pipe to its end on a thread of its own.
+fn pipe<R: Read + Send + 'static>(from: Option<R>) -> Receiver<Vec<u8>> {
+    let (give, take) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from {
+            let _ = from.read_to_end(&mut bytes);
+        }
+        let _ = give.send(bytes);
+    });
+    take
+}
+
+#[cfg(unix)]
+fn own_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut Command) {}
+
+/// Ends Helm and all that it started (credential plugins of a kubeconfig, wrappers).
+#[cfg(unix)]
+fn kill_group(child: &mut Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+#[cfg(not(unix))]
+fn kill_group(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// The names of all contexts of the kubeconfig, as client-go finds it.
+fn contexts() -> Vec<String> {
+    let files: Vec<PathBuf> = match std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
+        Some(list) => std::env::split_paths(&list).collect(),
+        None => std::env::home_dir()
+            .map(|home| home.join(".kube/config"))
+            .into_iter()
+            .collect(),
+    };
+    let mut names: Vec<String> = Vec::new();
+    for text in files.iter().filter_map(|f| std::fs::read_to_string(f).ok()) {
+        let config = yaml::read(&text).ok().flatten().unwrap_or_default();
+        for context in config.get("contexts").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(name) = context["name"].as_str().filter(|n| !names.iter().any(|m| m == n)) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_helm_says_is_one_line_without_secrets() {
+        let stderr = "WARNING: Kubernetes configuration file is group-readable\nError: Get \"https://admin:hunter2@h/x\": token=hunter2 refused\n";
+        assert_eq!(shown(stderr), "Error: Get \"https://***@h/x\": token=*** refused");
+        assert_eq!(shown(""), "it said nothing");
+        assert!(shown(&"x".repeat(1000)).ends_with('…'));
+    }
+
+    #[test]
+    fn a_release_is_asked_for_with_name_and_namespace_only() {
+        let query = Query {
+            name: "rel",
+            namespace: None,
+            context: None,
+            limit: Duration::from_secs(1),
+        };
+        let why = ask(&query).unwrap_err();
+        assert!(
+            why.message.contains("namespace") && why.help.contains("MILVUS_UPLIFT_NAMESPACE"),
+            "{why:?}"
+        );
+        let why = ask(&Query {
+            name: "--x",
+            namespace: Some("n"),
+            ..query
+        })
+        .unwrap_err();
+        assert!(why.message.contains("name of a release"));
+    }
+}
