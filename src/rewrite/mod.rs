@@ -168,8 +168,6 @@ pub struct Rewrite {
     pub changes: Vec<Change>,
     /// Where the coordinators differ.
     pub disagreements: Vec<Disagreement>,
-    /// Chart versions no table knows, whose siblings' shape was followed (MU609).
-    pub unknown_chart: Option<String>,
     /// What could not be built and why; the rules make a refusal of it.
     pub failures: Vec<String>,
 }
