@@ -122,12 +122,6 @@ impl Quantity {
         }
     }
 
-    /// Whether the value is zero.
-    #[must_use]
-    pub fn is_zero(self) -> bool {
-        self.nanos == 0
-    }
-
     /// The value in plain units (cores, bytes), for sizing formulas; not exact.
     #[must_use]
     #[allow(clippy::cast_precision_loss)]

@@ -59,11 +59,6 @@ pub fn replicas(object: &Object) -> Option<i64> {
     object.at(&["spec", "replicas"]).and_then(Value::as_i64)
 }
 
-/// Whether the API server will run at least one pod of it, as far as the manifest shows.
-pub fn runs_pods(object: &Object) -> bool {
-    replicas(object) != Some(0)
-}
-
 /// The labels by which a workload finds its pods; immutable once created (apps/v1).
 pub fn match_labels(object: &Object) -> Option<&Value> {
     object.at(&["spec", "selector", "matchLabels"])

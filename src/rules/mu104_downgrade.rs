@@ -105,10 +105,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
         to = down.to,
     );
     let finding = RULE.finding(message, help);
-    match case.transition.target() {
-        Some(version) => steps::at_target_image(case, finding, version),
-        None => finding,
-    }
+    steps::at_target(case, finding)
 }
 
 #[cfg(test)]

@@ -32,10 +32,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
         steps::set_tag(case, &down.from)
     );
     let finding = RULE.finding(message, help);
-    match case.transition.target() {
-        Some(version) => steps::at_target_image(case, finding, version),
-        None => finding,
-    }
+    steps::at_target(case, finding)
 }
 
 #[cfg(test)]

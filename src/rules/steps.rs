@@ -276,6 +276,14 @@ pub fn set_tag_text(case: &Case, tag: &str) -> String {
     format!("--set {prefix}image.all.tag={tag}")
 }
 
+/// Points a finding at the image of the target version, where that version is known.
+pub fn at_target(case: &Case, finding: Finding) -> Finding {
+    match case.transition.target() {
+        Some(version) => at_target_image(case, finding, version),
+        None => finding,
+    }
+}
+
 /// Points a finding at an image of the target stream: of the first component whose version is `version`, else of the
 /// first one.
 pub fn at_target_image(case: &Case, finding: Finding, version: &Version) -> Finding {
