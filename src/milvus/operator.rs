@@ -45,7 +45,9 @@ pub fn kept(object: &Object) -> Option<Kept> {
     }
     Some(Kept {
         kind: KINDS[0].to_owned(),
-        name: label(object, "app.kubernetes.io/instance").unwrap_or_default().to_owned(),
+        name: label(object, "app.kubernetes.io/instance")
+            .unwrap_or_default()
+            .to_owned(),
     })
 }
 
@@ -56,7 +58,9 @@ fn is_owner(owner: &Value) -> bool {
 
 /// Leaves of the owners in an object's metadata only the operator's resource, without the server's identifiers.
 pub fn owners(metadata: &mut Map<String, Value>) {
-    let Some(Value::Array(mut owners)) = metadata.remove("ownerReferences") else { return };
+    let Some(Value::Array(mut owners)) = metadata.remove("ownerReferences") else {
+        return;
+    };
     owners.retain(is_owner);
     for owner in owners.iter_mut().filter_map(Value::as_object_mut) {
         owner.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "name"));
@@ -95,7 +99,9 @@ mod tests {
     fn an_owner_or_the_label_tells() {
         let owner = |version: &str, kind: &str| {
             let owners = json!([{"apiVersion": version, "kind": kind, "name": "vectors", "controller": true}]);
-            kept(&deployment(json!({"name": "vectors-milvus-proxy", "ownerReferences": owners})))
+            kept(&deployment(
+                json!({"name": "vectors-milvus-proxy", "ownerReferences": owners}),
+            ))
         };
         for (version, kind) in [("milvus.io/v1beta1", "Milvus"), ("milvus.io/v1alpha1", "MilvusCluster")] {
             let want = Kept {
@@ -117,7 +123,9 @@ mod tests {
     #[test]
     fn its_resources_are_told_by_group_and_kind() {
         let is = |version: &str, kind: &str| {
-            is_resource(&object(json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}})))
+            is_resource(&object(
+                json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}}),
+            ))
         };
         assert!(is("milvus.io/v1beta1", "Milvus") && is("milvus.io/v1beta1", "MilvusUpgrade"));
         assert!(!is("milvus.io/v1beta1", "Other") && !is("corp.example/v1", "Milvus"));

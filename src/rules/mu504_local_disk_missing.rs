@@ -76,7 +76,7 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// Whether it still runs 2.5: its stage is to come.
 fn is_older(component: &Component) -> bool {
-    matches!(&component.version, Read::Known(v) if v.line() < (2, 6))
+    matches!(&component.version, Read::Known(v) if v.line() < facts::streaming_line())
 }
 
 /// Whether a component maps vectors under the target and did not before.

@@ -43,7 +43,10 @@ pub fn check(target: &Stream, came: &Inventory, current: Option<&Stream>, before
 
 /// The operator's resources in a stream.
 pub fn resources(stream: &Stream) -> impl Iterator<Item = &Object> {
-    stream.objects.iter().filter(|o| operator::is_resource(o) && !o.is_hook())
+    stream
+        .objects
+        .iter()
+        .filter(|o| operator::is_resource(o) && !o.is_hook())
 }
 
 /// The first workload of a release that the operator keeps, and by which resource.
@@ -101,7 +104,11 @@ fn instead(name: &str, namespace: &str, image: &str, rolling: bool) -> String {
     };
     if crosses {
         let floor = &crate::facts::versions().marks.consolidate.version;
-        let mixed = if rolling { ", with mixCoord in place of the coordinators" } else { "" };
+        let mixed = if rolling {
+            ", with mixCoord in place of the coordinators"
+        } else {
+            ""
+        };
         lines.push(format!(
             "look first, for the operator does not: {floor} or later has to run now{mixed}, and the message queue (spec.dependencies.msgStreamType) stays what it is"
         ));
@@ -122,7 +129,12 @@ fn told(stream: &Stream, object: &Object) -> Finding {
         object.reference
     );
     let cluster = object.at(&["spec", "mode"]).and_then(Value::as_str) == Some("cluster");
-    let help = instead(&object.reference.name, &object.reference.namespace, image.unwrap_or("IMAGE"), cluster);
+    let help = instead(
+        &object.reference.name,
+        &object.reference.namespace,
+        image.unwrap_or("IMAGE"),
+        cluster,
+    );
     RULE.finding(message, help)
         .on(&object.reference)
         .at(stream.input, object.document, object.pointer.clone())
@@ -141,11 +153,17 @@ mod tests {
     }
 
     fn kept_target(scenario: Scenario) -> Scenario {
-        scenario.edit_target("  labels:\n    helm.sh/chart", &format!("{OWNED}  labels:\n    helm.sh/chart"))
+        scenario.edit_target(
+            "  labels:\n    helm.sh/chart",
+            &format!("{OWNED}  labels:\n    helm.sh/chart"),
+        )
     }
 
     fn kept_current(scenario: Scenario) -> Scenario {
-        scenario.edit_current("  labels:\n    helm.sh/chart", &format!("{OWNED}  labels:\n    helm.sh/chart"))
+        scenario.edit_current(
+            "  labels:\n    helm.sh/chart",
+            &format!("{OWNED}  labels:\n    helm.sh/chart"),
+        )
     }
 
     fn only(scenario: &Scenario) -> Finding {
@@ -165,7 +183,12 @@ mod tests {
         ] {
             let finding = only(&scenario);
             assert!(finding.message.contains("the operator would undo") || finding.message.contains("it would undo"));
-            for words in ["kubectl patch milvus rel --namespace ns", "milvusdb/milvus:v2.6.16", "rollingUpgrade", "2.5.16"] {
+            for words in [
+                "kubectl patch milvus rel --namespace ns",
+                "milvusdb/milvus:v2.6.16",
+                "rollingUpgrade",
+                "2.5.16",
+            ] {
                 assert!(finding.help.contains(words), "{}", finding.help);
             }
             assert_eq!(finding.location.unwrap().stream, stream);
@@ -175,7 +198,10 @@ mod tests {
     #[test]
     fn a_label_is_enough_and_helm_s_is_none() {
         let labelled = |by: &str| {
-            upgrade().edit_target("    helm.sh/chart", &format!("    app.kubernetes.io/managed-by: {by}\n    helm.sh/chart"))
+            upgrade().edit_target(
+                "    helm.sh/chart",
+                &format!("    app.kubernetes.io/managed-by: {by}\n    helm.sh/chart"),
+            )
         };
         assert!(only(&labelled("milvus-operator")).message.contains("Milvus rel"));
         assert!(labelled("Helm").of_rule("MU007").is_empty());
@@ -202,12 +228,25 @@ mod tests {
     fn neighbours_are_no_matter() {
         let operator = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: milvus-operator\n  namespace: ns\n  labels:\n    app.kubernetes.io/name: milvus-operator\nspec:\n  template:\n    spec:\n      containers:\n        - name: manager\n          image: milvusdb/milvus-operator:v1.3.7\n          args: [--work-dir, /out]\n";
         let definition = "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: milvuses.milvus.io\nspec: {}\n";
-        assert!(upgrade().add_target(operator).add_target(definition).of_rule("MU007").is_empty());
+        assert!(
+            upgrade()
+                .add_target(operator)
+                .add_target(definition)
+                .of_rule("MU007")
+                .is_empty()
+        );
         let other = crate::rules::testkit::deployment("proxy", "\"proxy\"", "v2.6.4")
             .replace("instance: rel", "instance: other")
             .replace("rel-milvus", "other-milvus")
-            .replace("  labels:\n    helm.sh/chart", &format!("{OWNED}  labels:\n    helm.sh/chart"));
+            .replace(
+                "  labels:\n    helm.sh/chart",
+                &format!("{OWNED}  labels:\n    helm.sh/chart"),
+            );
         let beside = upgrade().add_current(&other);
-        assert!(beside.of_rule("MU007").is_empty() && beside.of_rule("MU113").is_empty(), "{:?}", beside.codes());
+        assert!(
+            beside.of_rule("MU007").is_empty() && beside.of_rule("MU113").is_empty(),
+            "{:?}",
+            beside.codes()
+        );
     }
 }
