@@ -224,6 +224,12 @@ impl Whole<'_> {
         if let State::Source(source) = self.state {
             findings.extend(rules::mu007_role_undecidable::check(&source.stream, &before));
         }
+        findings.extend(rules::operated::check(
+            self.target,
+            &came,
+            self.current_stream(),
+            &before,
+        ));
         findings.extend(rules::mu002_no_milvus_found::check(self.target, &came, &before));
         findings.extend(rules::mu113_component_lost::lost_releases(
             self.target,
