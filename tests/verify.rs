@@ -3,6 +3,9 @@
 //! A case takes one of the scenes (`before.yaml`, `target.yaml`), applies it up to a stage through the program itself,
 //! and has everything rolled out as the API server, the controllers and the kubelets would show it. Its edits then make
 //! the cluster what the case is about.
+//!
+//! And `scripts/staged-upgrade` walks the stages there.
+#![cfg(unix)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -73,6 +76,12 @@ struct Edit {
 }
 
 fn main() {
+    if let Some(manifest) = std::env::var_os("SETTLE") {
+        return settle(Path::new(&manifest));
+    }
+    if let Some(data) = std::env::var_os("RECORD") {
+        return record(Path::new(&data));
+    }
     let args = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify");
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&root)
@@ -83,11 +92,291 @@ fn main() {
         .collect();
     folders.sort();
     assert!(!folders.is_empty(), "no case under {}", root.display());
-    let trials = folders.into_iter().map(|folder| {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Trial::test(name, move || run(&folder).map_err(Failed::from))
-    });
-    libtest_mimic::run(&args, trials.collect()).exit();
+    let mut trials: Vec<Trial> = folders
+        .into_iter()
+        .map(|folder| {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Trial::test(name, move || run(&folder).map_err(Failed::from))
+        })
+        .collect();
+    for (name, check) in walk::ALL {
+        trials.push(Trial::test(format!("staged-upgrade: {name}"), move || {
+            check().map_err(Failed::from)
+        }));
+    }
+    libtest_mimic::run(&args, trials).exit();
+}
+
+/// Prints a manifest as the live objects it becomes; with `STRAGGLER` a pod of before is still on its way out.
+fn settle(manifest: &Path) {
+    let text = std::fs::read_to_string(manifest).expect("a manifest");
+    let mut list = settled(&text).expect("objects");
+    if std::env::var_os("STRAGGLER").is_some() {
+        let pod = list.iter().find(|o| is(o, "Pod/rel-milvus-mixcoord*")).cloned();
+        let mut pod = pod.expect("a pod of mixcoord");
+        pod["metadata"]["name"] = json!("rel-milvus-mixcoord-old");
+        pod["metadata"]["deletionTimestamp"] = json!("2026-11-21T10:00:00Z");
+        pod["spec"]["containers"][0]["image"] = json!("milvusdb/milvus:v2.5.22");
+        list.push(pod);
+    }
+    println!("{}", json!({"apiVersion": "v1", "kind": "List", "items": list}));
+}
+
+/// Prints the history of the release that a directory keeps, as Helm stores it.
+fn record(data: &Path) {
+    use base64::Engine;
+    let read = |name: &str| std::fs::read_to_string(data.join(name)).unwrap_or_default();
+    let newest: u64 = read("revision").trim().parse().expect("a number");
+    let of = |number: u64, status: &str, manifest: &str| {
+        let release = json!({"name": "rel", "namespace": "vector", "version": number, "info": {"status": status}, "config": {}, "manifest": manifest});
+        let text = base64::engine::general_purpose::STANDARD.encode(release.to_string());
+        json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "metadata": {"name": format!("sh.helm.release.v1.rel.v{number}"),
+            "namespace": "vector", "uid": "x", "labels": {"owner": "helm", "name": "rel", "status": status, "version": number.to_string()}}, "data": {"release": text}})
+    };
+    let status = read("status");
+    let mut items = vec![];
+    if status.trim() != "deployed" {
+        items.push(of(newest - 1, "deployed", &read("manifest")));
+    }
+    let manifest = if status.trim() == "deployed" {
+        read("manifest")
+    } else {
+        read("new")
+    };
+    items.push(of(newest, status.trim(), &manifest));
+    println!("{}", json!({"apiVersion": "v1", "kind": "List", "items": items}));
+}
+
+/// `scripts/staged-upgrade`, with a Helm and a kubectl that keep one release in a directory.
+mod walk {
+    use super::*;
+
+    type Check = fn() -> Result<(), String>;
+
+    pub const ALL: [(&str, Check); 6] = [
+        ("walks with Helm 3", || walks("v3.14.4+gc309b6f")),
+        ("walks with Helm 4", || walks("v4.2.4+g0000000")),
+        ("refuses what would roll back", refuses),
+        ("changes nothing in a dry run", dry),
+        ("stops at a failure and goes on from there", resumes),
+        ("waits for pods that terminate", waits),
+    ];
+
+    const HELM: &str = r#"#!/bin/sh
+echo "helm $*" >> "$DATA/calls"
+case "$*" in
+  "version --short") echo "$HELM_IS"; exit ;;
+  "plugin list") printf 'NAME\tVERSION\nmilvus-uplift\t0.1.0\n'; exit ;;
+  history*) echo "[{\"revision\":$(cat "$DATA/revision"),\"updated\":\"x\",\"status\":\"$(cat "$DATA/status")\"}]"; exit ;;
+  upgrade*) ;;
+  *) echo "Error: unknown $*" >&2; exit 1 ;;
+esac
+dry=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --post-renderer-args) echo "$2" >> "$DATA/args.new"; shift ;;
+    --dry-run*) dry=yes ;;
+  esac
+  shift
+done
+set --
+while read -r argument; do set -- "$@" "$argument"; done < "$DATA/args.new"
+rm "$DATA/args.new"
+"$PROGRAM" "$@" < "$TARGET" > "$DATA/new" || { echo 'Error: UPGRADE FAILED: error while running post render' >&2; exit 1; }
+[ -z "$dry" ] || exit 0
+echo $(($(cat "$DATA/revision") + 1)) > "$DATA/revision"
+if [ -e "$DATA/fail" ]; then rm "$DATA/fail"; echo failed > "$DATA/status"; echo 'Error: UPGRADE FAILED: timed out' >&2; exit 1; fi
+cp "$DATA/new" "$DATA/manifest"
+cp "$DATA/manifest" "$DATA/deployed.$(cat "$DATA/revision")"
+echo deployed > "$DATA/status"
+"#;
+
+    const KUBECTL: &str = r#"#!/bin/sh
+echo "kubectl $*" >> "$DATA/calls"
+case "$*" in
+  "config current-context") echo here ;;
+  *"get secrets"*"--label-columns"*) printf 'sh.helm.release.v1.rel.v%s\thelm.sh/release.v1\t1\t3d\t%s\t%s\n' "$(cat "$DATA/revision")" "$(cat "$DATA/revision")" "$(cat "$DATA/status")" ;;
+  *"get secrets"*) RECORD=$DATA "$TEST" ;;
+  *"get deployments"*)
+    if [ -e "$DATA/straggle" ] && [ "$(cat "$DATA/revision")" != 1 ]; then rm "$DATA/straggle"; STRAGGLER=1 SETTLE=$DATA/manifest "$TEST"; else SETTLE=$DATA/manifest "$TEST"; fi ;;
+  *) echo "error: unknown $*" >&2; exit 1 ;;
+esac
+"#;
+
+    struct Cluster {
+        folder: tempfile::TempDir,
+    }
+
+    impl Cluster {
+        fn new() -> Cluster {
+            use std::os::unix::fs::PermissionsExt;
+            let folder = tempfile::tempdir().expect("a directory");
+            let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify/cluster");
+            for (name, text) in [("helm", HELM), ("kubectl", KUBECTL)] {
+                let path = folder.path().join(name);
+                std::fs::write(&path, text).expect("written");
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+            }
+            std::fs::copy(scene.join("before.yaml"), folder.path().join("manifest")).expect("copied");
+            std::fs::write(folder.path().join("revision"), "1\n").expect("written");
+            std::fs::write(folder.path().join("status"), "deployed\n").expect("written");
+            Cluster { folder }
+        }
+
+        fn set(&self, name: &str) {
+            std::fs::write(self.folder.path().join(name), "").expect("written");
+        }
+
+        fn read(&self, name: &str) -> String {
+            std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+        }
+
+        fn run(&self, version: &str, before: &[&str], behind: &[&str]) -> (Option<i32>, String) {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let data = self.folder.path();
+            let mut command = Command::new(root.join("scripts/staged-upgrade"));
+            for (key, _) in std::env::vars().filter(|(k, _)| k.starts_with("MILVUS_UPLIFT_") || k.starts_with("HELM_"))
+            {
+                command.env_remove(key);
+            }
+            let output = command
+                .current_dir(data)
+                .args([
+                    "rel",
+                    "zilliztech/milvus",
+                    "--namespace",
+                    "vector",
+                    "--interval",
+                    "1",
+                    "--program",
+                ])
+                .arg(env!("CARGO_BIN_EXE_milvus-uplift"))
+                .args(before)
+                .arg("--")
+                .args(behind)
+                .env("DATA", data)
+                .env("HELM_IS", version)
+                .env("HELM_BIN", data.join("helm"))
+                .env("KUBECTL_BIN", data.join("kubectl"))
+                .env("PROGRAM", env!("CARGO_BIN_EXE_milvus-uplift"))
+                .env("TARGET", root.join("testdata/verify/cluster/target.yaml"))
+                .env("TEST", std::env::current_exe().expect("this program"))
+                .env("KUBECONFIG", "/dev/null")
+                .stdin(Stdio::null())
+                .output()
+                .expect("the script starts");
+            (
+                output.status.code(),
+                format!("{}{}", text(&output.stdout), text(&output.stderr)),
+            )
+        }
+    }
+
+    fn want(good: bool, said: &str) -> Result<(), String> {
+        if good { Ok(()) } else { Err(said.to_owned()) }
+    }
+
+    fn walks(version: &str) -> Result<(), String> {
+        let cluster = Cluster::new();
+        let (code, said) = cluster.run(
+            version,
+            &["--write-state", "state.yaml"],
+            &["--set", "image.all.tag=v2.6.16"],
+        );
+        want(code == Some(0) && said.contains("all stages are complete"), &said)?;
+        let order: Vec<usize> = (1..=5).filter_map(|n| said.find(&format!("stage {n}: "))).collect();
+        want(order.len() == 5 && order.is_sorted(), &said)?;
+        want(said.contains("rel-milvus-querynode 2/2 ready"), &said)?;
+        let calls = cluster.read("calls");
+        want(!calls.contains("atomic") && !calls.contains("rollback"), &calls)?;
+        let upgrades: Vec<&str> = calls.lines().filter(|l| l.starts_with("helm upgrade")).collect();
+        let renderer = if version.starts_with("v3") {
+            "--post-renderer /"
+        } else {
+            "--post-renderer milvus-uplift "
+        };
+        let each = |l: &&str| {
+            l.contains(" --wait ")
+                && l.contains("--set image.all.tag=v2.6.16")
+                && l.contains(renderer)
+                && l.contains("--stage --post-renderer-args next")
+        };
+        want(upgrades.len() == 5 && upgrades.iter().all(each), &calls)?;
+        let state = cluster.read("state.yaml");
+        want(
+            state.contains("origin: live") && state.contains("highest: 2.6.16") && !state.contains("hunter2"),
+            &state,
+        )?;
+        // The cluster ends where the upgrade at once would have ended.
+        let manifest = cluster.read("manifest");
+        let (code, said) = cluster.run(version, &[], &[]);
+        want(code == Some(0) && said.contains("all stages are complete"), &said)?;
+        want(
+            cluster.read("manifest") == manifest,
+            "a second walk changes the manifests",
+        )
+    }
+
+    fn refuses() -> Result<(), String> {
+        let cluster = Cluster::new();
+        for argument in [
+            "--atomic",
+            "--rollback-on-failure",
+            "--atomic=true",
+            "--post-renderer=x",
+            "--namespace=other",
+            "--wait=false",
+            "--install",
+        ] {
+            let (code, said) = cluster.run("v3.14.4", &[], &["--set", "a=b", argument]);
+            want(code == Some(2) && said.contains(argument), &said)?;
+        }
+        want(!cluster.read("calls").contains("helm upgrade"), &cluster.read("calls"))
+    }
+
+    fn dry() -> Result<(), String> {
+        let cluster = Cluster::new();
+        let before = cluster.read("manifest");
+        let (code, said) = cluster.run("v3.14.4", &["--dry-run"], &[]);
+        want(code == Some(0) && said.contains("would apply stage 1 of 5"), &said)?;
+        want(
+            cluster.read("manifest") == before && cluster.read("revision") == "1\n",
+            "something was changed",
+        )?;
+        let calls = cluster.read("calls");
+        want(
+            calls
+                .lines()
+                .filter(|l| l.starts_with("helm upgrade"))
+                .all(|l| l.contains("--dry-run=server")),
+            &calls,
+        )
+    }
+
+    fn resumes() -> Result<(), String> {
+        let cluster = Cluster::new();
+        cluster.set("fail");
+        let (code, said) = cluster.run("v3.14.4", &[], &["--set", "image.all.tag=v2.6.16"]);
+        want(
+            code == Some(1)
+                && said.contains("helm upgrade failed")
+                && said.contains("staged-upgrade rel zilliztech/milvus --namespace vector"),
+            &said,
+        )?;
+        want(said.contains("--set image.all.tag=v2.6.16"), &said)?;
+        let (code, said) = cluster.run("v3.14.4", &[], &["--set", "image.all.tag=v2.6.16"]);
+        want(
+            code == Some(0) && said.contains("stage 1: ") && said.contains("all stages are complete"),
+            &said,
+        )
+    }
+
+    fn waits() -> Result<(), String> {
+        let cluster = Cluster::new();
+        cluster.set("straggle");
+        let (code, said) = cluster.run("v3.14.4", &[], &[]);
+        want(code == Some(0) && said.contains("old-pod-left"), &said)
+    }
 }
 
 fn program(folder: &Path) -> Command {
