@@ -304,7 +304,7 @@ esac
         want(upgrades.len() == 5 && upgrades.iter().all(each), &calls)?;
         let state = cluster.read("state.yaml");
         want(
-            state.contains("origin: live") && state.contains("highest: 2.6.16") && !state.contains("hunter2"),
+            state.contains("origin: live") && state.contains("highest: \"2.6.16\"") && !state.contains("hunter2"),
             &state,
         )?;
         // The cluster ends where the upgrade at once would have ended.

