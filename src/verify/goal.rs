@@ -86,7 +86,7 @@ pub fn find(
     let (target, known_by) = match target(request, said, live, release, before, assume) {
         Ok(found) => found,
         Err(why) => {
-            missing.push(why);
+            missing.push(*why);
             return None;
         }
     };
@@ -176,7 +176,7 @@ fn target(
     release: &Release,
     before: Option<&Release>,
     assume: &Assumptions,
-) -> Result<(Version, &'static str), Missing> {
+) -> Result<(Version, &'static str), Box<Missing>> {
     let reported = said
         .and_then(|r| r["target"]["version"].as_str())
         .and_then(|t| Version::parse(t).ok());
@@ -184,7 +184,7 @@ fn target(
         && to != reported
     {
         let message = format!("--to says {to}, and the report of --applied says {reported}");
-        return Err(Missing::new("target-unknown", message, "give the one that was applied"));
+        return Err(Missing::new("target-unknown", message, "give the one that was applied").into());
     }
     if let Some(to) = &request.to {
         return Ok((to.clone(), "--to"));
@@ -203,7 +203,7 @@ fn target(
             "the images say no version, so what the upgrade goes to cannot be told",
             "say both: --to VERSION --assume target-version=VERSION",
         );
-        return Err(object.map_or(missing.clone(), |o| missing.on(o, "")));
+        return Err(Box::new(object.map_or(missing.clone(), |o| missing.on(o, ""))));
     };
     let Some(before) = before else {
         return Ok((highest.clone(), "the live workloads"));
@@ -222,7 +222,7 @@ fn target(
         ),
     };
     let help = format!("say what the upgrade goes to: --to VERSION; where the version stays as it is: --to {highest}");
-    Err(Missing::new("target-unknown", message, help))
+    Err(Missing::new("target-unknown", message, help).into())
 }
 
 impl Goal {

@@ -99,7 +99,9 @@ fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: 
             let workload = owner.map(|c| c.name.as_str());
             let same = |c: &Component| goal.is_as_before(runs.role, workload, &c.version, &c.image);
             let template = || live.template_of(pod).and_then(|r| r.components.into_iter().next());
-            if !same(&runs) && !(matches!(runs.version, Read::Undecidable(_)) && template().is_some_and(|t| same(&t))) {
+            let pinned = matches!(runs.version, Read::Undecidable(_));
+            let fits = same(&runs) || pinned && template().is_some_and(|t| same(&t));
+            if !fits {
                 let message = format!(
                     "pod {name} ({}) runs `{}`, and its stage is to come{going}",
                     runs.role, runs.image

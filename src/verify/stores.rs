@@ -1,9 +1,12 @@
 //! Queue and stores: what the live workloads use against what was used before, by the rules that guard them on the way.
 
+use std::cell::OnceCell;
+
 use super::goal::Goal;
 use super::inputs::Inputs;
 use super::{Missing, Outcome, Request};
 use crate::finding::{Finding, Input, Severity};
+use crate::milvus::effective::Texts;
 use crate::milvus::release::Release;
 use crate::report::{StageReport, mask};
 use crate::rewrite::Rewrite;
@@ -32,8 +35,9 @@ pub fn check(
         .transition
         .source_line()
         .unwrap_or_else(|| crate::facts::versions().marks.consolidate.version.line());
-    let now = Effective::new(&inputs.live.stream.objects, release, line);
-    let then = Effective::new(&source.stream.objects, before, from);
+    let mut texts = Texts::default();
+    let now = Effective::new(&inputs.live.stream.objects, release, line, &mut texts);
+    let then = Effective::new(&source.stream.objects, before, from, &mut texts);
     let rewrite = Rewrite::default();
     let case = Case {
         target: &inputs.live.stream,
@@ -58,6 +62,8 @@ pub fn check(
             applied: goal.stage,
             last,
         }),
+        texts: texts.into(),
+        user_keys: OnceCell::new(),
         host_command: None,
     };
     for rule in RULES.iter().filter(|r| ASKED.contains(&r.code)) {
