@@ -18,6 +18,7 @@
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
+//! * [`verify`] looks at the cluster afterwards: live objects against what was deployed before.
 //! * [`judge`] walks that way once; [`cli`] is the program around it.
 
 pub mod apply;
@@ -36,4 +37,5 @@ pub mod stage;
 pub mod state;
 pub mod stream;
 pub mod transition;
+pub mod verify;
 pub mod yaml;

@@ -1,5 +1,7 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
+use std::collections::BTreeMap;
+
 use crate::finding::Input;
 use crate::host::{self, Host};
 use crate::kube::Object;
@@ -109,13 +111,31 @@ impl Stream {
             self.documents[document].body.start + offset_of(body, pointer),
         )
     }
+
+    /// The same for many pointers at once: each document is read once, however large a List it holds.
+    pub fn positions(&self, of: &[(usize, &str)]) -> Vec<Position> {
+        let mut trees: BTreeMap<usize, Option<yaml::Tree>> = BTreeMap::new();
+        let each = of.iter().map(|(document, pointer)| {
+            let body = self.body(*document);
+            let tree = trees
+                .entry(*document)
+                .or_insert_with(|| yaml::Tree::parse(body).ok().flatten());
+            let offset = tree.as_ref().map_or(0, |tree| offset_in(tree, pointer));
+            yaml::position(&self.text, self.documents[*document].body.start + offset)
+        });
+        each.collect()
+    }
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.
 fn offset_of(body: &str, pointer: &str) -> usize {
-    let Ok(Some(tree)) = yaml::Tree::parse(body) else {
-        return 0;
-    };
+    match yaml::Tree::parse(body) {
+        Ok(Some(tree)) => offset_in(&tree, pointer),
+        _ => 0,
+    }
+}
+
+fn offset_in(tree: &yaml::Tree, pointer: &str) -> usize {
     let mut pointer = pointer;
     loop {
         if let Some(span) = tree.key_span(pointer).or_else(|| tree.span(pointer)) {

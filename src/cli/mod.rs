@@ -6,6 +6,8 @@ mod inspect;
 mod outputs;
 mod render;
 mod rules;
+mod state_file;
+mod verify;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -89,6 +91,11 @@ fn dispatch(
             let format = outputs::of_inspect(context)?;
             let options = options(context, from_env)?;
             inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
+        }
+        Command::Verify(args) => {
+            let format = outputs::single(context, "verify")?;
+            let to = verify::version(args.to.as_deref())?;
+            verify::run(context, options(context, from_env)?, &args, to, format, io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
         Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),
