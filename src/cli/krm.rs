@@ -110,6 +110,10 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
     // What stands in a file of a repository outlives the upgrade it was meant for, as the environment does.
     let lasting = super::allow_from_env(&matches_with) || kept("allow") && given.args.iter().any(|(o, _)| o == "allow");
     let options = options(&context, lasting)?;
+    let inline = if kept("values") { given.values } else { vec![] };
+    if !inline.is_empty() && !given.args.iter().any(|(o, _)| o == "values") {
+        context.values.clear();
+    }
     let inline_current = given.current.filter(|_| kept("current"));
     if inline_current.is_some() {
         context.current = None;
@@ -119,9 +123,7 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
             if let Some(text) = inline_current {
                 request.current = Current::Manifests(text.into_bytes());
             }
-            if kept("values") {
-                inline_values(&mut request, given.values);
-            }
+            inline_values(&mut request, inline);
             request.host_command = parent::command_line();
             let judgement = judge(&request);
             write_report(&context, &judgement)?;
@@ -139,16 +141,18 @@ fn on_command_line(matches: &clap::ArgMatches, option: &str) -> bool {
 }
 
 /// Puts values that stand in the functionConfig itself among the files, in their order.
-fn inline_values(request: &mut Request, inline: Vec<(usize, String)>) {
-    for (at, text) in inline {
-        if let Some(stored) = request.stored_values.as_mut().filter(|stored| **stored >= at) {
+fn inline_values(request: &mut Request, inline: Vec<Inline>) {
+    for one in inline {
+        if !one.behind_stored
+            && let Some(stored) = &mut request.stored_values
+        {
             *stored += 1;
         }
         let file = ValuesFile {
             name: "functionConfig".into(),
-            bytes: text.into_bytes(),
+            bytes: one.text.into_bytes(),
         };
-        request.values.insert(at.min(request.values.len()), file);
+        request.values.insert(one.at.min(request.values.len()), file);
     }
 }
 
@@ -185,8 +189,18 @@ struct Given {
     args: Vec<(String, String)>,
     /// What is deployed, where it stands there itself.
     current: Option<String>,
-    /// Values that stand there themselves, with their place among all `--values`.
-    values: Vec<(usize, String)>,
+    /// Values that stand there themselves.
+    values: Vec<Inline>,
+}
+
+/// Values that stand in a functionConfig itself.
+#[derive(Debug, PartialEq)]
+struct Inline {
+    /// Their place among all files.
+    at: usize,
+    /// Whether those of the release record (`current`) stand before them.
+    behind_stored: bool,
+    text: String,
 }
 
 impl Given {
@@ -246,9 +260,9 @@ impl Given {
             (_, Value::Null) => {}
             ("current", Value::Object(_)) => self.current = Some(yaml::emit(value)),
             ("current", Value::String(text)) if text.trim().contains('\n') => self.current = Some(text.clone()),
-            ("values", Value::Object(_)) => self.values.push((self.count("values"), yaml::emit(value))),
+            ("values", Value::Object(_)) => self.inline(yaml::emit(value)),
             ("values", Value::String(text)) if matches!(yaml::read(text), Ok(Some(Value::Object(_)))) => {
-                self.values.push((self.count("values"), text.clone()));
+                self.inline(text.clone());
             }
             ("assume", Value::Object(map)) => self.pairs(map)?,
             (_, Value::Array(items)) if repeatable => {
@@ -269,9 +283,13 @@ impl Given {
         Ok(())
     }
 
-    /// How many `--values` came before.
-    fn count(&self, option: &str) -> usize {
-        self.args.iter().filter(|(o, v)| o == option && v != "current").count() + self.values.len()
+    fn inline(&mut self, text: String) {
+        let files = || self.args.iter().filter(|(option, _)| option == "values");
+        self.values.push(Inline {
+            at: files().filter(|(_, value)| value != "current").count() + self.values.len(),
+            behind_stored: files().any(|(_, value)| value == "current"),
+            text,
+        });
     }
 
     fn pairs(&mut self, map: &Map<String, Value>) -> Result<(), String> {
@@ -352,8 +370,12 @@ mod tests {
         let spec = json!({"apiVersion": API_VERSION, "kind": KIND, "spec": {
             "current": {"kind": "State"}, "values": ["a.yaml", {"x": 1}, "current", "b.yaml", "y: 2"]}});
         let given = Given::read(&spec).unwrap();
-        assert_eq!(given.current.as_deref(), Some("kind: State\n"));
-        assert_eq!(given.values, [(1, "x: 1\n".to_owned()), (3, "y: 2".to_owned())]);
+        let places: Vec<_> = given
+            .values
+            .iter()
+            .map(|v| (v.at, v.behind_stored, v.text.as_str()))
+            .collect();
+        assert_eq!(places, [(1, false, "x: 1\n"), (3, true, "y: 2")]);
         let mut request = Request {
             values: ["a.yaml", "b.yaml"]
                 .map(|n| ValuesFile {
