@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::finding::Input;
-use crate::host::{self, Host};
+use crate::host::{self, Host, krm};
 use crate::kube::Object;
 use crate::kube::object::NotAnObject;
 use crate::yaml::{self, Document, Position};
@@ -65,6 +65,7 @@ impl Stream {
         };
         let mut objects = Vec::new();
         let mut bad = Vec::new();
+        let (mut filled, mut envelope) = (0, None);
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
@@ -77,12 +78,31 @@ impl Stream {
             };
             match yaml::read(body) {
                 Ok(None) => {}
-                Ok(Some(value)) => match Object::all_in(document.index, value) {
-                    Ok(mut found) => objects.append(&mut found),
-                    Err(NotAnObject { message, pointer }) => fail(message, offset_of(body, &pointer)),
-                },
+                Ok(Some(value)) => {
+                    filled += 1;
+                    if krm::is_envelope(&value) {
+                        envelope = Some(document.index);
+                        if let Some((message, pointer)) = krm::fault(&value) {
+                            fail(message, offset_of(body, &pointer));
+                            continue;
+                        } else if value["items"].is_null() {
+                            continue;
+                        }
+                    }
+                    match Object::all_in(document.index, value) {
+                        Ok(mut found) => objects.append(&mut found),
+                        Err(NotAnObject { message, pointer }) => fail(message, offset_of(body, &pointer)),
+                    }
+                }
                 Err(e) => fail(e.message, e.offset),
             }
+        }
+        if let Some(document) = envelope.filter(|_| filled > 1) {
+            bad.push(Unreadable {
+                message: format!("a ResourceList stands alone in its stream, here are {filled} documents"),
+                document,
+                position: yaml::position(&text, documents[document].body.start),
+            });
         }
         if !bad.is_empty() {
             return Err(bad);
@@ -94,7 +114,10 @@ impl Stream {
             input,
             host: Host::Plain,
         };
-        stream.host = host::detect(&stream);
+        stream.host = match envelope {
+            Some(_) => Host::Krm,
+            None => host::detect(&stream),
+        };
         Ok(stream)
     }
 

@@ -98,6 +98,18 @@ pub struct Context {
     #[arg(long, value_name = "all|next|0..5", global = true, default_value = "all", env = "MILVUS_UPLIFT_STAGE", hide_env = true, value_parser = stage)]
     pub stage: Stage,
 
+    /// Who keeps the order of the upgrade: `argocd` writes the stages as sync waves, and refuses to answer with nothing
+    #[arg(
+        long,
+        value_name = "none|argocd",
+        global = true,
+        default_value = "none",
+        env = "MILVUS_UPLIFT_ORDER",
+        hide_env = true,
+        hide_possible_values = true
+    )]
+    pub order: OrderBy,
+
     /// State what the manifests cannot show: current-version, target-version, current-mq, target-mq, same-queue,
     /// no-dynamic-fields, helm-version, kube-version; repeatable
     #[arg(
@@ -154,6 +166,16 @@ fn stage(text: &str) -> Result<Stage, String> {
             _ => Err(format!("a stage is all, next or 0 to {LAST}")),
         },
     }
+}
+
+/// `--order`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderBy {
+    /// Whoever applies it
+    None,
+    /// Argo CD, by sync waves
+    #[value(name = "argocd")]
+    ArgoCd,
 }
 
 /// `--rewrite`.
