@@ -2,6 +2,7 @@
 
 pub mod args;
 mod check;
+mod diff;
 mod inspect;
 mod outputs;
 mod render;
@@ -84,6 +85,10 @@ fn dispatch(
         Command::Check(args) => {
             let sinks = outputs::pair(context, &args.output, order)?;
             check::run(context, options(context, from_env)?, &args, &sinks, io)
+        }
+        Command::Diff(args) => {
+            let format = outputs::of_diff(context)?;
+            diff::run(context, options(context, from_env)?, &args, format, io)?
         }
         Command::Inspect { file, write_state } => {
             let format = outputs::of_inspect(context)?;
