@@ -1,4 +1,4 @@
-//! The pages of the docs hold: every `console` block of them is run, in order, in one directory with the bundled example.
+//! The pages of the docs hold: every `console` block of them is run, in order, in one directory with the bundled examples.
 //!
 //! `$ command`, continued by `> more`, is followed by what it prints, on stdout and stderr alike; `…` stands for anything,
 //! within a line or over lines; `[exit N]` ends it where the status is not 0.
@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const PAGES: [&str; 1] = ["docs/check.md"];
+const PAGES: [&str; 2] = ["docs/check.md", "docs/diff.md"];
 
 struct Step {
     command: String,
@@ -79,10 +79,11 @@ fn every_example_of_the_docs_does_what_it_shows() {
     );
     for page in PAGES {
         let here = tempfile::tempdir().unwrap();
-        let example = here.path().join("testdata/example");
-        std::fs::create_dir_all(&example).unwrap();
-        for entry in std::fs::read_dir(root.join("testdata/example")).unwrap().flatten() {
-            std::fs::copy(entry.path(), example.join(entry.file_name())).unwrap();
+        for folder in ["testdata/example", "testdata/diff/configuration", "testdata/diff/lists"] {
+            std::fs::create_dir_all(here.path().join(folder)).unwrap();
+            for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
+                std::fs::copy(entry.path(), here.path().join(folder).join(entry.file_name())).unwrap();
+            }
         }
         let all = steps(&std::fs::read_to_string(root.join(page)).unwrap());
         assert!(!all.is_empty(), "{page} shows no command");

@@ -37,7 +37,7 @@ fn object(one: &ObjectDiff) -> Value {
         }
         _ => {}
     }
-    if one.masked {
+    if one.hides {
         out["masked"] = json!(true);
     }
     out

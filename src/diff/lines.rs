@@ -169,7 +169,8 @@ fn item(value: &Value, indent: usize, at: (&str, &str), out: &mut Vec<Line>) {
             entry("-", value, indent, at, out);
             return;
         }
-        _ => block(value, indent + 2, at.1, out),
+        Value::Object(map) if !map.is_empty() => block(value, indent + 2, at.1, out),
+        _ => block(value, indent + 2, at.0, out),
     }
     if let Some(line) = out.get_mut(first) {
         line.text.replace_range(indent..indent + 1, "-");

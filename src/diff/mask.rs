@@ -95,7 +95,7 @@ impl Masker {
         let mut lines = text.split_inclusive('\n').peekable();
         while let Some(line) = lines.next() {
             let Some(indent) = opens_secret(line) else {
-                out.push_str(&scrub::text_with(line, &mut |secret| self.token(secret)));
+                out.push_str(&scrub::script(line, &mut |secret| self.token(secret)));
                 continue;
             };
             out.push_str(line);

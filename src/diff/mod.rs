@@ -82,6 +82,8 @@ pub struct ObjectDiff {
     pub patch: Vec<PatchOp>,
     /// Whether the patch cannot be applied, since secrets are masked in it.
     pub masked: bool,
+    /// Whether secrets are masked anywhere in it.
+    pub hides: bool,
 }
 
 /// What differs between two sides.
@@ -110,6 +112,11 @@ impl Diff {
     /// Whether any patch has secrets masked in it.
     pub fn masked(&self) -> bool {
         self.objects.iter().any(|o| o.masked)
+    }
+
+    /// Whether anything of it is masked.
+    pub fn hides(&self) -> bool {
+        self.objects.iter().any(|o| o.hides)
     }
 }
 
@@ -165,6 +172,7 @@ pub fn diff(before: &Side, after: &Side, how: &How) -> Diff {
             changes: vec![],
             patch: patch::of(op, b, &tree),
             masked: false,
+            hides: false,
             tree,
         };
         if !how.show_secrets {
@@ -189,6 +197,7 @@ fn hide(one: &mut ObjectDiff, scope: &Scope, (b, a): (Option<&Value>, Option<&Va
     }
     let patch = patch::of(one.op, b.as_ref(), &tree);
     one.masked = patch != one.patch;
+    one.hides = one.masked || tree != one.tree;
     (one.patch, one.tree) = (patch, tree);
 }
 

@@ -76,7 +76,7 @@ pub fn notes(diff: &Diff) -> Vec<String> {
     let mut notes: Vec<String> = left_out
         .map(|(why, n)| format!("not compared: {} ({why})", plural(*n, "object")))
         .collect();
-    if diff.masked() {
+    if diff.hides() {
         notes.push(
             "secrets are shown as ***#1, ***#2, …: the same number is the same value; --show-secrets shows them".into(),
         );

@@ -168,7 +168,9 @@ impl Walk<'_> {
         let Some(value) = before.or(after) else {
             return self.kept(stands);
         };
-        if server::is_nothing(self.scope.kind, &self.path, value, parent, live) {
+        // Objects are one where one of them leaves its namespace to the client.
+        let namespace = matches!(&self.path[..], [metadata, key] if metadata == "metadata" && key == "namespace");
+        if namespace || server::is_nothing(self.scope.kind, &self.path, value, parent, live) {
             return self.kept(stands);
         }
         // Among them stands bookkeeping, which neither comes nor leaves.
@@ -220,7 +222,9 @@ impl Walk<'_> {
         for ((x, y), label) in aligned.pairs.into_iter().zip(aligned.labels) {
             let (b, a) = (x.map(|i| &before[i]), y.map(|i| &after[i]));
             let node = match (b, a) {
-                (Some(b), Some(a)) => self.compare(Some(b), Some(a), (None, None)),
+                (Some(b), Some(a)) if b == a => self.same(b, a),
+                // An item that is null is there.
+                (Some(b), Some(a)) if !b.is_null() && !a.is_null() => self.compare(Some(b), Some(a), (None, None)),
                 _ => Node::Changed {
                     before: b.cloned(),
                     after: a.cloned(),

@@ -80,7 +80,7 @@ pub fn text_with(s: &str, token: Token) -> String {
 
 /// A shell script: as [`text`], and without what follows a flag that is a secret's, a login (`-u user:password`), the keys of
 /// `mc alias set`, and words that look like a key.
-fn script(s: &str, token: Token) -> String {
+pub fn script(s: &str, token: Token) -> String {
     let scrubbed = text_with(s, token);
     let mut out = String::new();
     for line in scrubbed.split_inclusive('\n') {
