@@ -30,7 +30,7 @@ pub fn render(diff: Option<&Diff>, refused: &[String], context: usize) -> String
     for one in &diff.objects {
         let title = text::headline(one);
         let section = |body: &str| {
-            let title = prose(&title);
+            let title = html(&title);
             format!("\n<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>\n")
         };
         let whole = section(&fenced("diff", text::body(one, context).trim_end_matches('\n')));
@@ -61,4 +61,10 @@ pub fn render(diff: Option<&Diff>, refused: &[String], context: usize) -> String
         page.text.push_str(". `milvus-uplift diff` shows them all.\n");
     }
     page.text
+}
+
+/// Text inside a tag, where Markdown is not read.
+fn html(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    escaped.replace('@', "@\u{200b}").replace(char::is_control, " ")
 }

@@ -197,7 +197,8 @@ fn hide(one: &mut ObjectDiff, scope: &Scope, (b, a): (Option<&Value>, Option<&Va
     }
     let patch = patch::of(one.op, b.as_ref(), &tree);
     one.masked = patch != one.patch;
-    one.hides = one.masked || tree != one.tree;
+    let shown = |tree: &Node| (lines::lines(tree, true), lines::lines(tree, false));
+    one.hides = shown(&tree) != shown(&one.tree);
     (one.patch, one.tree) = (patch, tree);
 }
 
