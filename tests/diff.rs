@@ -131,7 +131,7 @@ fn read(path: &Path) -> Stream {
 fn by_name(objects: &[Object]) -> BTreeMap<String, Vec<Value>> {
     let mut all: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for object in objects {
-        let mut value = object.value.clone();
+        let mut value = Value::clone(&object.value);
         without_filename(&mut value);
         let r = &object.reference;
         let key = format!("{} {} {} {}", r.api_version, r.kind, r.namespace, r.name);

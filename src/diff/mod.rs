@@ -160,7 +160,7 @@ pub fn diff(before: &Side, after: &Side, how: &How) -> Diff {
             kind: &object.reference.kind,
             live: (before.live, after.live),
         };
-        let (b, a) = (b.map(|o| &o.value), a.map(|o| &o.value));
+        let (b, a) = (b.map(|o| &*o.value), a.map(|o| &*o.value));
         let tree = tree::compare(&scope, b, a);
         if !tree.differs() {
             out.same += 1;
