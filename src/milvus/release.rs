@@ -385,7 +385,9 @@ mod tests {
     fn changed(role: &str, change: impl Fn(&mut Value)) -> Object {
         let mut object = deployment("a", role, json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
         change(&mut object.value);
-        Object::all_in(0, serde_json::Value::clone(&object.value)).unwrap().remove(0)
+        Object::all_in(0, serde_json::Value::clone(&object.value))
+            .unwrap()
+            .remove(0)
     }
 
     #[test]
