@@ -143,8 +143,8 @@ pub struct Context {
     )]
     pub report: Option<PathBuf>,
 
-    /// How to say it; text where not given. `check` knows all formats and takes several, each with its --output; the
-    /// other commands know text and json
+    /// How to say it; text where not given. `check` knows text, json, sarif, github, junit and markdown and takes several,
+    /// each with its --output; `diff` knows text, json, jsonpatch, markdown and flux; the other commands text and json
     #[arg(
         long,
         value_name = "FORMAT",
@@ -204,6 +204,10 @@ pub enum Format {
     Junit,
     /// For a comment on a pull request
     Markdown,
+    /// RFC 6902 for each object (`diff`)
+    Jsonpatch,
+    /// Patches for a Flux HelmRelease (`diff`)
+    Flux,
 }
 
 impl Format {
@@ -275,6 +279,57 @@ pub struct VerifyArgs {
     pub write_state: Option<PathBuf>,
 }
 
+/// What `diff` compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Against {
+    /// What `--current` names
+    Current,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// At a terminal, unless NO_COLOR is set
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+/// What `diff` takes.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Where the manifests are; stdin where not given or `-`. Of two files: what differs between them
+    #[arg(value_name = "FILE", num_args = 0..=2)]
+    pub files: Vec<PathBuf>,
+    /// Compare what is deployed (--current) with what would be applied
+    #[arg(long, value_name = "WHAT", env = "MILVUS_UPLIFT_AGAINST", hide_env = true)]
+    pub against: Option<Against>,
+    /// Lines of context around what differs
+    #[arg(
+        long,
+        short = 'U',
+        value_name = "N",
+        default_value_t = 3,
+        env = "MILVUS_UPLIFT_UNIFIED",
+        hide_env = true
+    )]
+    pub unified: usize,
+    /// Whether to colour the text
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "MILVUS_UPLIFT_COLOR",
+        hide_env = true
+    )]
+    pub color: Color,
+    /// Show secrets as they are
+    #[arg(long, env = "MILVUS_UPLIFT_SHOW_SECRETS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub show_secrets: bool,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -282,6 +337,8 @@ pub enum Command {
     Render,
     /// The same judgement, findings instead of manifests
     Check(CheckArgs),
+    /// What render changes in the manifests; with --against current what the upgrade changes in the cluster
+    Diff(DiffArgs),
     /// What is in there: versions, components, queue and stores; as YAML a state file that `--current` accepts
     Inspect {
         /// A file as `--current` takes it; where not given what `--current` names, else stdin

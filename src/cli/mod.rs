@@ -2,6 +2,7 @@
 
 pub mod args;
 mod check;
+mod diff;
 mod inspect;
 mod krm;
 mod outputs;
@@ -92,6 +93,10 @@ fn dispatch(
         Command::Check(check) => {
             let sinks = outputs::pair(context, &check.output, &outputs::order(args))?;
             check::run(context, options(context, from_env)?, &check, &sinks, io)
+        }
+        Command::Diff(args) => {
+            let format = outputs::of_diff(context)?;
+            diff::run(context, options(context, from_env)?, &args, format, io)?
         }
         Command::Inspect { file, write_state } => {
             let format = outputs::of_inspect(context)?;

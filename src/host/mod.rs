@@ -79,6 +79,12 @@ pub fn template_near(text: &str, line: usize) -> Option<String> {
     lines[start..end.max(start)].iter().find_map(named)
 }
 
+/// Whether Helm 3 left the Secrets out of the stream and said so (`--hide-secret`, hosts.md T13).
+pub fn hides_secrets(stream: &Stream) -> bool {
+    let hidden = |l: &str| l.starts_with("# HIDDEN: ") && l.contains("Secret");
+    stream.text.lines().any(hidden)
+}
+
 fn source_comment(body: &str) -> Option<String> {
     body.lines()
         .map(|l| l.trim_end_matches('\r'))
