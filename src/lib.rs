@@ -18,7 +18,7 @@
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
-//! * [`judge`] walks that way once; [`cli`] is the program around it.
+//! * [`judge`] walks that way once; [`plan`] walks it for every stop between two versions; [`cli`] is the program around it.
 
 pub mod apply;
 pub mod cli;
@@ -29,6 +29,7 @@ pub mod judge;
 pub mod kube;
 pub mod milvus;
 pub mod options;
+pub mod plan;
 pub mod report;
 pub mod rewrite;
 pub mod rules;

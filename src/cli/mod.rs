@@ -4,6 +4,7 @@ pub mod args;
 mod check;
 mod inspect;
 mod outputs;
+mod plan;
 mod render;
 mod rules;
 
@@ -89,6 +90,12 @@ fn dispatch(
             let format = outputs::of_inspect(context)?;
             let options = options(context, from_env)?;
             inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
+        }
+        Command::Plan(args) => {
+            let format = outputs::of_plan(context)?;
+            let to = plan::target(&args)?;
+            plan::source_is_said(context)?;
+            plan::run(context, &options(context, from_env)?, format, &to, &args, io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
         Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),

@@ -45,6 +45,9 @@ pub fn pair(context: &Context, outputs: &[OsString], order: &[Given]) -> Result<
             "--format yaml is the state file of `milvus-uplift inspect`".to_owned(),
         ));
     }
+    if formats.contains(&Format::Mermaid) {
+        return Err(Usage("--format mermaid is a drawing of `milvus-uplift plan`".to_owned()));
+    }
     if formats.is_empty() {
         formats.push(Format::Text);
     }
@@ -129,6 +132,9 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
         [Format::Yaml] => Err(Usage(format!(
             "{command} knows the formats text and json; yaml is the state file of `milvus-uplift inspect`"
         ))),
+        [Format::Mermaid] => Err(Usage(format!(
+            "{command} knows the formats text and json; mermaid is a drawing of `milvus-uplift plan`"
+        ))),
         [other] => Err(Usage(format!(
             "{command} knows the formats text and json, not {}; `milvus-uplift check` knows it",
             other.name()
@@ -136,6 +142,20 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
         _ => Err(Usage(format!(
             "{command} takes one --format; `milvus-uplift check` takes several, each with its --output"
         ))),
+    }
+}
+
+/// The one format of `plan`: text, json, markdown or mermaid.
+pub fn of_plan(context: &Context) -> Result<Format, Usage> {
+    let formats: Vec<Format> = context.format.iter().flatten().copied().collect();
+    match formats[..] {
+        [] => Ok(Format::Text),
+        [format @ (Format::Text | Format::Json | Format::Markdown | Format::Mermaid)] => Ok(format),
+        [other] => Err(Usage(format!(
+            "plan knows the formats text, markdown, json and mermaid, not {}",
+            other.name()
+        ))),
+        _ => Err(Usage("plan takes one --format".to_owned())),
     }
 }
 
@@ -230,7 +250,7 @@ mod tests {
             ),
             (
                 "u check --format toml",
-                "[possible values: text, json, yaml, sarif, github, junit, markdown]",
+                "[possible values: text, json, yaml, sarif, github, junit, markdown, mermaid]",
             ),
             ("u check --format yaml", "`milvus-uplift inspect`"),
         ] {

@@ -128,6 +128,8 @@ pub struct Source {
     pub remembered: Vec<Remembered>,
     /// The values stored with it.
     pub values: Option<Value>,
+    /// The last revision of its history, whatever became of it; `None` where the source has no history.
+    pub last_revision: Option<u64>,
 }
 
 /// The versions of a release, from everything that knows them.
@@ -153,6 +155,7 @@ impl Source {
             seen: vec![],
             remembered: vec![],
             values: None,
+            last_revision: None,
         }
     }
 

@@ -1,0 +1,60 @@
+//! The way back from a step.
+
+use super::Rollback;
+use super::route::{Kind, Leg};
+use super::shell::quote;
+use super::site::Site;
+use crate::facts;
+
+/// Whether what `leg` changed may be taken back, and to which revisions that would be a downgrade.
+pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
+    let known = facts::hops().back(&leg.to, &leg.from);
+    let possible = match known {
+        Some(back) => back.allowed,
+        None => leg.kind != Kind::Migration && leg.to.line() == leg.from.line(),
+    };
+    let history = site.helm("history");
+    let note = known.map(|b| format!(" ({})", b.note)).unwrap_or_default();
+    let below = match site.revision {
+        Some(n) => format!("revision {n} and those before it"),
+        None => "the revisions that `helm history` shows before this step".to_owned(),
+    };
+    if possible {
+        let (says, commands) = match site.revision {
+            Some(n) => (
+                format!("`helm rollback` to revision {n} brings Milvus {} back{note}; it asks no post-renderer", leg.from),
+                vec![format!(
+                    "helm rollback {} {n} {} --wait --timeout 30m",
+                    quote(&site.release),
+                    site.helm_place()
+                )],
+            ),
+            None => (
+                format!(
+                    "`helm rollback` to {below} brings Milvus {} back{note}; it asks no post-renderer",
+                    leg.from
+                ),
+                vec![history],
+            ),
+        };
+        return Rollback {
+            possible,
+            downgrade_at_or_below: None,
+            says,
+            commands,
+        };
+    }
+    let instead = match leg.kind {
+        Kind::Streaming | Kind::Within | Kind::To30 => "run the same command again, it goes on where it stopped",
+        _ => "go on forward; to have the old version again, restore the etcd snapshot and the backup beside it",
+    };
+    Rollback {
+        possible,
+        downgrade_at_or_below: site.revision,
+        says: format!(
+            "none: {below} are Milvus {} or older, and `helm rollback` to one of them is a downgrade (MU104){note}; {instead}",
+            leg.from
+        ),
+        commands: vec![history],
+    }
+}
