@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const PAGES: [&str; 1] = ["docs/check.md"];
+const PAGES: [&str; 2] = ["docs/check.md", "docs/plan.md"];
 
 struct Step {
     command: String,

@@ -244,12 +244,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
     pub to: String,
     /// Write the manifests that migrate the metadata of 2.1 into this directory
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "MILVUS_UPLIFT_EMIT_MIGRATION",
-        hide_env = true
-    )]
+    #[arg(long, value_name = "DIR", env = "MILVUS_UPLIFT_EMIT_MIGRATION", hide_env = true)]
     pub emit_migration: Option<PathBuf>,
     /// Write the plan to this file, not to stdout (`-`)
     #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_OUTPUT", hide_env = true)]

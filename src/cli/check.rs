@@ -62,7 +62,9 @@ pub fn run(
 fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
         // Yaml and Mermaid are turned away with the command line.
-        Format::Text | Format::Yaml | Format::Mermaid => format!("{}{}\n", text::findings(view.judgement), view.verdict()),
+        Format::Text | Format::Yaml | Format::Mermaid => {
+            format!("{}{}\n", text::findings(view.judgement), view.verdict())
+        }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
         Format::Sarif => sarif::render(view),
         Format::Github => github::render(view),

@@ -46,7 +46,9 @@ pub fn pair(context: &Context, outputs: &[OsString], order: &[Given]) -> Result<
         ));
     }
     if formats.contains(&Format::Mermaid) {
-        return Err(Usage("--format mermaid is a drawing of `milvus-uplift plan`".to_owned()));
+        return Err(Usage(
+            "--format mermaid is a drawing of `milvus-uplift plan`".to_owned(),
+        ));
     }
     if formats.is_empty() {
         formats.push(Format::Text);

@@ -57,7 +57,11 @@ pub fn run(
         Format::Mermaid => write::mermaid(&plans),
         _ => write::text(&plans),
     };
-    match args.output.as_deref().filter(|p| !p.as_os_str().is_empty() && *p != Path::new("-")) {
+    match args
+        .output
+        .as_deref()
+        .filter(|p| !p.as_os_str().is_empty() && *p != Path::new("-"))
+    {
         Some(path) => std::fs::write(path, text).with_context(|| format!("--output {}", path.display()))?,
         None => {
             put(io.stdout, text.as_bytes())?;
@@ -83,7 +87,11 @@ fn emit(plans: &Plans, folder: &Path, io: &mut Io) -> anyhow::Result<()> {
     let several = plans.plans.len() > 1;
     let mut written = 0;
     for plan in plans.plans.iter().filter(|p| !p.manifests.is_empty()) {
-        let folder = if several { folder.join(&plan.release.name) } else { folder.to_owned() };
+        let folder = if several {
+            folder.join(&plan.release.name)
+        } else {
+            folder.to_owned()
+        };
         std::fs::create_dir_all(&folder).with_context(|| format!("--emit-migration {}", folder.display()))?;
         for manifest in &plan.manifests {
             let path = folder.join(manifest.file);
@@ -92,9 +100,9 @@ fn emit(plans: &Plans, folder: &Path, io: &mut Io) -> anyhow::Result<()> {
         }
     }
     if written == 0 {
-        let _ = io
-            .stderr
-            .write_all(b"milvus-uplift: no migration of metadata lies on this way, so --emit-migration wrote nothing\n");
+        let _ = io.stderr.write_all(
+            b"milvus-uplift: no migration of metadata lies on this way, so --emit-migration wrote nothing\n",
+        );
     }
     Ok(())
 }

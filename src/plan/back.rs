@@ -8,13 +8,20 @@ use crate::facts;
 
 /// Whether what `leg` changed may be taken back, and to which revisions that would be a downgrade.
 pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
-    let known = facts::hops().back(&leg.to, &leg.from);
+    // Up again is no way back.
+    let known = (leg.to > leg.from)
+        .then(|| facts::hops().back(&leg.to, &leg.from))
+        .flatten();
     let possible = match known {
         Some(back) => back.allowed,
-        None => leg.kind != Kind::Migration && leg.to.line() == leg.from.line(),
+        None => leg.to < leg.from || leg.kind != Kind::Migration && leg.to.line() == leg.from.line(),
     };
     let history = site.helm("history");
-    let note = known.map(|b| format!(" ({})", b.note)).unwrap_or_default();
+    let note = known.map(|b| format!(": {}", b.note)).unwrap_or_default();
+    let before = match leg.kind {
+        Kind::Consolidate => format!("Milvus {} and its separate coordinators", leg.from),
+        _ => format!("Milvus {}", leg.from),
+    };
     let below = match site.revision {
         Some(n) => format!("revision {n} and those before it"),
         None => "the revisions that `helm history` shows before this step".to_owned(),
@@ -22,7 +29,7 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
     if possible {
         let (says, commands) = match site.revision {
             Some(n) => (
-                format!("`helm rollback` to revision {n} brings Milvus {} back{note}; it asks no post-renderer", leg.from),
+                format!("`helm rollback` to revision {n} brings {before} back{note}; it asks no post-renderer"),
                 vec![format!(
                     "helm rollback {} {n} {} --wait --timeout 30m",
                     quote(&site.release),
@@ -30,10 +37,7 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
                 )],
             ),
             None => (
-                format!(
-                    "`helm rollback` to {below} brings Milvus {} back{note}; it asks no post-renderer",
-                    leg.from
-                ),
+                format!("`helm rollback` to the last of {below} brings {before} back{note}; it asks no post-renderer"),
                 vec![history],
             ),
         };
@@ -52,7 +56,7 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
         possible,
         downgrade_at_or_below: site.revision,
         says: format!(
-            "none: {below} are Milvus {} or older, and `helm rollback` to one of them is a downgrade (MU104){note}; {instead}",
+            "none: {below} are Milvus {} or older, and `helm rollback` to one of them is a downgrade (MU104){note}. Instead: {instead}",
             leg.from
         ),
         commands: vec![history],

@@ -102,7 +102,10 @@ fn repository(chart: &Chart) -> (&'static str, &'static str) {
 /// What makes a chart known to Helm.
 pub fn repository_commands(chart: &Chart) -> Vec<String> {
     let (name, url) = repository(chart);
-    vec![format!("helm repo add {name} {url}"), format!("helm repo update {name}")]
+    vec![
+        format!("helm repo add {name} {url}"),
+        format!("helm repo update {name}"),
+    ]
 }
 
 /// The words `--version …`.
@@ -135,7 +138,11 @@ pub struct Upgrade<'a> {
 /// `helm upgrade`, once for each Helm.
 pub fn upgrade(site: &Site, upgrade: &Upgrade) -> Commands {
     let mut words = vec![
-        format!("helm upgrade {} {}", quote(&site.release), reference(site, upgrade.chart)),
+        format!(
+            "helm upgrade {} {}",
+            quote(&site.release),
+            reference(site, upgrade.chart)
+        ),
         site.helm_place(),
         version_of(site, upgrade.chart),
         "--reset-then-reuse-values".to_owned(),

@@ -20,7 +20,7 @@ pub fn there(site: &Site, to: &Version) -> Step {
         why: "version and topology are what was asked for".into(),
         to: Some(to.to_string()),
         check: Check {
-            commands: vec![site.uplift(&format!("verify --current release:{}", quote(&site.release)))],
+            commands: vec![site.kubectl(&[format!("get pods --selector {}", site.selector())])],
             expect: vec![],
         },
         ..Step::default()
@@ -34,13 +34,20 @@ pub fn steps(site: &Site, order: &Order, first: &str, last: &Outcome) -> Vec<Ste
         changes: false,
     };
     let file = site.file("values.yaml");
-    vec![values(site, order, first, last, &file), diff(site, &chart, &file), unplug(site, &chart, &file)]
+    vec![
+        values(site, order, first, last, &file),
+        diff(site, &chart, &file),
+        unplug(site, &chart, &file),
+    ]
 }
 
 fn values(site: &Site, order: &Order, first: &str, last: &Outcome, file: &str) -> Step {
     let wanted = wanted(site, order, first, last);
     let text = yaml::emit(&wanted);
-    let mut expect = vec![format!("the file holds these, below whatever else you set:\n{}", text.trim_end())];
+    let mut expect = vec![format!(
+        "the file holds these, below whatever else you set:\n{}",
+        text.trim_end()
+    )];
     if text.contains(MASK) {
         expect.push(format!("{MASK} stands for a secret: fill it in"));
     }
@@ -90,7 +97,11 @@ fn wanted(site: &Site, order: &Order, first: &str, last: &Outcome) -> Value {
 
 fn diff(site: &Site, chart: &Chart, file: &str) -> Step {
     let render = command(&[
-        format!("helm template {} {}", quote(&site.release), chart::reference(site, chart)),
+        format!(
+            "helm template {} {}",
+            quote(&site.release),
+            chart::reference(site, chart)
+        ),
         site.helm_place(),
         chart::version_of(site, chart),
         format!("--values {file}"),
@@ -106,7 +117,9 @@ fn diff(site: &Site, chart: &Chart, file: &str) -> Step {
         },
         check: Check {
             commands: vec![],
-            expect: vec!["it prints no difference and ends with 0; where it does not, the values above are not all there".into()],
+            expect: vec![
+                "it prints no difference and ends with 0; where it does not, the values above are not all there".into(),
+            ],
         },
         ..Step::default()
     }
@@ -114,7 +127,11 @@ fn diff(site: &Site, chart: &Chart, file: &str) -> Step {
 
 fn unplug(site: &Site, chart: &Chart, file: &str) -> Step {
     let line = command(&[
-        format!("helm upgrade {} {}", quote(&site.release), chart::reference(site, chart)),
+        format!(
+            "helm upgrade {} {}",
+            quote(&site.release),
+            chart::reference(site, chart)
+        ),
         site.helm_place(),
         chart::version_of(site, chart),
         format!("--values {file}"),
@@ -123,7 +140,8 @@ fn unplug(site: &Site, chart: &Chart, file: &str) -> Step {
     Step {
         id: "unplug".into(),
         title: "unplug the post-renderer".into(),
-        why: "its work is done; keep it plugged in as a guard, or take --post-renderer out of pipelines and scripts".into(),
+        why: "its work is done; keep it plugged in as a guard, or take --post-renderer out of pipelines and scripts"
+            .into(),
         commands: Commands {
             helm3: vec![line.clone()],
             helm4: vec![line],

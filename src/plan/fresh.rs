@@ -57,7 +57,10 @@ pub fn plan(order: &Order) -> Plan {
             chart: None,
             revision: None,
         },
-        from: Place { version: None, mq: None },
+        from: Place {
+            version: None,
+            mq: None,
+        },
         to: Place {
             version: Some(version.to_string()),
             mq: None,
@@ -72,8 +75,15 @@ pub fn plan(order: &Order) -> Plan {
 }
 
 fn install(order: &Order, namespace: &str, tag: &str, chart: &Chart) -> Commands {
-    let version = chart.version.as_ref().map(|v| format!("--version {v}")).unwrap_or_default();
-    let context = order.context.map(|c| format!("--kube-context {}", quote(c))).unwrap_or_default();
+    let version = chart
+        .version
+        .as_ref()
+        .map(|v| format!("--version {v}"))
+        .unwrap_or_default();
+    let context = order
+        .context
+        .map(|c| format!("--kube-context {}", quote(c)))
+        .unwrap_or_default();
     let with = |renderer: &str| {
         let mut words = vec![
             "helm upgrade --install my-release zilliztech/milvus".to_owned(),
@@ -85,7 +95,12 @@ fn install(order: &Order, namespace: &str, tag: &str, chart: &Chart) -> Commands
             format!("--post-renderer {renderer}"),
             "--post-renderer-args=--current=none".to_owned(),
         ];
-        words.extend(order.stated.iter().map(|s| format!("--post-renderer-args={}", quote(s))));
+        words.extend(
+            order
+                .stated
+                .iter()
+                .map(|s| format!("--post-renderer-args={}", quote(s))),
+        );
         vec![command(&words)]
     };
     Commands {
@@ -98,9 +113,15 @@ fn install(order: &Order, namespace: &str, tag: &str, chart: &Chart) -> Commands
 /// What the rules say of the version alone: a release candidate, a defect, a line nobody knows.
 fn refusals(order: &Order, tag: &str) -> Vec<Reason> {
     let hops = &facts::hops().hops;
-    let known = hops.iter().any(|h| h.to == order.to.line() || h.from == order.to.line());
+    let known = hops
+        .iter()
+        .any(|h| h.to == order.to.line() || h.from == order.to.line());
     if !known {
-        let finding = mu103_minor_skipped::no_way("nothing", &order.to.to_string(), hops.first().map_or((0, 0), |h| h.from));
+        let finding = mu103_minor_skipped::no_way(
+            "nothing",
+            &order.to.to_string(),
+            hops.first().map_or((0, 0), |h| h.from),
+        );
         return vec![Reason::of(&finding)];
     }
     let target = format!(
@@ -117,5 +138,8 @@ fn refusals(order: &Order, tag: &str) -> Vec<Reason> {
     });
     let about_version = ["MU005", "MU102", "MU107", "MU601"];
     let refused = judgement.findings.iter().filter(|f| f.refuses());
-    refused.filter(|f| about_version.contains(&f.code)).map(Reason::of).collect()
+    refused
+        .filter(|f| about_version.contains(&f.code))
+        .map(Reason::of)
+        .collect()
 }

@@ -54,9 +54,9 @@ fn stop(site: &Site, leg: &Leg, order: &Order, folder: &str) -> Step {
         unavailable: vec!["everything, from here until Milvus is started again".into()],
         check: Check {
             commands: vec![],
-            expect: vec![
-                format!("no pod of the release runs Milvus; etcd, object store and queue go on ({folder} holds the manifests)"),
-            ],
+            expect: vec![format!(
+                "no pod of the release runs Milvus; etcd, object store and queue go on ({folder} holds the manifests)"
+            )],
         },
         rollback: Some(Rollback {
             possible: true,
@@ -70,7 +70,10 @@ fn stop(site: &Site, leg: &Leg, order: &Order, folder: &str) -> Step {
 
 fn migrate(site: &Site, leg: &Leg, folder: &str) -> Step {
     let apply = |files: &[&str]| {
-        let named: Vec<String> = files.iter().map(|f| format!("--filename {}", quote(&format!("{folder}/{f}")))).collect();
+        let named: Vec<String> = files
+            .iter()
+            .map(|f| format!("--filename {}", quote(&format!("{folder}/{f}"))))
+            .collect();
         site.kubectl(&[format!("apply {}", named.join(" "))])
     };
     let done = |what: &str| {
@@ -83,10 +86,17 @@ fn migrate(site: &Site, leg: &Leg, folder: &str) -> Step {
     let logs = |what: &str| site.kubectl(&[format!("logs {}", quote(&pod_name(site, what)))]);
     let mut expect = vec![
         "run the second pod only when the first has succeeded: without its backup there is no way back".to_owned(),
-        format!("the guide's script does the stop, these pods and the start in one: {}", script(site, leg, "migrate")),
+        format!(
+            "the guide's script does the stop, these pods and the start in one: {}",
+            script(site, leg, "migrate")
+        ),
     ];
     if site.etcd.endpoints.is_empty() {
-        expect.insert(0, "the etcd of the metadata cannot be seen, so no manifests were made: use the script with -e ENDPOINT".into());
+        expect.insert(
+            0,
+            "the etcd of the metadata cannot be seen, so no manifests were made: use the script with -e ENDPOINT"
+                .into(),
+        );
     }
     Step {
         id: format!("{}-migrate", leg.to),
@@ -139,9 +149,10 @@ fn start(site: &mut Site, leg: &Leg) -> Step {
         .filter(|c| !c.contains("zilliztech"))
         .collect();
     commands.then = vec![restart(site)];
-    let ready = site.workloads.iter().map(|w| {
-        site.kubectl(&[format!("rollout status {}", w.target()), "--timeout=10m".to_owned()])
-    });
+    let ready = site
+        .workloads
+        .iter()
+        .map(|w| site.kubectl(&[format!("rollout status {}", w.target()), "--timeout=10m".to_owned()]));
     let step = Step {
         id: format!("{}-start", leg.to),
         title: format!("start Milvus {}", leg.to),

@@ -54,12 +54,17 @@ pub fn manifests(site: &Site, leg: &Leg) -> Vec<Manifest> {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata(site, &claim_name(site)),
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}});
     // The tool calls the migration itself `run`.
-    let texts = [("backup.yaml", "backup"), ("migrate.yaml", "run"), ("rollback.yaml", "rollback")];
+    let texts = [
+        ("backup.yaml", "backup"),
+        ("migrate.yaml", "run"),
+        ("rollback.yaml", "rollback"),
+    ];
     let data: serde_json::Map<String, Value> = texts
         .into_iter()
         .map(|(file, command)| (file.to_owned(), yaml::emit(&config(site, leg, command)).into()))
         .collect();
-    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(site, &config_name(site)), "data": data});
+    let config =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(site, &config_name(site)), "data": data});
     let files = [
         (CLAIM, claim),
         (CONFIG, config),

@@ -28,7 +28,7 @@ use crate::milvus::release::{Mode, Release};
 use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::report::mask;
-use crate::rules::{mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable};
+use crate::rules::{mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown};
 use crate::state::{self, Source};
 use migration::Manifest;
 use simulate::{Outcome, State};
@@ -214,7 +214,7 @@ impl Reason {
 }
 
 /// The way back from a step.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollback {
     /// Whether there is one.
@@ -285,7 +285,7 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
         },
         verdict: Verdict::Go,
         blocked_by: vec![],
-        steps: prepare::steps(&site, order.to),
+        steps: prepare::steps(&site, known.versions.lowest(), order.to),
         topologies: vec![],
         manifests: vec![],
     };
@@ -306,6 +306,10 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
     };
     match route::route(&from, known.highest.as_ref(), order.to, site.separate) {
         Err(finding) => plan.steps.push(blocked(order.to, &[*finding])),
+        Ok(legs) if site.mode == Mode::Standalone && site.mq.is_none() && !legs.is_empty() => {
+            plan.steps
+                .push(blocked(order.to, &[mu306_mq_unknown::to_plan(&site.service)]));
+        }
         Ok(legs) if legs.is_empty() => plan.steps.push(finish::there(&site, order.to)),
         Ok(legs) => walk(order, &mut plan, site, &legs),
     }
@@ -363,8 +367,12 @@ fn blocked(to: &Version, findings: &[Finding]) -> Step {
 }
 
 impl Plan {
-    /// Gathers what blocks it.
+    /// Gathers what blocks it. Where nothing can be done at all, there is nothing to prepare for either.
     fn closed(mut self) -> Plan {
+        let first = self.steps.iter().find(|s| !prepare::IDS.contains(&s.id.as_str()));
+        if first.is_some_and(|s| !s.blocked_by.is_empty()) {
+            self.steps.retain(|s| !prepare::IDS.contains(&s.id.as_str()));
+        }
         for reason in self.steps.iter().flat_map(|s| &s.blocked_by) {
             if !self.blocked_by.contains(reason) {
                 self.blocked_by.push(reason.clone());

@@ -49,9 +49,13 @@ fn unscripted(site: &Site, leg: &Leg) -> Option<String> {
     }
     match &site.mq {
         Some(Mq::RocksMq) => {
-            return Some("rocksmq: its directory can be opened by one pod only, and the rolling script refuses it".into());
+            return Some(
+                "rocksmq: its directory can be opened by one pod only, and the rolling script refuses it".into(),
+            );
         }
-        None => return Some("which message queue is in use cannot be seen, and the rolling script refuses rocksmq".into()),
+        None => {
+            return Some("which message queue is in use cannot be seen, and the rolling script refuses rocksmq".into());
+        }
         Some(_) => {}
     }
     if site.in_role(Role::MixCoord).next().is_some() {
@@ -110,8 +114,12 @@ fn rolling(site: &mut Site, leg: &Leg) -> Step {
         check: Check {
             commands: vec![site.uplift(&format!("verify --current {}", before_file(site, leg)))],
             expect: vec![
-                format!("every pod runs {}; then the last command tells Helm what the script did", site.image(&leg.to)),
-                "the script ends at the first Deployment that does not come up: mend it, then run the same line again".into(),
+                format!(
+                    "every pod runs {}; then the last command tells Helm what the script did",
+                    site.image(&leg.to)
+                ),
+                "the script ends at the first Deployment that does not come up: mend it, then run the same line again"
+                    .into(),
             ],
         },
         rollback: Some(rollback(site, leg)),
@@ -171,7 +179,10 @@ fn by_helm(site: &mut Site, leg: &Leg, why: Option<String>) -> Step {
     };
     let mut check = Check {
         commands: vec![site.uplift(&format!("verify --current {}", before_file(site, leg)))],
-        expect: vec![format!("no pod of Milvus {} is left, terminating ones included", leg.from)],
+        expect: vec![format!(
+            "no pod of Milvus {} is left, terminating ones included",
+            leg.from
+        )],
     };
     check.expect.extend(chart.notes(site));
     let step = Step {

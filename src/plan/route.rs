@@ -172,12 +172,7 @@ mod tests {
             ("2.6.16", "2.6.16", true, ""),
             ("2.6.16", "3.0.1", false, "2.6.20 Within, 3.0.1 To30"),
             ("2.6.20", "3.0.1", false, "3.0.1 To30"),
-            (
-                "2.5.16",
-                "3.0.1",
-                false,
-                "2.6.20 Streaming, 3.0.1 To30",
-            ),
+            ("2.5.16", "3.0.1", false, "2.6.20 Streaming, 3.0.1 To30"),
             (
                 "2.4.4",
                 "2.6.16",
@@ -215,7 +210,9 @@ mod tests {
 
     #[test]
     fn no_way_ends_beside_its_goal() {
-        for from in ["2.1.4", "2.2.0", "2.3.11", "2.4.4", "2.5.10", "2.5.22", "2.6.4", "2.6.20", "3.0.0"] {
+        for from in [
+            "2.1.4", "2.2.0", "2.3.11", "2.4.4", "2.5.10", "2.5.22", "2.6.4", "2.6.20", "3.0.0",
+        ] {
             for to in ["2.5.22", "2.6.16", "2.6.20", "3.0.1"] {
                 let (from, to) = (Version::parse(from).unwrap(), Version::parse(to).unwrap());
                 let legs = route(&from, None, &to, true).unwrap();

@@ -47,7 +47,10 @@ mod tests {
     fn long_commands_are_continued_between_parts() {
         let parts = vec!["--set image.all.tag=v2.6.16"; 8];
         let text = command(&parts);
-        assert!(text.contains(" \\\n  --set") && text.lines().all(|l| l.len() <= WIDTH + 2), "{text}");
+        assert!(
+            text.contains(" \\\n  --set") && text.lines().all(|l| l.len() <= WIDTH + 2),
+            "{text}"
+        );
         assert_eq!(text.replace(" \\\n  ", " "), parts.join(" "));
     }
 

@@ -94,7 +94,14 @@ pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome
         .filter(|f| !(leg.kind == Kind::Migration && f.code == "MU110"))
         .cloned()
         .collect();
-    let warnings = judgement.findings.iter().filter(|f| f.severity == Severity::Warn).filter(mine);
+    // What else is wrong with a way back does not matter, and its advice would lead further down.
+    let down: Vec<Finding> = blocked.iter().filter(|f| f.code == "MU104").cloned().collect();
+    let blocked = if down.is_empty() { blocked } else { down };
+    let warnings = judgement
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Warn)
+        .filter(mine);
     let warnings = warnings.filter(|f| !SETTLED.contains(&f.code)).cloned().collect();
     let text = Stream::read(target.as_bytes(), Input::Target)
         .ok()

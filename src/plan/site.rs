@@ -149,6 +149,12 @@ impl Site {
             Read::Undecidable(_) => (true, None),
         };
         let base = release.base().map_or_else(|| release.name.clone(), str::to_owned);
+        let namespace = or([
+            &source.namespace,
+            &release.namespace,
+            &said("meta.helm.sh/release-namespace"),
+            order.namespace.filter(|n| !n.is_empty()).unwrap_or("NAMESPACE"),
+        ]);
         Site {
             release: or([
                 &source.release,
@@ -158,12 +164,8 @@ impl Site {
             ]),
             instance: release.name.clone(),
             app: release.app.clone(),
-            namespace: or([
-                &source.namespace,
-                &release.namespace,
-                &said("meta.helm.sh/release-namespace"),
-                order.namespace.filter(|n| !n.is_empty()).unwrap_or("NAMESPACE"),
-            ]),
+            etcd: etcd(source, &effective, &namespace),
+            namespace,
             context: order.context.map(str::to_owned),
             mode: release.mode(),
             prefix,
@@ -178,10 +180,8 @@ impl Site {
                 }),
             woodpecker_local: mq == Some(Mq::Woodpecker)
                 && effective.config().value("woodpecker.storage.type") == Some("local"),
-            etcd: etcd(source, &effective),
             mq,
-            separate: release.mode() == Mode::Cluster
-                && release.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
+            separate: release.mode() == Mode::Cluster && release.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
             values: source.values.clone(),
             revision: source.last_revision,
             stated: order.stated.to_vec(),
@@ -298,7 +298,9 @@ impl Site {
         all.extend(self.context.as_ref().map(|c| format!("--kube-context={c}")));
         all.extend(self.stated.iter().cloned());
         all.extend(stage.map(|n| format!("--stage={n}")));
-        all.iter().map(|a| format!("--post-renderer-args={}", quote(a))).collect()
+        all.iter()
+            .map(|a| format!("--post-renderer-args={}", quote(a)))
+            .collect()
     }
 
     /// The name of a file about this release.
@@ -399,7 +401,20 @@ fn service(source: &Source, release: &Release) -> Option<String> {
     mine.next().map(|o| o.reference.name.clone())
 }
 
-fn etcd(source: &Source, effective: &Effective) -> Etcd {
+/// The pod behind an endpoint that names one by its headless Service: `rel-etcd-0.rel-etcd-headless.ns.svc:2379`.
+fn member(endpoint: &str, namespace: &str) -> Option<String> {
+    let host = endpoint.split("://").last()?.split(':').next()?;
+    let labels: Vec<&str> = host.split('.').collect();
+    let [pod, service, rest @ ..] = &labels[..] else {
+        return None;
+    };
+    let (set, number) = pod.rsplit_once('-')?;
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let here = rest.first().is_none_or(|n| *n == namespace) && rest.get(1).is_none_or(|s| *s == "svc");
+    (numbered && here && service.starts_with(set)).then(|| (*pod).to_owned())
+}
+
+fn etcd(source: &Source, effective: &Effective, namespace: &str) -> Etcd {
     let meta: &[Field] = effective.stores.as_ref().map(|s| &s.meta[..]).unwrap_or_default();
     let text = |name: &str, default: &str| {
         let said = meta.iter().find(|f| f.name == name).map(|f| f.value.shown());
@@ -415,11 +430,12 @@ fn etcd(source: &Source, effective: &Effective) -> Etcd {
         .objects
         .iter()
         .find(|o| o.reference.kind == "StatefulSet" && Some(o.reference.name.as_str()) == host);
+    let pod = endpoints.first().and_then(|e| member(e, namespace));
     Etcd {
         root: text("etcd.rootPath", "by-dev"),
         meta: text("etcd.metaSubPath", "meta"),
         kv: text("etcd.kvSubPath", "kv"),
-        pod: own.map(|o| format!("{}-0", o.reference.name)),
+        pod: own.map(|o| format!("{}-0", o.reference.name)).or(pod),
         endpoints,
     }
 }
@@ -427,6 +443,23 @@ fn etcd(source: &Source, effective: &Effective) -> Etcd {
 #[cfg(test)]
 mod tests {
     use super::chart_label;
+
+    #[test]
+    fn a_member_of_etcd_is_named_by_its_headless_service() {
+        for (endpoint, pod) in [
+            (
+                "rel-etcd-0.rel-etcd-headless.ns.svc.cluster.local:2379",
+                Some("rel-etcd-0"),
+            ),
+            ("http://rel-etcd-2.rel-etcd-headless:2379", Some("rel-etcd-2")),
+            ("rel-etcd-0.rel-etcd-headless.other.svc:2379", None),
+            ("rel-etcd:2379", None),
+            ("etcd-1.example.com:2379", None),
+            ("10.0.0.1:2379", None),
+        ] {
+            assert_eq!(super::member(endpoint, "ns").as_deref(), pod, "{endpoint}");
+        }
+    }
 
     #[test]
     fn a_chart_s_label_is_read_behind_the_dash_before_the_number() {

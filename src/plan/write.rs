@@ -18,11 +18,16 @@ pub fn text(plans: &Plans) -> String {
             out.push('\n');
         }
         let _ = writeln!(out, "{}", headline(plan));
+        if plan.verdict == Verdict::Blocked {
+            let _ = writeln!(out, "{}", ending(plan));
+        }
         for (n, step) in plan.steps.iter().enumerate() {
             let _ = writeln!(out, "\n{}. {}", n + 1, step.title);
-            one(&mut out, step);
+            one(&mut out, step, same_back(plan, n));
         }
-        let _ = writeln!(out, "\n{}", ending(plan));
+        if plan.verdict == Verdict::Go {
+            let _ = writeln!(out, "\n{}", ending(plan));
+        }
     }
     out
 }
@@ -35,11 +40,10 @@ fn headline(plan: &Plan) -> String {
         Some(crate::milvus::release::Mode::Standalone) => ", standalone",
         None => return format!("a fresh install of Milvus {}", or(&plan.to.version, "unknown")),
     };
-    let mq = plan
-        .from
-        .mq
-        .as_ref()
-        .map_or_else(|| ", its message queue cannot be seen".to_owned(), |mq| format!(" on {mq}"));
+    let mq = plan.from.mq.as_ref().map_or_else(
+        || ", its message queue cannot be seen".to_owned(),
+        |mq| format!(" on {mq}"),
+    );
     let chart = plan
         .release
         .chart
@@ -76,7 +80,15 @@ fn codes(reasons: &[Reason]) -> String {
     codes.join(", ")
 }
 
-fn one(out: &mut String, step: &Step) {
+/// The number of the earlier step that has the same way back, where the one right before shares it.
+fn same_back(plan: &Plan, n: usize) -> Option<usize> {
+    let back = plan.steps[n].rollback.as_ref()?;
+    let same = |s: &&Step| s.rollback.as_ref() == Some(back);
+    let first = n - plan.steps[..n].iter().rev().take_while(same).count();
+    (first < n).then_some(first + 1)
+}
+
+fn one(out: &mut String, step: &Step, same_back: Option<usize>) {
     said(out, "why", &step.why);
     for reason in &step.blocked_by {
         said(
@@ -86,7 +98,11 @@ fn one(out: &mut String, step: &Step) {
         );
     }
     for reason in &step.warnings {
-        said(out, "warning", &format!("{} {}: {}", reason.code, reason.name, reason.message));
+        said(
+            out,
+            "warning",
+            &format!("{} {}: {}", reason.code, reason.name, reason.message),
+        );
     }
     for what in &step.unavailable {
         said(out, "unavailable", what);
@@ -104,7 +120,9 @@ fn one(out: &mut String, step: &Step) {
     for what in &step.check.expect {
         said(out, "expect", what);
     }
-    if let Some(back) = &step.rollback {
+    if let Some(n) = same_back {
+        said(out, "way back", &format!("as in step {n}"));
+    } else if let Some(back) = &step.rollback {
         said(out, "way back", &back.says);
         lines(out, "", &back.commands);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::{Plan, Plans, Reason, Step};
-use super::{ending, headline, mermaid};
+use super::{ending, headline, mermaid, same_back};
 
 /// The plans as one page.
 pub fn markdown(plans: &Plans) -> String {
@@ -19,7 +19,7 @@ pub fn markdown(plans: &Plans) -> String {
         overview(&mut out, plan);
         for (n, step) in plan.steps.iter().enumerate() {
             let _ = writeln!(out, "\n## {}. {}\n\n{}", n + 1, inline(&step.title), inline(&step.why));
-            one(&mut out, step);
+            one(&mut out, step, same_back(plan, n));
         }
     }
     out
@@ -34,12 +34,18 @@ fn overview(out: &mut String, plan: &Plan) {
     }
 }
 
-fn one(out: &mut String, step: &Step) {
+fn one(out: &mut String, step: &Step, same_back: Option<usize>) {
     for reason in &step.blocked_by {
         quoted(out, "Blocked by", reason);
     }
     for reason in &step.warnings {
-        let _ = writeln!(out, "\n> {} `{}`: {}", reason.code, reason.name, inline(&reason.message));
+        let _ = writeln!(
+            out,
+            "\n> {} `{}`: {}",
+            reason.code,
+            reason.name,
+            inline(&reason.message)
+        );
     }
     if !step.unavailable.is_empty() {
         out.push_str("\n**Unavailable meanwhile**\n\n");
@@ -66,7 +72,9 @@ fn one(out: &mut String, step: &Step) {
             listed(out, what);
         }
     }
-    if let Some(back) = &step.rollback {
+    if let Some(n) = same_back {
+        let _ = writeln!(out, "\n**Way back**: as in step {n}");
+    } else if let Some(back) = &step.rollback {
         let _ = writeln!(out, "\n**Way back**: {}", inline(&back.says));
         block(out, "", &back.commands);
     }
@@ -87,7 +95,13 @@ fn listed(out: &mut String, what: &str) {
 }
 
 fn quoted(out: &mut String, label: &str, reason: &Reason) {
-    let _ = writeln!(out, "\n> **{label} {}** `{}`: {}", reason.code, reason.name, inline(&reason.message));
+    let _ = writeln!(
+        out,
+        "\n> **{label} {}** `{}`: {}",
+        reason.code,
+        reason.name,
+        inline(&reason.message)
+    );
     if !reason.help.is_empty() {
         block(out, "", std::slice::from_ref(&reason.help));
     }

@@ -18,7 +18,11 @@ pub fn drawing(plans: &[Plan]) -> Option<String> {
     for (p, plan) in plans.iter().enumerate() {
         let several = plans.len() > 1;
         for (t, topology) in plan.topologies.iter().enumerate() {
-            let name = if several { format!("{}, ", plan.release.name) } else { String::new() };
+            let name = if several {
+                format!("{}, ", plan.release.name)
+            } else {
+                String::new()
+            };
             stop(&mut out, &format!("p{p}s{t}"), &name, topology);
         }
         for t in 1..plan.topologies.len() {
@@ -30,7 +34,10 @@ pub fn drawing(plans: &[Plan]) -> Option<String> {
                 .filter(|(_, s)| s.to.as_ref() == Some(version))
                 .map(|(n, _)| (n + 1).to_string())
                 .collect();
-            let blocked = plan.steps.iter().any(|s| s.to.as_ref() == Some(version) && !s.blocked_by.is_empty());
+            let blocked = plan
+                .steps
+                .iter()
+                .any(|s| s.to.as_ref() == Some(version) && !s.blocked_by.is_empty());
             let label = match (blocked, &numbers[..]) {
                 (true, _) => "blocked".to_owned(),
                 (false, []) => String::new(),
@@ -38,7 +45,11 @@ pub fn drawing(plans: &[Plan]) -> Option<String> {
                 (false, [first, .., last]) => format!("steps {first} to {last}"),
             };
             let arrow = if blocked { "-.->" } else { "-->" };
-            let label = if label.is_empty() { label } else { format!("|\"{label}\"|") };
+            let label = if label.is_empty() {
+                label
+            } else {
+                format!("|\"{label}\"|")
+            };
             let _ = writeln!(out, "  p{p}s{} {arrow}{label} p{p}s{t}", t - 1);
         }
     }
@@ -55,9 +66,7 @@ fn stop(out: &mut String, id: &str, name: &str, topology: &Topology) {
         escaped(&topology.version)
     );
     for component in &topology.components {
-        let times = component
-            .replicas
-            .map_or_else(String::new, |n| format!(" × {n}"));
+        let times = component.replicas.map_or_else(String::new, |n| format!(" × {n}"));
         let _ = writeln!(out, "    {id}_{}[\"{}{times}\"]", component.role, component.role);
     }
     let mq = topology.mq.as_deref().unwrap_or("queue not visible");
