@@ -751,7 +751,7 @@ fn sources() -> Checked {
             .map(|s| s["rollback"].clone())
             .unwrap_or_default()
     };
-    // One upgrade consolidates; what came before the crossing is a downgrade from then on.
+    // One upgrade consolidates, one is stage 0, which leaves Milvus alone; from then on all of that is a downgrade.
     let (consolidate, stage) = (back("2.5.22-consolidate"), back("2.6.16-stage-3"));
     let good = plan["release"]["revision"] == 7
         && consolidate["possible"] == true
@@ -759,7 +759,7 @@ fn sources() -> Checked {
             .as_str()
             .is_some_and(|c| c.starts_with("helm rollback harbor 7 "))
         && stage["possible"] == false
-        && stage["downgradeAtOrBelow"] == 8;
+        && stage["downgradeAtOrBelow"] == 9;
     if good {
         Ok(())
     } else {

@@ -6,6 +6,28 @@ use super::shell::quote;
 use super::site::Site;
 use crate::facts;
 
+/// The way back while Milvus itself has not moved.
+pub fn unmoved(site: &Site, leg: &Leg) -> Rollback {
+    let says = format!(
+        "Milvus itself is still {}: `helm rollback` takes back what is not Milvus",
+        leg.from
+    );
+    let commands = match site.revision {
+        Some(n) => vec![format!(
+            "helm rollback {} {n} {} --wait --timeout 30m",
+            quote(&site.release),
+            site.helm_place()
+        )],
+        None => vec![site.helm("history")],
+    };
+    Rollback {
+        possible: true,
+        downgrade_at_or_below: None,
+        says,
+        commands,
+    }
+}
+
 /// Whether what `leg` changed may be taken back, and to which revisions that would be a downgrade.
 pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
     // Up again is no way back.
@@ -23,8 +45,8 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
         _ => format!("Milvus {}", leg.from),
     };
     let below = match site.revision {
-        Some(n) => format!("revision {n} and those before it"),
-        None => "the revisions that `helm history` shows before this step".to_owned(),
+        Some(n) => format!("revision {n} or below"),
+        None => "any revision that `helm history` shows before this step".to_owned(),
     };
     if possible {
         let (says, commands) = match site.revision {
@@ -37,7 +59,9 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
                 )],
             ),
             None => (
-                format!("`helm rollback` to the last of {below} brings {before} back{note}; it asks no post-renderer"),
+                format!(
+                    "`helm rollback` to the last revision that `helm history` shows before this step brings {before} back{note}; it asks no post-renderer"
+                ),
                 vec![history],
             ),
         };
@@ -56,8 +80,8 @@ pub fn rollback(site: &Site, leg: &Leg) -> Rollback {
         possible,
         downgrade_at_or_below: site.revision,
         says: format!(
-            "none: {below} are Milvus {} or older, and `helm rollback` to one of them is a downgrade (MU104){note}. Instead: {instead}",
-            leg.from
+            "none: `helm rollback` to {below} is a downgrade from {} (MU104){note}. Instead: {instead}",
+            leg.to
         ),
         commands: vec![history],
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::back::rollback;
+use super::back::{rollback, unmoved};
 use super::chart::{self, Chart, Upgrade};
 use super::route::{Kind, Leg};
 use super::simulate::{self, Outcome, State};
@@ -22,8 +22,9 @@ pub fn steps(site: &mut Site, leg: &Leg, order: &Order, before: &State, outcome:
     if let Some(release) = outcome.state.inventory().iter().find(|r| site.is(r)) {
         after.moved(&leg.to, release);
     }
-    let way = Way {
+    let mut way = Way {
         after,
+        begun: outcome.next.filter(|_| site.mixed),
         sets: sets(site, leg, overlay.as_ref()),
         back: rollback(site, leg),
         notes: notes(site, leg, &chart, overlay.as_ref()),
@@ -97,6 +98,8 @@ struct Way<'a> {
     /// The release when the leg is done.
     after: Site,
     chart: Chart,
+    /// The stage at which a release goes on that is half way already.
+    begun: Option<u8>,
     sets: Vec<String>,
     back: Rollback,
     notes: Vec<String>,
@@ -194,7 +197,7 @@ impl Way<'_> {
     }
 
     /// One `helm upgrade` for each stage.
-    fn staged(&self, site: &mut Site) -> Vec<Step> {
+    fn staged(&mut self, site: &mut Site) -> Vec<Step> {
         let kind = match self.leg.kind {
             Kind::Streaming => transition::Kind::Streaming,
             Kind::To30 => transition::Kind::To30,
@@ -202,6 +205,8 @@ impl Way<'_> {
         };
         let first =
             u8::from(!(self.chart.changes || self.chart.version.is_none() && kind == transition::Kind::Streaming));
+        // Stages do not run backwards (MU115): what is half way goes on where it stands.
+        let first = self.begun.map_or(first, |n| n.max(first));
         let mut steps = Vec::new();
         for n in first..=stage::LAST {
             if kind == transition::Kind::Streaming && n == stage::LAST && site.in_role(Role::IndexNode).next().is_none()
@@ -215,6 +220,9 @@ impl Way<'_> {
             }
             steps.push(step);
             site.upgraded(self.chart.version.as_ref());
+            if n == 0 {
+                self.back = rollback(site, self.leg);
+            }
         }
         if let Some(last) = steps.last_mut() {
             last.check.commands.push(self.verify(site, None));
@@ -250,7 +258,11 @@ impl Way<'_> {
                 commands: vec![self.verify(site, Some(n))],
                 expect: vec!["it ends with 0; --wait alone is no proof that the old pods are gone".into()],
             },
-            rollback: Some(self.back.clone()),
+            rollback: Some(if n == 0 {
+                unmoved(site, self.leg)
+            } else {
+                self.back.clone()
+            }),
             ..Step::default()
         }
     }

@@ -7,6 +7,7 @@
 mod back;
 mod chart;
 mod cross;
+mod etcd;
 mod finish;
 mod fresh;
 mod migrate;

@@ -58,7 +58,10 @@ fn healthy(site: &Site) -> Step {
         check: Check {
             commands: vec![site.helm("status")],
             expect: vec![
-                format!("each rollout is complete, and STATUS is `deployed` ({} shows the revisions)", site.helm("history")),
+                format!(
+                    "each rollout is complete, and STATUS is `deployed` (`failed`, from an earlier attempt, is no obstacle, `pending-…` is one; {} shows the revisions)",
+                    site.helm("history")
+                ),
                 "no index build, compaction, bulk import or change of collections runs or is planned for the time of the upgrade".into(),
             ],
         },

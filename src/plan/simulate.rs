@@ -69,6 +69,8 @@ pub struct Outcome {
     pub blocked: Vec<Finding>,
     /// What else there is to know.
     pub warnings: Vec<Finding>,
+    /// The stage that `--stage next` would apply first.
+    pub next: Option<u8>,
 }
 
 /// Warnings about what the plan sees to itself, or cannot have: the chart's own rendering, the order, the values.
@@ -112,9 +114,24 @@ pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome
             current: Given::Text,
             text,
         },
+        next: next_stage(request, site),
         blocked,
         warnings,
     }
+}
+
+/// The first stage that changes something; `None` where the way has none, or the release is not half way.
+fn next_stage(mut request: Request, site: &Site) -> Option<u8> {
+    if !site.mixed {
+        return None;
+    }
+    request.options.stage = Stage::Next;
+    let releases = judge(&request).releases;
+    releases
+        .iter()
+        .find(|r| r.name == site.instance)?
+        .stage
+        .map(|s| s.applied)
 }
 
 /// The finding of MU606 for the objects as they were deployed first, on the images of the last stop: the values after

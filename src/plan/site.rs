@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::etcd::{self, Etcd, addresses};
 use super::shell::{command, quote};
 use super::{Order, ReleaseName, simulate};
 use crate::host;
 use crate::kube::object::text_at;
-use crate::milvus::identity::{Field, FieldValue};
 use crate::milvus::image::ImageRef;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::{Component, Mode, Release};
@@ -35,21 +35,6 @@ impl Workload {
     pub fn target(&self) -> String {
         quote(&format!("{}/{}", self.kind, self.name))
     }
-}
-
-/// Where the metadata lives.
-#[derive(Clone, Debug, Default)]
-pub struct Etcd {
-    /// The endpoints as configured; none where they cannot be seen.
-    pub endpoints: Vec<String>,
-    /// `etcd.rootPath`.
-    pub root: String,
-    /// `etcd.metaSubPath`.
-    pub meta: String,
-    /// `etcd.kvSubPath`.
-    pub kv: String,
-    /// A pod of an etcd that this source holds.
-    pub pod: Option<String>,
 }
 
 /// The release.
@@ -85,6 +70,8 @@ pub struct Site {
     pub woodpecker_local: bool,
     /// The metadata.
     pub etcd: Etcd,
+    /// Whether its workloads run several versions.
+    pub mixed: bool,
     /// Whether separate coordinators run.
     pub separate: bool,
     /// The values stored with the release.
@@ -142,7 +129,7 @@ impl Site {
         };
         let or = |texts: [&str; 4]| texts.into_iter().find(|t| !t.is_empty()).unwrap_or_default().to_owned();
         let queue = effective.queue.as_ref().ok();
-        let pulsar = queue.and_then(|q| first_address(&q.identity, "pulsar.address"));
+        let pulsar = queue.and_then(|q| addresses(&q.identity, "pulsar.address").into_iter().next());
         let image = ImageRef::parse(&first.image);
         let (tag_v, variant) = match &first.version {
             Read::Known(v) => (v.text.starts_with('v'), v.variant.clone()),
@@ -164,7 +151,7 @@ impl Site {
             ]),
             instance: release.name.clone(),
             app: release.app.clone(),
-            etcd: etcd(source, &effective, &namespace),
+            etcd: etcd::of(source, &effective, &namespace),
             namespace,
             context: order.context.map(str::to_owned),
             mode: release.mode(),
@@ -181,6 +168,7 @@ impl Site {
             woodpecker_local: mq == Some(Mq::Woodpecker)
                 && effective.config().value("woodpecker.storage.type") == Some("local"),
             mq,
+            mixed: release.versions(assume.current_version.as_ref()).known.len() > 1,
             separate: release.mode() == Mode::Cluster && release.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
             values: source.values.clone(),
             revision: source.last_revision,
@@ -342,6 +330,7 @@ impl Site {
             }
         };
         self.workloads = release.components.iter().map(moved).collect();
+        self.mixed = false;
         self.separate = release.legacy_coordinators().any(|c| !c.is_scaled_to_zero());
         self.image.tag = Some(self.tag(to));
     }
@@ -356,18 +345,6 @@ fn chart_label(label: &str) -> Option<(String, Option<semver::Version>)> {
     // A label cannot hold the `+` of a version's build.
     let version = label[at + 1..].replace('_', "+");
     Some((label[..at].to_owned(), semver::Version::parse(&version).ok()))
-}
-
-fn first_address(identity: &[Field], name: &str) -> Option<String> {
-    addresses(identity, name).into_iter().next()
-}
-
-fn addresses(identity: &[Field], name: &str) -> Vec<String> {
-    match identity.iter().find(|f| f.name == name).map(|f| &f.value) {
-        Some(FieldValue::Addresses { written, .. }) => written.clone(),
-        Some(FieldValue::Text(text)) => vec![text.clone()],
-        _ => vec![],
-    }
 }
 
 fn workloads(source: &Source, release: &Release) -> Vec<Workload> {
@@ -401,65 +378,9 @@ fn service(source: &Source, release: &Release) -> Option<String> {
     mine.next().map(|o| o.reference.name.clone())
 }
 
-/// The pod behind an endpoint that names one by its headless Service: `rel-etcd-0.rel-etcd-headless.ns.svc:2379`.
-fn member(endpoint: &str, namespace: &str) -> Option<String> {
-    let host = endpoint.split("://").last()?.split(':').next()?;
-    let labels: Vec<&str> = host.split('.').collect();
-    let [pod, service, rest @ ..] = &labels[..] else {
-        return None;
-    };
-    let (set, number) = pod.rsplit_once('-')?;
-    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    let here = rest.first().is_none_or(|n| *n == namespace) && rest.get(1).is_none_or(|s| *s == "svc");
-    (numbered && here && service.starts_with(set)).then(|| (*pod).to_owned())
-}
-
-fn etcd(source: &Source, effective: &Effective, namespace: &str) -> Etcd {
-    let meta: &[Field] = effective.stores.as_ref().map(|s| &s.meta[..]).unwrap_or_default();
-    let text = |name: &str, default: &str| {
-        let said = meta.iter().find(|f| f.name == name).map(|f| f.value.shown());
-        said.unwrap_or_else(|| default.to_owned())
-    };
-    let endpoints = addresses(meta, "etcd.endpoints");
-    let host = endpoints
-        .first()
-        .map(|e| e.trim_start_matches("http://").trim_start_matches("https://"))
-        .and_then(|e| e.split(['.', ':']).next());
-    let own = source
-        .stream
-        .objects
-        .iter()
-        .find(|o| o.reference.kind == "StatefulSet" && Some(o.reference.name.as_str()) == host);
-    let pod = endpoints.first().and_then(|e| member(e, namespace));
-    Etcd {
-        root: text("etcd.rootPath", "by-dev"),
-        meta: text("etcd.metaSubPath", "meta"),
-        kv: text("etcd.kvSubPath", "kv"),
-        pod: own.map(|o| format!("{}-0", o.reference.name)).or(pod),
-        endpoints,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::chart_label;
-
-    #[test]
-    fn a_member_of_etcd_is_named_by_its_headless_service() {
-        for (endpoint, pod) in [
-            (
-                "rel-etcd-0.rel-etcd-headless.ns.svc.cluster.local:2379",
-                Some("rel-etcd-0"),
-            ),
-            ("http://rel-etcd-2.rel-etcd-headless:2379", Some("rel-etcd-2")),
-            ("rel-etcd-0.rel-etcd-headless.other.svc:2379", None),
-            ("rel-etcd:2379", None),
-            ("etcd-1.example.com:2379", None),
-            ("10.0.0.1:2379", None),
-        ] {
-            assert_eq!(super::member(endpoint, "ns").as_deref(), pod, "{endpoint}");
-        }
-    }
 
     #[test]
     fn a_chart_s_label_is_read_behind_the_dash_before_the_number() {
