@@ -83,7 +83,7 @@ pub fn manifests(site: &Site, leg: &Leg) -> Vec<Manifest> {
 
 fn metadata(site: &Site, name: &str) -> Value {
     match site.namespace.as_str() {
-        "NAMESPACE" => json!({"name": name}),
+        super::site::UNPLACED => json!({"name": name}),
         namespace => json!({"name": name, "namespace": namespace}),
     }
 }

@@ -333,7 +333,7 @@ fn walk(order: &Order, plan: &mut Plan, mut site: Site, legs: &[route::Leg]) {
             (true, route::Kind::Older) => older::steps(&mut site, leg),
             (true, _) => cross::steps(&mut site, leg, order, &state, &outcome),
         };
-        if let Some(first) = steps.first_mut() {
+        if let Some(first) = steps.first_mut().filter(|s| s.blocked_by.is_empty()) {
             first.warnings = outcome.warnings.iter().map(Reason::of).collect();
         }
         plan.steps.append(&mut steps);

@@ -47,7 +47,13 @@ pub fn tools() -> Step {
 fn healthy(site: &Site) -> Step {
     let each = site.workloads.iter().filter(|w| w.replicas != Some(0));
     let commands = each.map(|w| site.kubectl(&[format!("rollout status {}", w.target()), "--timeout=60s".to_owned()]));
-    Step {
+    let unplaced = (site.namespace == super::site::UNPLACED).then(|| {
+        format!(
+            "nothing says the namespace: plan again with --namespace, and it stands in place of {}",
+            super::site::UNPLACED
+        )
+    });
+    let mut step = Step {
         id: "healthy".into(),
         title: "every workload is healthy, nothing else is under way".into(),
         why: "a component that is down before an upgrade hides what the upgrade breaks; a pending Helm operation keeps the next one from starting".into(),
@@ -66,7 +72,9 @@ fn healthy(site: &Site) -> Step {
             ],
         },
         ..Step::default()
-    }
+    };
+    step.check.expect.extend(unplaced);
+    step
 }
 
 /// Manifests, values, a flush, a snapshot of etcd and a backup.

@@ -15,6 +15,9 @@ use crate::milvus::version::{Read, Version};
 use crate::rules::case::Effective;
 use crate::state::Source;
 
+/// What stands for a namespace that nothing says.
+pub const UNPLACED: &str = "NAMESPACE";
+
 /// One workload of Milvus.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -140,7 +143,7 @@ impl Site {
             &source.namespace,
             &release.namespace,
             &said("meta.helm.sh/release-namespace"),
-            order.namespace.filter(|n| !n.is_empty()).unwrap_or("NAMESPACE"),
+            order.namespace.filter(|n| !n.is_empty()).unwrap_or(UNPLACED),
         ]);
         Site {
             release: or([
