@@ -168,7 +168,7 @@ fn retagged(text: &str, site: &Site, image: &str) -> String {
     let found = inventory(&stream.objects).releases;
     let release = found.iter().find(|r| site.is(r));
     for component in release.into_iter().flat_map(|r| &r.components) {
-        let value = &mut objects[component.object].value;
+        let value = std::sync::Arc::make_mut(&mut objects[component.object].value);
         if let Some(container) = value.pointer_mut(&component.container) {
             container["image"] = image.into();
         }
@@ -184,7 +184,7 @@ pub fn emit(stream: &Stream, objects: &[Object]) -> String {
         if let Some(template) = crate::host::template_of(stream, object.document) {
             out.push_str(&format!("# Source: {template}\n"));
         }
-        out.push_str(&yaml::emit(&without_server_fields(object.value.clone())));
+        out.push_str(&yaml::emit(&without_server_fields(object.value.as_ref().clone())));
     }
     out
 }
