@@ -21,7 +21,7 @@
 //! * [`diff`] tells what differs between two sets of objects; it knows no rules.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
 //! * [`verify`] looks at the cluster afterwards: live objects against what was deployed before.
-//! * [`judge`] walks that way once; [`cli`] is the program around it.
+//! * [`judge`] walks that way once; [`plan`] walks it for every stop between two versions; [`cli`] is the program around it.
 
 pub mod apply;
 pub mod cli;
@@ -34,6 +34,7 @@ pub mod kube;
 pub mod milvus;
 pub mod options;
 pub mod order;
+pub mod plan;
 pub mod report;
 pub mod rewrite;
 pub mod rules;

@@ -153,7 +153,9 @@ fn explain_shows_every_page() {
 fn the_contract_s_commands_are_there() {
     let (help, _, status) = run("milvus-uplift --help");
     assert_eq!(status, 0);
-    for command in ["render", "check", "diff", "rules", "explain"] {
+    for command in [
+        "render", "check", "diff", "plan", "verify", "inspect", "rules", "explain",
+    ] {
         assert!(help.lines().any(|l| l.trim_start().starts_with(command)), "{command}");
     }
     for shell in ["bash", "zsh", "fish"] {

@@ -208,6 +208,8 @@ pub enum Format {
     Jsonpatch,
     /// Patches for a Flux HelmRelease (`diff`)
     Flux,
+    /// The topologies of `plan`, as a flowchart that GitHub draws
+    Mermaid,
 }
 
 impl Format {
@@ -330,6 +332,20 @@ pub struct DiffArgs {
     pub show_secrets: bool,
 }
 
+/// What `plan` takes.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The version to come, such as 2.6.16
+    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    pub to: String,
+    /// Write the manifests that migrate the metadata of 2.1 into this directory
+    #[arg(long, value_name = "DIR", env = "MILVUS_UPLIFT_EMIT_MIGRATION", hide_env = true)]
+    pub emit_migration: Option<PathBuf>,
+    /// Write the plan to this file, not to stdout (`-`)
+    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_OUTPUT", hide_env = true)]
+    pub output: Option<PathBuf>,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -350,6 +366,8 @@ pub enum Command {
     /// Whether the stage, or the upgrade, is complete in the cluster, against --current as it was before; exit 1 while
     /// it is not
     Verify(VerifyArgs),
+    /// The way from --current to a version, step by step, each with the command to paste
+    Plan(PlanArgs),
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read

@@ -61,8 +61,8 @@ pub fn run(
 
 fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
-        // The last three are turned away with the command line.
-        Format::Text | Format::Yaml | Format::Jsonpatch | Format::Flux => {
+        // The last four are turned away with the command line.
+        Format::Text | Format::Yaml | Format::Jsonpatch | Format::Flux | Format::Mermaid => {
             format!("{}{}\n", text::findings(view.judgement), view.verdict())
         }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),

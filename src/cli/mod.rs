@@ -6,6 +6,7 @@ mod diff;
 mod inspect;
 mod krm;
 mod outputs;
+mod plan;
 mod render;
 mod rules;
 mod state_file;
@@ -107,6 +108,12 @@ fn dispatch(
             let format = outputs::single(context, "verify")?;
             let to = verify::version(args.to.as_deref())?;
             verify::run(context, options(context, from_env)?, &args, to, format, io)
+        }
+        Command::Plan(args) => {
+            let format = outputs::of_plan(context)?;
+            let to = plan::target(&args)?;
+            plan::source_is_said(context)?;
+            plan::run(context, &options(context, from_env)?, format, &to, &args, io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
         Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),

@@ -51,6 +51,11 @@ pub fn pair(context: &Context, outputs: &[OsString], order: &[Given]) -> Result<
             format.name()
         )));
     }
+    if formats.contains(&Format::Mermaid) {
+        return Err(Usage(
+            "--format mermaid is a drawing of `milvus-uplift plan`".to_owned(),
+        ));
+    }
     if formats.is_empty() {
         formats.push(Format::Text);
     }
@@ -139,6 +144,9 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
             "{command} knows the formats text and json, not {}; `milvus-uplift diff` knows it",
             other.name()
         ))),
+        [Format::Mermaid] => Err(Usage(format!(
+            "{command} knows the formats text and json; mermaid is a drawing of `milvus-uplift plan`"
+        ))),
         [other] => Err(Usage(format!(
             "{command} knows the formats text and json, not {}; `milvus-uplift check` knows it",
             other.name()
@@ -160,6 +168,20 @@ pub fn of_diff(context: &Context) -> Result<Format, Usage> {
             other.name()
         ))),
         _ => Err(Usage("diff takes one --format".into())),
+    }
+}
+
+/// The one format of `plan`: text, json, markdown or mermaid.
+pub fn of_plan(context: &Context) -> Result<Format, Usage> {
+    let formats: Vec<Format> = context.format.iter().flatten().copied().collect();
+    match formats[..] {
+        [] => Ok(Format::Text),
+        [format @ (Format::Text | Format::Json | Format::Markdown | Format::Mermaid)] => Ok(format),
+        [other] => Err(Usage(format!(
+            "plan knows the formats text, markdown, json and mermaid, not {}",
+            other.name()
+        ))),
+        _ => Err(Usage("plan takes one --format".to_owned())),
     }
 }
 
@@ -254,7 +276,7 @@ mod tests {
             ),
             (
                 "u check --format toml",
-                "[possible values: text, json, yaml, sarif, github, junit, markdown, jsonpatch, flux]",
+                "[possible values: text, json, yaml, sarif, github, junit, markdown, jsonpatch, flux, mermaid]",
             ),
             ("u check --format yaml", "`milvus-uplift inspect`"),
             ("u check --format flux", "`milvus-uplift diff`"),

@@ -132,6 +132,34 @@ pub struct ChartMarks {
     pub etcd_chart_8: ChartMark,
     /// Moves a local Woodpecker's directory.
     pub woodpecker_root_path: ChartMark,
+    /// Only in the new repository.
+    pub repository_moved: ChartMark,
+}
+
+/// Chart versions that should not be taken.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Avoided {
+    /// The first of them.
+    #[serde(deserialize_with = "chart")]
+    pub from: semver::Version,
+    /// The first version after them.
+    #[serde(deserialize_with = "chart")]
+    pub before: semver::Version,
+    /// Why.
+    pub reason: String,
+    /// Where it was read.
+    pub source: String,
+    /// The day it was checked.
+    pub checked: String,
+}
+
+impl Avoided {
+    /// Whether a version is one of them.
+    #[must_use]
+    pub fn contains(&self, chart: &semver::Version) -> bool {
+        *chart >= self.from && *chart < self.before
+    }
 }
 
 /// The table of charts.
@@ -142,6 +170,8 @@ pub struct Charts {
     pub shapes: Vec<ChartShape>,
     /// What is installed by default, ascending; versions between were not read.
     pub releases: Vec<ChartRelease>,
+    /// Not to be taken, ascending.
+    pub avoid: Vec<Avoided>,
     /// By name.
     pub marks: ChartMarks,
 }

@@ -8,7 +8,7 @@ mod print;
 mod sizing;
 mod versions;
 
-pub use charts::{ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
+pub use charts::{Avoided, ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
 pub use keys::{
     ChartKeyRow, DefaultRow, KeyRow, KeyStatus, NoteRow, ValueFit, chart_keys, chart_writes, config_keys,
     default_changes, key_status, notes,

@@ -187,6 +187,9 @@ pub struct Hop {
     /// The version from which it is better left.
     #[serde(deserialize_with = "version_option")]
     pub prefer_at: Option<Version>,
+    /// The image of the tool that migrates the metadata, where that is how.
+    #[serde(default)]
+    pub tool_image: Option<String>,
     /// What to know.
     pub note: String,
     /// Where it was read.

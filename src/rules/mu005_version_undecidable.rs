@@ -33,6 +33,30 @@ fn check(case: &Case) -> Vec<Finding> {
     found
 }
 
+/// What is deployed does not say its version, for who plans a way from it.
+pub fn of_images(images: &[&str], namespace: &str, service: &str) -> Finding {
+    let mut images = images.to_vec();
+    images.sort_unstable();
+    images.dedup();
+    let line = images
+        .iter()
+        .find_map(|image| match crate::milvus::version::read_image(&ImageRef::parse(image)) {
+            Read::Undecidable(u) => u.line,
+            Read::Known(_) => None,
+        })
+        .map_or_else(|| "X.Y".into(), |(major, minor)| format!("{major}.{minor}"));
+    let message = format!(
+        "the images that run ({}) do not all say which Milvus they are, so the stops on the way cannot be told",
+        images.join(", ")
+    );
+    let help = format!(
+        "say which version runs: --assume current-version={line}.PATCH\n\
+         the server tells it: kubectl port-forward --namespace {namespace} service/{service} 19530 &\n\
+         python3 -c 'from pymilvus import MilvusClient; print(MilvusClient(\"http://localhost:19530\").get_server_version())'"
+    );
+    RULE.finding(message, help)
+}
+
 /// One finding for all components of a side with that tag.
 fn one(case: &Case, tag: &Undecidable, input: Input) -> Finding {
     let components = match (input, case.before) {

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::{Check, Rule, mu101_source_too_old as mu101, steps};
 use crate::facts;
 use crate::finding::{Finding, Severity};
+use crate::milvus::version::Version;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -14,6 +15,26 @@ pub static RULE: Rule = Rule {
     page: include_str!("../../docs/rules/MU103.md"),
     check: Check::Release(check),
 };
+
+/// No way is known at all, for who plans one. `first` is the first line a way begins at.
+pub fn no_way(from: &str, to: &str, first: (u64, u64)) -> Finding {
+    let message = format!("no way from Milvus {from} to {to} is known");
+    let below = Version::parse(from).is_ok_and(|v| v.line() < first);
+    let help = match below {
+        true => format!(
+            "upgrade to the latest {}.{} by the guide of that line first, then plan again",
+            first.0, first.1
+        ),
+        false => {
+            let lines: Vec<String> = facts::hops().hops.iter().map(|h| format!("{}.{}", h.to.0, h.to.1)).collect();
+            format!(
+                "plan to a version of a line that is known: {}; `milvus-uplift rules --facts` shows the ways, a newer milvus-uplift may know more",
+                lines.join(", ")
+            )
+        }
+    };
+    RULE.finding(message, help)
+}
 
 fn check(case: &Case) -> Vec<Finding> {
     let (Some(from), Some(to)) = (case.transition.source_line(), case.transition.target_line()) else {

@@ -20,6 +20,14 @@ fn check(case: &Case) -> Vec<Finding> {
     hidden::all(case).iter().filter(|h| h.changed.is_none() || stated).map(|h| finding(case, h)).collect()
 }
 
+/// A standalone's queue cannot be seen, for who plans its way: each step has to name it, since charts change its default.
+pub fn to_plan(service: &str) -> Finding {
+    RULE.finding(
+        format!("which message queue the standalone behind {service} uses cannot be seen, and every step has to name it (standalone.messageQueue): a chart with another default would change it"),
+        "say it: --assume current-mq=rocksmq (or natsmq, pulsar, kafka, woodpecker); the configuration Milvus reads has it as mq.type",
+    )
+}
+
 fn finding(case: &Case, hidden: &Hidden) -> Finding {
     let who = hidden::who(case, &hidden.components);
     let why = match hidden.reasons.is_empty() {

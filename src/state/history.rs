@@ -32,6 +32,7 @@ pub fn source(records: &[Record], wanted: Option<&Inventory>) -> Result<Source, 
     if let [only] = deployed[..] {
         source.release.clone_from(&only.name);
         source.values.clone_from(&only.values);
+        source.last_revision = groups.first().and_then(|g| g.last()).map(|r| r.revision);
     }
     if let [first, rest @ ..] = &deployed[..]
         && rest.iter().all(|r| r.namespace == first.namespace)

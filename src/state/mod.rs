@@ -132,6 +132,8 @@ pub struct Source {
     pub values: Option<Value>,
     /// Pods and ReplicaSets that the workloads made, where a List of live objects shows them.
     pub made: Vec<Object>,
+    /// The last revision of its history, whatever became of it; `None` where the source has no history.
+    pub last_revision: Option<u64>,
 }
 
 /// The versions of a release, from everything that knows them.
@@ -158,6 +160,7 @@ impl Source {
             remembered: vec![],
             values: None,
             made: vec![],
+            last_revision: None,
         }
     }
 

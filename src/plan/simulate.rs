@@ -1,0 +1,190 @@
+//! One leg as the post-renderer will judge it: the deployed objects with the images of the next stop.
+
+use serde_json::Value;
+
+use super::route::{Kind, Leg};
+use super::site::Site;
+use crate::apply;
+use crate::finding::{Finding, Input, Severity};
+use crate::judge::{Current, Request, judge};
+use crate::kube::Object;
+use crate::kube::delta::without_server_fields;
+use crate::milvus::release::{Release, inventory};
+use crate::options::Options;
+use crate::stage::Stage;
+use crate::stream::Stream;
+use crate::yaml;
+
+/// What would be deployed at a stop.
+#[derive(Clone, Debug)]
+pub struct State {
+    current: Given,
+    /// The objects as manifests.
+    pub text: String,
+}
+
+/// What the judgement takes for deployed.
+#[derive(Clone, Debug)]
+enum Given {
+    /// The source itself, with its history.
+    Bytes(Vec<u8>),
+    Records(Vec<crate::state::record::Record>),
+    /// The outcome of the leg before.
+    Text,
+}
+
+impl State {
+    /// What is deployed now.
+    pub fn first(current: &Current, text: String) -> State {
+        let current = match current {
+            Current::Manifests(bytes) => Given::Bytes(bytes.clone()),
+            Current::Records(records) => Given::Records(records.clone()),
+            _ => Given::Text,
+        };
+        State { current, text }
+    }
+
+    fn as_current(&self) -> Current {
+        match &self.current {
+            Given::Bytes(bytes) => Current::Manifests(bytes.clone()),
+            Given::Records(records) => Current::Records(records.clone()),
+            Given::Text => Current::Manifests(self.text.clone().into_bytes()),
+        }
+    }
+
+    /// The Milvus releases in it.
+    pub fn inventory(&self) -> Vec<Release> {
+        Stream::read(self.text.as_bytes(), Input::Current)
+            .map(|s| inventory(&s.objects).releases)
+            .unwrap_or_default()
+    }
+}
+
+/// What came of a leg.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What would be deployed then.
+    pub state: State,
+    /// What refuses it.
+    pub blocked: Vec<Finding>,
+    /// What else there is to know.
+    pub warnings: Vec<Finding>,
+    /// The stage that `--stage next` would apply first.
+    pub next: Option<u8>,
+}
+
+/// Warnings about what the plan sees to itself, or cannot have: the chart's own rendering, the order, the values.
+const SETTLED: [&str; 7] = ["MU602", "MU603", "MU604", "MU605", "MU606", "MU607", "MU609"];
+
+/// Walks one leg.
+pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome {
+    let target = retagged(&state.text, site, &site.image(&leg.to));
+    let request = Request {
+        target: target.clone().into_bytes(),
+        current: state.as_current(),
+        options: Options {
+            stage: Stage::All,
+            ..options.clone()
+        },
+        ..Request::default()
+    };
+    let judgement = judge(&request);
+    let mine = |f: &&Finding| f.object.as_ref().is_none_or(|o| !site.of_another_release(&o.name));
+    let blocked = judgement.findings.iter().filter(|f| f.refuses()).filter(mine);
+    // The migration is what MU110 asks for.
+    let blocked: Vec<Finding> = blocked
+        .filter(|f| !(leg.kind == Kind::Migration && f.code == "MU110"))
+        .cloned()
+        .collect();
+    // What else is wrong with a way back does not matter, and its advice would lead further down.
+    let down: Vec<Finding> = blocked.iter().filter(|f| f.code == "MU104").cloned().collect();
+    let blocked = if down.is_empty() { blocked } else { down };
+    let warnings = judgement
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Warn)
+        .filter(mine);
+    let warnings = warnings.filter(|f| !SETTLED.contains(&f.code)).cloned().collect();
+    let text = Stream::read(target.as_bytes(), Input::Target)
+        .ok()
+        .and_then(|stream| apply::render(&stream, &judgement.changes).ok())
+        .unwrap_or(target);
+    Outcome {
+        state: State {
+            current: Given::Text,
+            text,
+        },
+        next: next_stage(request, site),
+        blocked,
+        warnings,
+    }
+}
+
+/// The first stage that changes something; `None` where the way has none, or the release is not half way.
+fn next_stage(mut request: Request, site: &Site) -> Option<u8> {
+    if !site.mixed {
+        return None;
+    }
+    request.options.stage = Stage::Next;
+    let releases = judge(&request).releases;
+    releases
+        .iter()
+        .find(|r| r.name == site.instance)?
+        .stage
+        .map(|s| s.applied)
+}
+
+/// The finding of MU606 for the objects as they were deployed first, on the images of the last stop: the values after
+/// which the chart renders by itself what is applied.
+pub fn values_to_commit(first: &str, last: &State, site: &Site, options: &Options) -> Option<Value> {
+    let image = last_image(last, site)?;
+    let request = Request {
+        target: retagged(first, site, &image).into_bytes(),
+        current: last.as_current(),
+        options: Options {
+            stage: Stage::All,
+            ..options.clone()
+        },
+        ..Request::default()
+    };
+    let finding = judge(&request).findings.into_iter().find(|f| f.code == "MU606")?;
+    let text = finding.help.split_once(":\n")?.1;
+    let text = text.split("\n(").next()?;
+    yaml::read(text).ok()?
+}
+
+fn last_image(last: &State, site: &Site) -> Option<String> {
+    let releases = last.inventory();
+    let release = releases.iter().find(|r| site.is(r))?;
+    release.components.first().map(|c| c.image.clone())
+}
+
+/// Manifests with another image in every component of the release.
+fn retagged(text: &str, site: &Site, image: &str) -> String {
+    let Ok(stream) = Stream::read(text.as_bytes(), Input::Current) else {
+        return text.to_owned();
+    };
+    let mut objects = stream.objects.clone();
+    let found = inventory(&stream.objects).releases;
+    let release = found.iter().find(|r| site.is(r));
+    for component in release.into_iter().flat_map(|r| &r.components) {
+        let value = std::sync::Arc::make_mut(&mut objects[component.object].value);
+        if let Some(container) = value.pointer_mut(&component.container) {
+            container["image"] = image.into();
+        }
+    }
+    emit(&stream, &objects)
+}
+
+/// Objects as manifests, with the note of the template each was rendered from.
+pub fn emit(stream: &Stream, objects: &[Object]) -> String {
+    let mut out = String::new();
+    for object in objects.iter().filter(|o| !o.is_hook()) {
+        out.push_str("---\n");
+        if let Some(template) = crate::host::template_of(stream, object.document) {
+            out.push_str(&format!("# Source: {template}\n"));
+        }
+        out.push_str(&yaml::emit(&without_server_fields(object.value.as_ref().clone())));
+    }
+    out
+}
