@@ -16,6 +16,7 @@
 //! * [`milvus`] knows roles, versions, layered configuration, queues and stores; [`facts`] is what changes with each of
 //!   its releases. They know no rules.
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
+//! * [`overlay`] adds the user's own patches to what the rewrite decides.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
 //! * [`judge`] walks that way once; [`cli`] is the program around it.
@@ -29,6 +30,7 @@ pub mod judge;
 pub mod kube;
 pub mod milvus;
 pub mod options;
+pub mod overlay;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
