@@ -14,6 +14,7 @@ use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
 use crate::order::{self, Order};
+use crate::overlay::{self, Overlay};
 use crate::report::{ReleaseReport, StageReport, mask};
 use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, place};
@@ -67,6 +68,8 @@ pub struct Request {
     pub options: Options,
     /// The command line of the Helm that called us, where it could be read.
     pub host_command: Option<Vec<String>>,
+    /// Files of patches to make after the rewrite, in order.
+    pub patches: Vec<ValuesFile>,
     /// For which findings lines and columns are looked up.
     pub places: Places,
 }
@@ -119,7 +122,9 @@ pub fn judge(request: &Request) -> Judgement {
         None
     });
     let files = files.and_then(|files| stored_values(request, current.as_ref(), files, &mut findings));
-    let unread = current.is_none() && !matches!(request.current, Current::Unsaid | Current::Nothing);
+    let overlays = read_patches(&request.patches, &mut findings);
+    let unread =
+        overlays.is_none() || current.is_none() && !matches!(request.current, Current::Unsaid | Current::Nothing);
     let (target, files) = match (target, files) {
         (Some(target), Some(files)) if !unread => (target, files),
         (target, _) => {
@@ -142,6 +147,7 @@ pub fn judge(request: &Request) -> Judgement {
         target: &target,
         state: &state,
         files: &files,
+        overlays: overlays.as_deref().unwrap_or_default(),
         options: &request.options,
         host_command: request.host_command.as_deref(),
     };
@@ -204,6 +210,7 @@ struct Whole<'a> {
     target: &'a Stream,
     state: &'a State<'a>,
     files: &'a [Value],
+    overlays: &'a [Overlay],
     options: &'a Options,
     host_command: Option<&'a [String]>,
 }
@@ -273,6 +280,9 @@ impl Whole<'_> {
         }
         if !came.releases.is_empty() && self.target.host == Host::Helm4 {
             changes.extend(restyled(self.target, &changes));
+        }
+        if let Err(why) = overlay::add_to(&mut changes, self.overlays, self.target) {
+            findings.push(rules::mu001_unreadable_input::of_patch(&why));
         }
         let stages = self.hold_back(&judged, &mut changes);
         if self.options.order == Order::ArgoCd {
@@ -665,6 +675,21 @@ fn read_values(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<
         }
     }
     good.then_some(all)
+}
+
+/// Reads the files of patches; `None` where one cannot be read.
+fn read_patches(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<Overlay>> {
+    let mut all = Vec::new();
+    for file in files {
+        match overlay::read(&file.name, &file.bytes) {
+            Ok(overlays) => all.extend(overlays),
+            Err(why) => {
+                findings.push(rules::mu001_unreadable_input::of_patch(&why));
+                return None;
+            }
+        }
+    }
+    Some(all)
 }
 
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.

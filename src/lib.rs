@@ -16,6 +16,7 @@
 //! * [`milvus`] knows roles, versions, layered configuration, queues and stores; [`facts`] is what changes with each of
 //!   its releases. They know no rules.
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
+//! * [`overlay`] adds the user's own patches to what the rewrite decides.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
 //! * [`stage`] and [`order`] give the upgrade its order: step by step, or as sync waves of Argo CD.
 //! * [`diff`] tells what differs between two sets of objects; it knows no rules.
@@ -34,6 +35,7 @@ pub mod kube;
 pub mod milvus;
 pub mod options;
 pub mod order;
+pub mod overlay;
 pub mod plan;
 pub mod report;
 pub mod rewrite;

@@ -83,6 +83,18 @@ pub struct Context {
     )]
     pub values: Vec<PathBuf>,
 
+    /// Patches to make after the rewrite: a list of `target` (kind, name, role, group, namespace) and `patch` (RFC 6902 or
+    /// strategic merge); repeatable
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "MILVUS_UPLIFT_PATCH",
+        hide_env = true,
+        value_delimiter = '\n'
+    )]
+    pub patch: Vec<PathBuf>,
+
     /// How much to change
     #[arg(
         long,

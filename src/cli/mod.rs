@@ -201,7 +201,16 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
             name,
         });
     }
+    let mut patches = Vec::new();
+    for path in context.patch.iter().filter(|p| !p.as_os_str().is_empty()) {
+        let name = path.display().to_string();
+        patches.push(ValuesFile {
+            bytes: read_file(path).with_context(|| format!("--patch {name}"))?,
+            name,
+        });
+    }
     Ok(Request {
+        patches,
         target,
         current,
         values,

@@ -12,7 +12,7 @@ use crate::milvus::role::Role;
 use crate::yaml::{self, PatchOp};
 
 /// Where the chart notes the checksum of the rendered ConfigMap.
-const CHECKSUM: &str = "checksum/config";
+pub const CHECKSUM: &str = "checksum/config";
 
 /// The coordinators' sections in Milvus' configuration.
 const SECTIONS: [(&str, Role); 4] = [
@@ -123,7 +123,8 @@ fn renewed(object: &Object, sum: &str) -> Option<Change> {
 }
 
 /// SHA-256 of a ConfigMap's data, in hex as the chart writes it.
-fn checksum(data: &Value) -> String {
+/// The checksum of a ConfigMap's `data`, as the rewrite notes it.
+pub fn checksum(data: &Value) -> String {
     let digest = Sha256::digest(data.to_string().as_bytes());
     digest.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -49,6 +49,17 @@ pub fn nothing() -> Finding {
     )
 }
 
+/// The finding for a `--patch` that cannot be read, or has no object to be made on.
+pub fn of_patch(why: &str) -> Finding {
+    RULE.finding(
+        format!("--patch {why}"),
+        "mend the patch, or leave it out; `milvus-uplift diff --patch FILE` shows what it changes, and a patch looks like this:\n\
+         - target: {kind: Deployment, role: querynode}\n\
+         \x20 patch:\n\
+         \x20   - {op: add, path: /spec/template/spec/priorityClassName, value: high}",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;

@@ -340,6 +340,14 @@ impl Scenario {
 
     /// Judges it.
     pub fn judge(&self) -> Judgement {
+        let request = self.request();
+        let judgement = judge(&request);
+        by_state_file(request, &judgement);
+        judgement
+    }
+
+    /// What is judged.
+    pub fn request(&self) -> Request {
         let mut request = Request {
             target: self.target.clone(),
             ..Request::default()
@@ -365,9 +373,7 @@ impl Scenario {
             request.options.rewrite = crate::options::RewriteMode::Never;
         }
         request.options.stage = self.stage;
-        let judgement = judge(&request);
-        by_state_file(request, &judgement);
-        judgement
+        request
     }
 
     /// The codes of all findings, each once.

@@ -1,0 +1,354 @@
+//! What the user adds to the rewrite: patches of a `--patch FILE`, made after it and judged like everything else.
+//!
+//! A file is a list of patches, or a mapping with `patches:`, as Kustomize writes them. Each has a `target` and a `patch`: a
+//! list is RFC 6902, a mapping a strategic merge ([`strategic`]). A mapping that is an object itself (`kind`,
+//! `metadata.name`) is a strategic merge into that object.
+
+mod strategic;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::apply;
+use crate::kube::delta::delta;
+use crate::kube::object::{escape, group, text_at};
+use crate::kube::{Object, ObjectRef, workload};
+use crate::milvus::effective;
+use crate::milvus::release::{Inventory, inventory};
+use crate::rewrite::config::{CHECKSUM, checksum};
+use crate::rewrite::{Change, ChangeOp, add, replace};
+use crate::stream::Stream;
+use crate::yaml::{self, Op, PatchOp, patch_value};
+
+/// One patch of the user's.
+#[derive(Debug)]
+pub struct Overlay {
+    /// Where it stands, for messages: `uplift.yaml, patch 2`.
+    pub place: String,
+    target: Target,
+    how: How,
+}
+
+#[derive(Debug)]
+enum How {
+    Json(Vec<PatchOp>),
+    Strategic(Value),
+}
+
+/// Which objects a patch is for: all that is given must hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    /// The API group: `apps`.
+    group: Option<String>,
+    /// The kind.
+    kind: Option<String>,
+    /// The name; `*` stands for anything.
+    name: Option<String>,
+    /// The namespace.
+    namespace: Option<String>,
+    /// The role of a Milvus workload, as `milvus run` names it.
+    role: Option<String>,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            ("group", &self.group),
+            ("kind", &self.kind),
+            ("name", &self.name),
+            ("namespace", &self.namespace),
+            ("role", &self.role),
+        ];
+        let said: Vec<String> = parts
+            .iter()
+            .filter_map(|(key, value)| value.as_ref().map(|v| format!("{key} {v}")))
+            .collect();
+        f.write_str(&said.join(", "))
+    }
+}
+
+impl Target {
+    fn is_empty(&self) -> bool {
+        [&self.group, &self.kind, &self.name, &self.namespace, &self.role]
+            .iter()
+            .all(|v| v.is_none())
+    }
+
+    fn holds(&self, object: &Object, roles: &[&str]) -> bool {
+        let is = |wanted: &Option<String>, have: &str| wanted.as_ref().is_none_or(|w| w == have);
+        let reference = &object.reference;
+        is(&self.group, group(&reference.api_version))
+            && is(&self.kind, &reference.kind)
+            && is(&self.namespace, &reference.namespace)
+            && self.name.as_ref().is_none_or(|n| matches_name(n, &reference.name))
+            && self.role.as_ref().is_none_or(|r| roles.contains(&r.as_str()))
+    }
+}
+
+/// Whether a name is the wanted one, with `*` for anything.
+fn matches_name(wanted: &str, name: &str) -> bool {
+    let mut parts = wanted.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Reads the patches of one file.
+///
+/// # Errors
+/// What is wrong, with the place in it, for a person.
+pub fn read(name: &str, bytes: &[u8]) -> Result<Vec<Overlay>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|e| format!("{name} is no UTF-8: {e}"))?;
+    let value = yaml::read(text)
+        .map_err(|e| format!("{name}, line {}: {}", yaml::position(text, e.offset).line, e.message))?
+        .unwrap_or(Value::Null);
+    let items = match &value {
+        Value::Array(items) => items.clone(),
+        Value::Object(map) if map.contains_key("patches") => match (map.len(), &map["patches"]) {
+            (1, Value::Array(items)) => items.clone(),
+            (1, _) => return Err(format!("{name}: `patches` is a list")),
+            _ => return Err(format!("{name}: beside `patches` nothing is known")),
+        },
+        Value::Object(_) => vec![value],
+        _ => {
+            return Err(format!(
+                "{name} holds no patch: a list of `target` and `patch` is wanted"
+            ));
+        }
+    };
+    if items.is_empty() {
+        return Err(format!("{name} holds no patch"));
+    }
+    let each = items.into_iter().enumerate();
+    each.map(|(i, item)| one(format!("{name}, patch {}", i + 1), item))
+        .collect()
+}
+
+fn one(place: String, item: Value) -> Result<Overlay, String> {
+    let Value::Object(map) = item else {
+        return Err(format!("{place} is no mapping of `target` and `patch`"));
+    };
+    if let Some(unknown) = map.keys().find(|k| !["target", "patch"].contains(&k.as_str()))
+        && (map.contains_key("target") || map.contains_key("patch"))
+    {
+        return Err(format!(
+            "{place}: `{unknown}` is not known; a patch has `target` and `patch`"
+        ));
+    }
+    let Some(patch) = map.get("patch").cloned() else {
+        return whole(place, Value::Object(map));
+    };
+    let patch = match patch {
+        Value::String(text) => yaml::read(&text)
+            .map_err(|e| format!("{place}: the text of `patch` is no YAML: {}", e.message))?
+            .unwrap_or(Value::Null),
+        other => other,
+    };
+    let target = match map.get("target") {
+        Some(target) => serde_json::from_value(target.clone()).map_err(|e| format!("{place}: target: {e}"))?,
+        None => return whole(place, patch),
+    };
+    let how = match patch {
+        Value::Array(ops) => How::Json(
+            ops.iter()
+                .map(operation)
+                .collect::<Result<_, _>>()
+                .map_err(|e| format!("{place}: {e}"))?,
+        ),
+        Value::Object(_) => How::Strategic(patch),
+        _ => {
+            return Err(format!(
+                "{place}: `patch` is a list (RFC 6902) or a mapping (strategic merge)"
+            ));
+        }
+    };
+    let overlay = Overlay { place, target, how };
+    if overlay.target.is_empty() {
+        return Err(format!(
+            "{}: `target` names nothing: give kind, name, role, group or namespace",
+            overlay.place
+        ));
+    }
+    Ok(overlay)
+}
+
+/// A patch that is an object: its own identity is the target.
+fn whole(place: String, patch: Value) -> Result<Overlay, String> {
+    let (kind, name) = (text_at(&patch, &["kind"]), text_at(&patch, &["metadata", "name"]));
+    let (Some(kind), Some(name)) = (kind, name) else {
+        return Err(format!(
+            "{place} has no `target`, and names no object by `kind` and `metadata.name`"
+        ));
+    };
+    let target = Target {
+        group: text_at(&patch, &["apiVersion"]).map(|v| group(v).to_owned()),
+        kind: Some(kind.to_owned()),
+        name: Some(name.to_owned()),
+        namespace: text_at(&patch, &["metadata", "namespace"]).map(str::to_owned),
+        role: None,
+    };
+    let how = How::Strategic(patch);
+    Ok(Overlay { place, target, how })
+}
+
+fn operation(op: &Value) -> Result<PatchOp, String> {
+    let text = |key: &str| op.get(key).and_then(Value::as_str);
+    let path = text("path").ok_or_else(|| format!("{op} has no `path`"))?;
+    if !path.is_empty() && !path.starts_with('/') {
+        return Err(format!("the path {path} does not begin with a slash"));
+    }
+    let value = || op.get("value").cloned().ok_or_else(|| format!("{path} has no `value`"));
+    let (op, value) = match text("op") {
+        Some("add") => (Op::Add, Some(value()?)),
+        Some("replace") => (Op::Replace, Some(value()?)),
+        Some("remove") => (Op::Remove, None),
+        other => {
+            return Err(format!(
+                "the operation {} at {path} is not known: add, replace and remove are",
+                other.unwrap_or("(none)")
+            ));
+        }
+    };
+    Ok(PatchOp {
+        op,
+        path: path.to_owned(),
+        value,
+    })
+}
+
+/// Makes the patches, in their order, on what the rewrite leaves: adds to its changes.
+///
+/// # Errors
+/// A patch that fits no object, or not the one it is for; one that would make another object of it.
+pub fn add_to(changes: &mut Vec<Change>, overlays: &[Overlay], stream: &Stream) -> Result<(), String> {
+    let mut touched = Vec::new();
+    for overlay in overlays {
+        let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
+        let found = inventory(&objects);
+        let mut hits = 0;
+        for (index, object) in objects.iter().enumerate() {
+            if overlay.target.holds(object, &roles(&found, index)) {
+                hits += 1;
+                make(changes, overlay, object)?;
+                touched.push(object.reference.clone());
+            }
+        }
+        if hits == 0 {
+            return Err(format!(
+                "{}: no object of the output is meant by it ({}); without it the output would not be what you want",
+                overlay.place, overlay.target
+            ));
+        }
+    }
+    match touched.iter().any(|t| t.kind == "ConfigMap") {
+        true => renew_checksums(changes, stream, &touched),
+        false => Ok(()),
+    }
+}
+
+fn roles(found: &Inventory, object: usize) -> Vec<&str> {
+    let all = found.releases.iter().flat_map(|r| &r.components);
+    all.filter(|c| c.object == object).map(|c| c.role.as_str()).collect()
+}
+
+fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result<(), String> {
+    let place = &overlay.place;
+    let wrong = |e: String| format!("{place} does not fit {}: {e}", object.reference);
+    let new = match &overlay.how {
+        How::Json(ops) => Some(patch_value(&object.value, ops).map_err(|e| wrong(e.to_string()))?),
+        How::Strategic(patch) => strategic::merge(&object.value, patch).map_err(wrong)?,
+    };
+    let Some(new) = new else {
+        match changes.iter().position(|c| brings(c, object)) {
+            Some(at) => drop(changes.remove(at)),
+            None => {
+                changes.retain(|c| !(c.document == object.document && c.pointer == object.pointer));
+                changes.push(Change::drop(object, format!("{place} takes it away")));
+            }
+        }
+        return Ok(());
+    };
+    for path in [
+        &["apiVersion"][..],
+        &["kind"],
+        &["metadata", "name"],
+        &["metadata", "namespace"],
+    ] {
+        if text_at(&new, path) != text_at(&object.value, path) {
+            return Err(wrong(format!(
+                "it would make another object of it ({})",
+                path.join(".")
+            )));
+        }
+    }
+    let ops = match &overlay.how {
+        How::Json(ops) => ops.clone(),
+        How::Strategic(_) => delta(&object.value, &new),
+    };
+    put(changes, object, new, ops, place);
+    Ok(())
+}
+
+/// Notes that an object gets another value, by operations where it came in.
+fn put(changes: &mut Vec<Change>, object: &Object, new: Value, ops: Vec<PatchOp>, why: &str) {
+    if new == *object.value {
+        return;
+    }
+    let Some(change) = changes.iter_mut().find(|c| brings(c, object)) else {
+        changes.push(Change::patch(object, ops, why));
+        return;
+    };
+    let lines = change.text.split_inclusive('\n');
+    let head: String = lines
+        .take_while(|l| l.starts_with("---") || l.starts_with('#'))
+        .collect();
+    change.text = head + &yaml::emit(&new);
+    change.why = format!("{}; {why}", change.why);
+    change.patch = vec![add("", new)];
+}
+
+fn brings(change: &Change, object: &Object) -> bool {
+    change.op == ChangeOp::Inject && change.object == object.reference && change.document == object.document
+}
+
+/// Renews the checksum of the configuration in the pod templates that read a ConfigMap that a patch changed, so that
+/// their pods restart with it as they would with the chart's.
+fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &[ObjectRef]) -> Result<(), String> {
+    let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
+    let found = inventory(&objects);
+    for component in found.releases.iter().flat_map(|r| &r.components) {
+        let object = &objects[component.object];
+        let sources = effective::sources(&objects, component);
+        let Some((map, _)) = sources
+            .iter()
+            .find(|(map, _)| touched.contains(&objects[*map].reference))
+        else {
+            continue;
+        };
+        let Some(template) = workload::template_pointer(&object.reference.kind) else {
+            continue;
+        };
+        let path = format!("{template}/metadata/annotations/{}", escape(CHECKSUM));
+        let sum = checksum(objects[*map].at(&["data"]).unwrap_or(&Value::Null));
+        if object.value.pointer(&path).is_some_and(|old| *old != sum.as_str()) {
+            let ops = vec![replace(path, sum)];
+            let new = patch_value(&object.value, &ops).map_err(|e| e.to_string())?;
+            put(changes, object, new, ops, "the configuration it reads changed");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
