@@ -286,7 +286,9 @@ fn example(folder: &Path, case: &Case, stdin: &[u8], code: &str) -> Checked {
         return Ok(());
     }
     if std::env::var_os("UPDATE").is_none() {
-        return Err(format!("docs/rules/{code}.md does not show what happens; wanted:\n{wanted}"));
+        return Err(format!(
+            "docs/rules/{code}.md does not show what happens; wanted:\n{wanted}"
+        ));
     }
     let source = page.find("## Source\n").ok_or("the page names no source")?;
     let start = page.find("## Example\n").unwrap_or(source);
