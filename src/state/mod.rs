@@ -15,10 +15,10 @@ use serde_json::Value;
 
 use crate::finding::{Finding, Input};
 use crate::judge::Current;
-use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, workload};
 use crate::milvus::image::ImageRef;
-use crate::milvus::release::{Inventory, Release, Versions, inventory};
+use crate::milvus::release::{Inventory, Release, Versions, inventory, inventory_of_made};
 use crate::milvus::version::{self, Read, Version};
 use crate::rules::{mu001_unreadable_input, mu003_state_unknown};
 use crate::stream::{Stream, Unreadable};
@@ -318,31 +318,14 @@ fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec
 /// Takes out Pods and ReplicaSets of a `kubectl get all`: what the workloads beside them made. Their images tell what
 /// else runs (a rollout under way) or ran (one rolled back).
 fn children(source: &mut Source) {
-    const MAKERS: [&str; 7] = [
-        "Deployment",
-        "ReplicaSet",
-        "StatefulSet",
-        "DaemonSet",
-        "Job",
-        "CronJob",
-        "ReplicationController",
-    ];
-    let is_child = |o: &Object| {
-        let owners = o.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        owners
-            .into_iter()
-            .flatten()
-            .any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
-    };
     let (made, own): (Vec<Object>, Vec<Object>) = std::mem::take(&mut source.stream.objects)
         .into_iter()
-        .partition(is_child);
+        .partition(workload::is_made);
     source.stream.objects = own;
     for object in made {
-        let phase = text_at(&object.value, &["status", "phase"]);
-        let running = !matches!(phase, Some("Succeeded" | "Failed")) && workload::replicas(&object) != Some(0);
+        let running = !workload::is_finished(&object) && workload::replicas(&object) != Some(0);
         let place = format!("{} {}", object.reference.kind, object.reference.name);
-        for release in inventory(std::slice::from_ref(&object)).releases {
+        for release in inventory_of_made(std::slice::from_ref(&object)).releases {
             let seen = Seen::of(&place, &release, running);
             let twin = |s: &Seen| {
                 Seen {

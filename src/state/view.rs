@@ -10,6 +10,7 @@ use super::Source;
 use crate::kube::Object;
 use crate::kube::object::text_at;
 use crate::milvus::config::{Layer, Origin, Unknown};
+use crate::milvus::effective::Texts;
 use crate::milvus::identity::Field;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
@@ -109,8 +110,9 @@ pub fn releases(source: &Source, assumed: Option<&Version>) -> Vec<ReleaseView> 
 fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> ReleaseView {
     let objects = &source.stream.objects;
     let known = source.versions(release, assumed);
-    let line = release.versions(assumed).line().unwrap_or((2, 5));
-    let effective = Effective::new(objects, release, line);
+    let default = || crate::facts::versions().marks.consolidate.version.line();
+    let line = release.versions(assumed).line().unwrap_or_else(default);
+    let effective = Effective::new(objects, release, line, &mut Texts::default());
     let mut unknown: Vec<String> = Vec::new();
     for u in effective.configs.iter().flat_map(|c| &c.unknown) {
         if !unknown.contains(&u.text) {
