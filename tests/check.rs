@@ -326,7 +326,7 @@ fn a_wrong_command_line_and_a_file_that_cannot_be_had_have_their_status() {
         (
             &["--format", "toml"],
             2,
-            "possible values: text, json, yaml, sarif, github, junit, markdown",
+            "possible values: text, json, yaml, sarif, github, junit, markdown, jsonpatch, flux",
         ),
         (
             &["--format", "sarif", "--output", "no/such/folder/x"],

@@ -1,13 +1,41 @@
-//! The pages of the docs hold: every `console` block of them is run, in order, in one directory with the bundled example.
+//! The pages of the docs hold: every `console` block of them is run, in order, in one directory with the bundled examples,
+//! and every command line of ours that any block shows is one that the program takes.
 //!
 //! `$ command`, continued by `> more`, is followed by what it prints, on stdout and stderr alike; `…` stands for anything,
 //! within a line or over lines; `[exit N]` ends it where the status is not 0.
 #![cfg(unix)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: [&str; 1] = ["docs/check.md"];
+use clap::CommandFactory;
+use milvus_uplift::cli::args::Cli;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// README and all pages below `docs`, with what stands in them.
+fn pages() -> Vec<(String, String)> {
+    let mut files = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path: PathBuf = entry.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|e| e == "md") => files.push(path),
+                false => {}
+            }
+        }
+    }
+    files.sort();
+    let name = |p: &Path| p.strip_prefix(root()).unwrap().display().to_string();
+    files
+        .iter()
+        .map(|p| (name(p), std::fs::read_to_string(p).unwrap()))
+        .collect()
+}
 
 struct Step {
     command: String,
@@ -70,21 +98,20 @@ fn fits(text: &str, wanted: &str) -> bool {
 
 #[test]
 fn every_example_of_the_docs_does_what_it_shows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_BIN_EXE_milvus-uplift"));
     let path = format!(
         "{}:{}",
         program.parent().unwrap().display(),
         std::env::var("PATH").unwrap_or_default()
     );
-    for page in PAGES {
+    // README's first screen is run by tests/house.rs, which also writes it.
+    let shown = pages().into_iter().filter(|(name, _)| name.starts_with("docs/"));
+    let shown: Vec<_> = shown.filter(|(_, text)| text.contains("```console\n")).collect();
+    assert!(shown.iter().any(|(name, _)| name == "docs/check.md"));
+    for (page, text) in &shown {
         let here = tempfile::tempdir().unwrap();
-        let example = here.path().join("testdata/example");
-        std::fs::create_dir_all(&example).unwrap();
-        for entry in std::fs::read_dir(root.join("testdata/example")).unwrap().flatten() {
-            std::fs::copy(entry.path(), example.join(entry.file_name())).unwrap();
-        }
-        let all = steps(&std::fs::read_to_string(root.join(page)).unwrap());
+        std::os::unix::fs::symlink(root().join("testdata"), here.path().join("testdata")).unwrap();
+        let all = steps(text);
         assert!(!all.is_empty(), "{page} shows no command");
         let mut exports = String::new();
         for step in all {
@@ -133,4 +160,95 @@ fn an_ellipsis_stands_for_anything_and_nothing_else_does() {
     ] {
         assert_eq!(fits(text, wanted), good, "{text:?} {wanted:?}");
     }
+}
+
+/// The shell commands of a page's fenced blocks, continued lines joined.
+fn commands(page: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut fence = None;
+    let mut open = false;
+    for line in page.lines() {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            fence = if fence.is_some() { None } else { Some(language) };
+            open = false;
+            continue;
+        }
+        let text = match fence {
+            Some("sh" | "bash") => line,
+            Some("console") => match line.strip_prefix("$ ").or(line.strip_prefix("> ").filter(|_| open)) {
+                Some(command) => command,
+                None => continue,
+            },
+            _ => continue,
+        };
+        let (body, goes_on) = text.strip_suffix('\\').map_or((text, false), |body| (body, true));
+        match found.last_mut().filter(|_| open) {
+            Some(last) => *last += &format!("\n{body}"),
+            None => found.push(body.to_owned()),
+        }
+        // A quote that is open goes on as well.
+        open = goes_on || found.last().is_some_and(|last| shlex::split(last).is_none());
+    }
+    found
+}
+
+/// Our own arguments in one command line: after our name, and those that Helm is told to pass on.
+fn ours(command: &str) -> Vec<Vec<String>> {
+    let words = shlex::split(command).unwrap_or_else(|| panic!("no shell would take: {command}"));
+    let ends = |w: &str| {
+        matches!(
+            w,
+            "|" | "&&" | "||" | ";" | "do" | "done" | "then" | "fi" | "if" | "while" | "until" | "!"
+        )
+    };
+    let redirects = |w: &str| w.starts_with(['<', '>']) || w.starts_with("2>");
+    let mut found = Vec::new();
+    for segment in words.split(|w| ends(w)) {
+        let segment: Vec<&str> = segment.iter().map(|w| w.trim_end_matches(';')).collect();
+        let passed: Vec<String> = segment
+            .windows(2)
+            .filter(|w| w[0] == "--post-renderer-args")
+            .map(|w| w[1].to_owned())
+            .collect();
+        if !passed.is_empty() {
+            found.push(passed);
+        }
+        if segment.first().is_some_and(|w| *w == "milvus-uplift") {
+            let until = segment.iter().position(|w| redirects(w)).unwrap_or(segment.len());
+            found.push(segment[1..until].iter().map(|w| (*w).to_owned()).collect());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_line_of_the_docs_is_one_the_program_takes() {
+    let mut seen = 0;
+    for (page, text) in pages() {
+        for command in commands(&text).iter().filter(|c| !c.trim_start().starts_with('#')) {
+            for mut args in ours(command) {
+                args.insert(0, "milvus-uplift".into());
+                if let Err(e) = Cli::command().try_get_matches_from(&args) {
+                    assert!(!e.use_stderr(), "{page}: {command}\n{e}");
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} command lines were found");
+}
+
+#[test]
+fn our_arguments_are_found_wherever_they_stand() {
+    assert_eq!(
+        ours(
+            "helm upgrade x y --post-renderer milvus-uplift --post-renderer-args --current --post-renderer-args a.yaml"
+        ),
+        [["--current", "a.yaml"]]
+    );
+    assert_eq!(
+        ours("helm template . | milvus-uplift check --strict > out 2>&1 && milvus-uplift rules"),
+        [vec!["check", "--strict"], vec!["rules"]]
+    );
+    assert!(ours("helm template .").is_empty());
 }

@@ -153,7 +153,7 @@ fn explain_shows_every_page() {
 fn the_contract_s_commands_are_there() {
     let (help, _, status) = run("milvus-uplift --help");
     assert_eq!(status, 0);
-    for command in ["render", "check", "rules", "explain"] {
+    for command in ["render", "check", "diff", "rules", "explain"] {
         assert!(help.lines().any(|l| l.trim_start().starts_with(command)), "{command}");
     }
     for shell in ["bash", "zsh", "fish"] {

@@ -61,8 +61,10 @@ pub fn run(
 
 fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
-        // Yaml is turned away with the command line.
-        Format::Text | Format::Yaml => format!("{}{}\n", text::findings(view.judgement), view.verdict()),
+        // The last three are turned away with the command line.
+        Format::Text | Format::Yaml | Format::Jsonpatch | Format::Flux => {
+            format!("{}{}\n", text::findings(view.judgement), view.verdict())
+        }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
         Format::Sarif => sarif::render(view),
         Format::Github => github::render(view),

@@ -45,6 +45,12 @@ pub fn pair(context: &Context, outputs: &[OsString], order: &[Given]) -> Result<
             "--format yaml is the state file of `milvus-uplift inspect`".to_owned(),
         ));
     }
+    if let Some(format) = formats.iter().find(|f| matches!(f, Format::Jsonpatch | Format::Flux)) {
+        return Err(Usage(format!(
+            "--format {} is one of `milvus-uplift diff`",
+            format.name()
+        )));
+    }
     if formats.is_empty() {
         formats.push(Format::Text);
     }
@@ -129,6 +135,10 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
         [Format::Yaml] => Err(Usage(format!(
             "{command} knows the formats text and json; yaml is the state file of `milvus-uplift inspect`"
         ))),
+        [other @ (Format::Jsonpatch | Format::Flux)] => Err(Usage(format!(
+            "{command} knows the formats text and json, not {}; `milvus-uplift diff` knows it",
+            other.name()
+        ))),
         [other] => Err(Usage(format!(
             "{command} knows the formats text and json, not {}; `milvus-uplift check` knows it",
             other.name()
@@ -136,6 +146,20 @@ pub fn single(context: &Context, command: &str) -> Result<Format, Usage> {
         _ => Err(Usage(format!(
             "{command} takes one --format; `milvus-uplift check` takes several, each with its --output"
         ))),
+    }
+}
+
+/// The one format of `diff`.
+pub fn of_diff(context: &Context) -> Result<Format, Usage> {
+    let formats: Vec<Format> = context.format.iter().flatten().copied().collect();
+    match formats[..] {
+        [] => Ok(Format::Text),
+        [format @ (Format::Text | Format::Json | Format::Jsonpatch | Format::Markdown | Format::Flux)] => Ok(format),
+        [other] => Err(Usage(format!(
+            "diff knows the formats text, json, jsonpatch, markdown and flux, not {}",
+            other.name()
+        ))),
+        _ => Err(Usage("diff takes one --format".into())),
     }
 }
 
@@ -230,9 +254,10 @@ mod tests {
             ),
             (
                 "u check --format toml",
-                "[possible values: text, json, yaml, sarif, github, junit, markdown]",
+                "[possible values: text, json, yaml, sarif, github, junit, markdown, jsonpatch, flux]",
             ),
             ("u check --format yaml", "`milvus-uplift inspect`"),
+            ("u check --format flux", "`milvus-uplift diff`"),
         ] {
             let why = paired(line).unwrap_err();
             assert!(why.contains(wanted), "{line}: {why}");

@@ -49,7 +49,7 @@ fn walk(from: &Value, to: &Value, path: String, ops: &mut Vec<PatchOp>) {
 }
 
 /// Annotations that the server, its controllers or clients keep on live objects.
-const LIVE_ANNOTATIONS: [&str; 4] = [
+pub const LIVE_ANNOTATIONS: [&str; 4] = [
     "deployment.kubernetes.io/revision",
     "kubectl.kubernetes.io/last-applied-configuration",
     "meta.helm.sh/release-name",

@@ -384,8 +384,10 @@ mod tests {
 
     fn changed(role: &str, change: impl Fn(&mut Value)) -> Object {
         let mut object = deployment("a", role, json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
-        change(&mut object.value);
-        Object::all_in(0, serde_json::Value::clone(&object.value)).unwrap().remove(0)
+        change(std::sync::Arc::make_mut(&mut object.value));
+        Object::all_in(0, serde_json::Value::clone(&object.value))
+            .unwrap()
+            .remove(0)
     }
 
     #[test]

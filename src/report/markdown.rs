@@ -7,7 +7,7 @@ use crate::report::ReleaseReport;
 use crate::transition::Kind;
 
 /// GitHub takes 65,536 characters in a comment; this leaves room for what a workflow may add.
-const LIMIT: usize = 65_000;
+pub const LIMIT: usize = 65_000;
 
 /// What the closing tag and the note about what is left out may take of it.
 const RESERVE: usize = 500;
@@ -170,24 +170,27 @@ fn block(view: &View, finding: &Finding) -> String {
 
 /// The comment so far, and how many characters it has.
 #[derive(Default)]
-struct Page {
-    text: String,
+pub struct Page {
+    /// The text.
+    pub text: String,
     length: usize,
 }
 
 impl Page {
-    fn push(&mut self, text: &str) {
+    /// Writes further.
+    pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.length += text.chars().count();
     }
 
-    fn has_room(&self, characters: usize) -> bool {
+    /// Whether so many characters fit, with room for the note about what is left out.
+    pub fn has_room(&self, characters: usize) -> bool {
         self.length + characters + RESERVE <= LIMIT
     }
 }
 
 /// A sentence: on one line, with everything escaped that Markdown, HTML or GitHub would make something of.
-fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let text = one_line(text);
     let mut rest = text.chars().peekable();
@@ -212,7 +215,7 @@ fn prose(text: &str) -> String {
 }
 
 /// A span of code, delimited by more backticks than it holds in a row.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = one_line(text);
     let ticks = "`".repeat(longest_run(&text) + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') {
@@ -224,13 +227,18 @@ fn code(text: &str) -> String {
 }
 
 fn fence(text: &str) -> String {
+    fenced("text", text)
+}
+
+/// A block of code in a language, delimited by more backticks than it holds in a row.
+pub fn fenced(language: &str, text: &str) -> String {
     let ticks = "`".repeat((longest_run(text) + 1).max(3));
     let text: String = text
         .replace("\r\n", "\n")
         .chars()
         .map(|c| if c == '\n' { c } else { shown(c) })
         .collect();
-    format!("{ticks}text\n{text}\n{ticks}")
+    format!("{ticks}{language}\n{text}\n{ticks}")
 }
 
 fn longest_run(text: &str) -> usize {

@@ -9,6 +9,9 @@ use crate::yaml;
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
 
+/// Says what stands in place of one secret: the same for all, or one that tells equal from different.
+pub type Token<'t> = &'t mut dyn FnMut(&str) -> String;
+
 /// A value as it may be shown. `kind` is the object's, `path` leads from the object to the value.
 pub fn value(kind: &str, path: &str, value: &Value) -> Value {
     let mut shown = value.clone();
@@ -117,6 +120,11 @@ fn line(l: &str) -> String {
 
 /// An address without the user and password in front of its host.
 pub fn url(text: &str) -> String {
+    url_with(text, &mut |_| MASK.into())
+}
+
+/// The same, with what `token` makes of the login in its place.
+pub fn url_with(text: &str, token: Token) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(i) = rest.find("://") {
@@ -127,7 +135,7 @@ pub fn url(text: &str) -> String {
         out.push_str(&rest[..i + 3]);
         match after[..end].rfind('@') {
             Some(at) => {
-                out.push_str(MASK);
+                out.push_str(&token(&after[..at]));
                 out.push_str(&after[at..end]);
             }
             None => out.push_str(&after[..end]),

@@ -4,21 +4,26 @@
 use serde_json::Value;
 
 use crate::milvus::store::is_secret_key;
-use crate::report::mask::{self, MASK};
+use crate::report::mask::{self, MASK, Token};
 
 /// Kubernetes fields whose names end like a secret's and hold none.
 const HARMLESS: [&str; 2] = ["automountServiceAccountToken", "tokenExpirationSeconds"];
 
 /// Masks every secret below a value; `key` is the one it stands under.
 pub fn scrub(key: &str, value: &mut Value) {
+    scrub_with(key, value, &mut |_| MASK.into());
+}
+
+/// The same, with what `token` makes of each secret in its place.
+pub fn scrub_with(key: &str, value: &mut Value, token: Token) {
     match value {
         Value::Object(map) => {
             let named = map.get("name").and_then(Value::as_str).is_some_and(is_secret);
             if named && let Some(v) = map.get_mut("value").filter(|v| !v.is_null()) {
-                *v = MASK.into();
+                *v = token(&plain(v)).into();
             }
-            for (key, inner) in map.iter_mut() {
-                scrub(key, inner);
+            for (key, inner) in map.iter_mut().filter(|(key, _)| !(named && *key == "value")) {
+                scrub_with(key, inner, token);
             }
         }
         Value::Array(list) => {
@@ -28,22 +33,27 @@ pub fn scrub(key: &str, value: &mut Value) {
                 let word = item.as_str().map(str::to_owned);
                 let follows = before.as_deref().is_some_and(|b| b.starts_with('-') && is_secret(b));
                 match &word {
-                    Some(w) if words && follows && !w.starts_with('-') => *item = MASK.into(),
-                    Some(w) if words && w.contains(char::is_whitespace) => *item = script(w).into(),
-                    _ => scrub(key, item),
+                    Some(w) if words && follows && !w.starts_with('-') => *item = token(w).into(),
+                    Some(w) if words && w.contains(char::is_whitespace) => *item = script(w, token).into(),
+                    _ => scrub_with(key, item, token),
                 }
                 before = word;
             }
         }
         Value::String(s) => {
             *s = match is_secret(key) && !HARMLESS.contains(&key) {
-                true => MASK.into(),
-                false => text(s),
+                true => token(s),
+                false => text_with(s, token),
             }
         }
-        Value::Number(_) if is_secret(key) && !HARMLESS.contains(&key) => *value = MASK.into(),
+        Value::Number(n) if is_secret(key) && !HARMLESS.contains(&key) => *value = token(&n.to_string()).into(),
         _ => {}
     }
+}
+
+/// A text as it is, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether a key, variable or flag (`--root-password`) names a secret.
@@ -53,27 +63,35 @@ pub fn is_secret(key: &str) -> bool {
 
 /// A text without logins in addresses, without what is assigned to a name that is a secret's, and without keys in PEM.
 pub fn text(s: &str) -> String {
+    text_with(s, &mut |_| MASK.into())
+}
+
+/// The same, with what `token` makes of each secret in its place.
+pub fn text_with(s: &str, token: Token) -> String {
     if s.contains("-----BEGIN") {
-        return MASK.into();
+        return token(s);
     }
     let mut out = String::new();
-    for line in mask::url(s).split_inclusive('\n') {
-        assignments(line, &mut out);
+    for line in mask::url_with(s, token).split_inclusive('\n') {
+        assignments(line, &mut out, token);
     }
     out
 }
 
 /// A shell script: as [`text`], and without what follows a flag that is a secret's, a login (`-u user:password`), the keys of
 /// `mc alias set`, and words that look like a key.
-fn script(s: &str) -> String {
-    let scrubbed = text(s);
+pub fn script(s: &str, token: Token) -> String {
+    let scrubbed = text_with(s, token);
     let mut out = String::new();
     for line in scrubbed.split_inclusive('\n') {
         let mut words: Vec<&str> = Vec::new();
         for piece in line.split_inclusive(char::is_whitespace) {
             let word = piece.trim_end();
             let secret = is_given(&words, word) || is_random(word);
-            out.push_str(if secret { MASK } else { word });
+            match secret {
+                true => out.push_str(&token(word)),
+                false => out.push_str(word),
+            }
             out.push_str(&piece[word.len()..]);
             if !word.is_empty() {
                 words.push(word);
@@ -112,7 +130,7 @@ fn is_random(word: &str) -> bool {
 }
 
 /// Copies a line, and masks the value behind each `secret=` and `"secret":`.
-fn assignments(line: &str, out: &mut String) {
+fn assignments(line: &str, out: &mut String, token: Token) {
     let mut rest = line;
     while let Some(at) = rest.find(['=', ':']) {
         let (before, behind) = rest.split_at(at);
@@ -138,7 +156,7 @@ fn assignments(line: &str, out: &mut String) {
         };
         if end > 0 {
             out.push_str(&rest[..spaces]);
-            out.push_str(MASK);
+            out.push_str(&token(&value[..end]));
         }
         rest = &value[end..];
     }

@@ -42,6 +42,19 @@ fn the_action_passes_what_is_fine_and_shows_the_difference() {
 }
 
 #[test]
+fn the_action_shows_what_the_program_itself_changes() {
+    let ran = example(&[("binary", env!("CARGO_BIN_EXE_milvus-uplift"))]).run();
+    assert_eq!(ran.exit, 0, "{}", ran.log);
+    assert!(!ran.made["diff"].is_empty() && ran.summary.ends_with(&ran.made["diff"]));
+    assert!(
+        ran.made["diff"].contains("my-release-milvus-streamingnode"),
+        "{}",
+        ran.summary
+    );
+    assert!(!ran.log.contains("could not be shown"), "{}", ran.log);
+}
+
+#[test]
 fn the_action_refuses_annotates_and_uploads() {
     let manifests = tempfile::NamedTempFile::new().unwrap();
     let kafka = text("testdata/example/target.yaml").replace("      type: pulsar", "      type: kafka");
