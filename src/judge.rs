@@ -249,6 +249,7 @@ impl Whole<'_> {
         if !came.releases.is_empty() && self.target.host == Host::Helm4 {
             changes.extend(restyled(self.target, &changes));
         }
+        let all_at_once = changes.clone();
         let stages = self.hold_back(&judged, &mut changes);
         let mut releases = Vec::new();
         let mut targets = Vec::new();
@@ -262,6 +263,7 @@ impl Whole<'_> {
             }
             Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
         }
+        self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
         self.source(&judged, &changes, &came, &before, &mut findings);
         Answer {
             releases,
@@ -269,6 +271,44 @@ impl Whole<'_> {
             changes,
             targets,
             ..Answer::default()
+        }
+    }
+
+    /// What is refused where the last stage ends is refused before the first: on the way there is no good place to stop,
+    /// and a stage can already drop what a queue of today lives in.
+    fn whole_way(
+        &self,
+        judged: &[Judged],
+        stages: &[Option<StageReport>],
+        changes: &[Change],
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+    ) {
+        let held = |stage: &Option<StageReport>| stage.is_some_and(|s| s.applied < s.last);
+        if !stages.iter().any(held) {
+            return;
+        }
+        // That these changes cannot be applied is said of those of the stage, which follow from them.
+        let Ok(proposed) = apply::proposed(self.target, changes) else {
+            return;
+        };
+        let after = inventory(&proposed);
+        for (one, stage) in judged.iter().zip(stages) {
+            let Some(stage) = stage.filter(|s| s.applied < s.last) else {
+                continue;
+            };
+            let end = Some(StageReport {
+                applied: stage.last,
+                ..stage
+            });
+            let mut found = Vec::new();
+            self.rules(one, end, &proposed, &after, before, &mut found, &mut Vec::new());
+            for finding in found {
+                let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
+                if finding.severity == crate::finding::Severity::Refuse && !findings.iter().any(said) {
+                    findings.push(finding);
+                }
+            }
         }
     }
 

@@ -1,0 +1,74 @@
+# What `--current release:NAME` makes of revisions that failed, never ended, were superseded or rolled back from.
+history() { # VERSION
+  v=$1 values=legacy
+  ground history
+  check "installs $floor with one coordinator" helm_install $old_chart $floor "${one_coordinator[@]}" || return 0
+  check "a second revision" helm_upgrade $old_chart $floor "${one_coordinator[@]}" --set log.level=debug || return 0
+  asks "superseded and deployed" 2.5.16 2.5.16
+
+  # Stage 1 whose pods never get ready: Helm gives up, but 2.6 has run.
+  catch "$d/failed" staged_by_name --stage 1 -- --set-string 'annotations.milvus-uplift\.test/fail=yes' --timeout 15s
+  check "an upgrade whose pods never get ready fails" failed_last
+  asks "failed" 2.5.16 2.6.15
+  judges "going on at 2.5 after it is a downgrade" v2.5.22 MU104
+  judges "trying again is none" $target ''
+
+  # The next one never ends.
+  check "Helm is killed" die changed staged_by_name --stage 1 || return 0
+  check "and leaves it pending" pending || return 0
+  asks "failed and pending" 2.5.16 2.6.15
+  judges "going on at 2.5 after it is a downgrade" v2.5.22 MU104
+  by_name inspect --write-state "$d/state.yaml" > /dev/null 2>&1 || true
+  check "the lock is lifted" unlock || return 0
+  asks "failed" 2.5.16 2.6.15
+  check "stage 1 passes in the end" staged_by_name --stage 1 || return 0
+  asks "failed, then deployed" 2.6.15 2.6.15
+
+  # Helm takes anything back without asking anybody.
+  check "helm rollback below 2.6 is carried out" run_helm rollback $release 2 -n "$ns" --wait --timeout 60s
+  asks "rolled back" 2.5.16 2.6.15
+  judges "staying at 2.5 is a downgrade" v2.5.22 MU104
+  judges "the way on to 2.6 is open" $target ''
+}
+by_name() { # COMMAND ARG...   the program, which asks Helm itself
+  HELM_BIN=${helms[$v]} "$binary" "$@" --current "release:$release" --namespace "$ns"
+}
+asks() { # NAME LOWEST HIGHEST
+  by_name inspect --format json > "$d/inspect.json" 2> "$d/inspect.err" || true
+  check "release:NAME with a history that is $1" seen "$2" "$3" || true
+}
+seen() { # VERSION HIGHEST
+  python3 - "$d/inspect.json" "$@" <<'PY' || { cat "$d/inspect.err"; return 1; }
+import json, sys
+text = open(sys.argv[1]).read()
+found = json.loads(text)
+print(json.dumps(found)[:800])
+release = found["releases"][0]
+got = (release["version"], release["highest"])
+sys.exit(0 if got == tuple(sys.argv[2:]) else f"version and highest: {got}, wanted {sys.argv[2:]}")
+PY
+}
+judges() { # NAME TAG [CODE]   what `check` says of a stream of that version; no code: no refusal
+  local given chart=$new_chart
+  [[ $2 != v2.5* ]] || chart=$old_chart
+  given "$2"
+  run_helm template $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" "${one_coordinator[@]}" $([[ $2 == v2.5* ]] || printf '%s ' "${architecture[@]}") > "$d/target.yaml"
+  by_name check --report "$d/report.json" "$d/target.yaml" > "$d/said" 2>&1 || true
+  check "$1" judged "${3-}" || true
+}
+judged() { # CODE
+  python3 - "$d/report.json" "$1" <<'PY' || { cat "$d/said"; return 1; }
+import json, sys
+found = {f["code"] for f in json.load(open(sys.argv[1]))["findings"] if f["severity"] == "refuse" and not f["allowed"]}
+sys.exit(0 if (sys.argv[2] in found if sys.argv[2] else not found) else f"refusals: {found}")
+PY
+}
+staged_by_name() { # [PROGRAM'S ARG...] [-- HELM'S ARG...]
+  local post given args=(--current "release:$release" --namespace "$ns" --report "$d/report.json")
+  given $target
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=("$1"); shift; done
+  [ $# -eq 0 ] || shift
+  with "${args[@]}"
+  HELM_BIN=${helms[$v]} helm_upgrade $new_chart $target "${post[@]}" "$@"
+}
+failed_last() { [ -n "$(history_field failed)" ] || { cat "$d/failed"; run_helm history $release -n "$ns"; return 1; }; }
