@@ -4,6 +4,9 @@ killed() { # VERSION
   v=$1 values=legacy
   ground killed
   check "installs $floor with one coordinator" helm_install $old_chart $floor "${one_coordinator[@]}" || return 0
+  # On Helm 4 the first pass through any post-renderer changes Pulsar's texts (stage 0): not what this is about.
+  current
+  ! is4 "$v" || check "meets the post-renderer" uplift $old_chart $floor -- "${one_coordinator[@]}" || return 0
   mark upgrade
   for n in 1 2 3 4 5; do
     current
@@ -42,3 +45,18 @@ changed() { # a Deployment is another than it was
   ! cmp -s "$d/generations" "$d/generations.now"
 }
 pending() { [ -n "$(history_field pending-upgrade)" ] || { run_helm history $release -n "$ns"; return 1; }; }
+
+# What the docs say of a pending revision: what its record alone knows, and why a rollback to it is no way out.
+pending_only() { # VERSION
+  v=$1 values=legacy
+  ground pending-only
+  check "installs $floor with one coordinator" helm_install $old_chart $floor "${one_coordinator[@]}" || return 0
+  current
+  check "Helm is killed before its first change" die pending uplift $new_chart $target || return 0
+  by_name inspect --write-state "$d/state.yaml" > "$d/inspect.out" 2>&1 || true
+  untouched "helm rollback to the pending revision leaves what should leave" legacy_objects run_helm rollback $release "$(history_field pending-upgrade)" -n "$ns" --wait --timeout 120s
+  check "and is a success to Helm" ended 0
+  check "2.6 runs beside it" says <(images streamingnode) "$target"
+  judged_by "$d/state.yaml" "the state file from before the record went remembers 2.6" v2.5.22 MU104
+}
+legacy_objects() { k get deployments,services,horizontalpodautoscalers -l component=indexnode -o name; }

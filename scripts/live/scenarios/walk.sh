@@ -1,7 +1,7 @@
 # From 2.5.10 with separate coordinators to 2.6, stage by stage, with all that must be refused on the way.
 # Leaves $d/staged.json, the watcher's figures of the way from 2.5 to 2.6.
 old_chart=milvus-4.2.58 new_chart=milvus-5.0.19
-first=v2.5.10 floor=v2.5.16 target=v2.6.15
+first=v2.5.10 floor=v2.5.16 target=v2.6.16
 
 walk() { # VERSION [VALUES]
   v=$1 values=${2:-legacy}
