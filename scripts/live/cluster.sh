@@ -49,7 +49,7 @@ cluster_start() {
     --service-account-signing-key-file "$work/certs/accounts.key" --max-requests-inflight 0 --max-mutating-requests-inflight 0 \
     --enable-priority-and-fairness=false
   kubeconfig "$token"
-  until_true 90 kubectl get --raw /readyz || { not_up "API server"; return 1; }
+  until_true 240 kubectl get --raw /readyz || { not_up "API server"; return 1; }
   start kube-controller-manager --kubeconfig "$KUBECONFIG" --leader-elect=false --secure-port 0 --kube-api-qps 300 --kube-api-burst 600 \
     --service-account-private-key-file "$work/certs/accounts.key" --root-ca-file "$work/certs/apiserver.crt" \
     --controllers deployment-controller,replicaset-controller,statefulset-controller,job-controller,daemonset-controller,namespace-controller,serviceaccount-controller,garbage-collector-controller,endpointslice-controller,persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,disruption-controller
@@ -59,8 +59,8 @@ cluster_start() {
   # Claims ask for no class: there is one volume for each of them.
   local i
   for i in $(seq 1 100); do volume "$i"; done | kubectl create -f - >/dev/null || { not_up "its volumes"; return 1; }
-  until_true 60 kubectl wait --for condition=Ready nodes --all --timeout 1s || { not_up "nodes"; return 1; }
-  until_true 60 kubectl get serviceaccount default -n default || { not_up "controllers"; return 1; }
+  until_true 180 kubectl wait --for condition=Ready nodes --all --timeout 1s || { not_up "nodes"; return 1; }
+  until_true 180 kubectl get serviceaccount default -n default || { not_up "controllers"; return 1; }
 }
 kubeconfig() { # TOKEN
   export KUBECONFIG=$work/kubeconfig

@@ -30,7 +30,7 @@ ground() { # NAME   -> $ns, $d, $say
   ns=$1-${v//./-} d=$work/runs/$1-$v say="$v $1:"
   mkdir -p "$d"
   kubectl create namespace "$ns" >/dev/null
-  until_true 30 kubectl get serviceaccount default -n "$ns"
+  until_true 180 kubectl get serviceaccount default -n "$ns"
 }
 mark() { # NAME   a moment that the watcher's record can be cut at
   k create -f - >/dev/null <<YAML
@@ -59,11 +59,11 @@ given() { # TAG   -> $given, the values of every call
 }
 helm_install() { # CHART TAG ARG...
   local chart=$1 given; given "$2"; shift 2
-  run_helm install $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" --wait --timeout 120s "$@"
+  run_helm install $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" --wait --timeout 300s "$@"
 }
 helm_upgrade() { # CHART TAG ARG...   plain
   local chart=$1 given; given "$2"; shift 2
-  run_helm upgrade $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" --wait --timeout 120s "$@"
+  run_helm upgrade $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" --wait --timeout 300s "$@"
 }
 with() { # ARG...   -> $post, the flags that plug the program in with these arguments
   local arg
@@ -105,7 +105,7 @@ unlock() { k delete secret -l "owner=helm,name=$release,status=pending-upgrade" 
 
 # --- the cluster -------------------------------------------------------------------------------------------------------
 # --wait says nothing of pods that are still ending.
-settled() { until_true 60 no_pod_ends; }
+settled() { until_true 180 no_pod_ends; }
 no_pod_ends() {
   [ -z "$(k get pods -o 'jsonpath={range .items[?(@.metadata.deletionTimestamp)]}{.metadata.name}{"\n"}{end}')" ]
 }

@@ -27,13 +27,13 @@ history() { # VERSION
   asks "failed, then deployed" ${floor#v} ${target#v}
 
   # Helm takes anything back without asking anybody.
-  check "helm rollback below 2.6 is carried out" run_helm rollback $release 2 -n "$ns" --wait --timeout 60s
+  check "helm rollback below 2.6 is carried out" run_helm rollback $release 2 -n "$ns" --wait --timeout 300s
   asks "rolled back" ${floor#v} ${target#v}
   judges "staying at 2.5 is a downgrade" v2.5.22 MU104
   judges "the way on to 2.6 is open" $target ''
 }
 by_name() { # COMMAND ARG...   the program, which asks Helm itself
-  HELM_BIN=${helms[$v]} "$binary" "$@" --current "release:$release" --namespace "$ns"
+  HELM_BIN=${helms[$v]} "$binary" "$@" --current "release:$release" --namespace "$ns" --helm-timeout 120
 }
 asks() { # NAME LOWEST HIGHEST
   by_name inspect --format json > "$d/inspect.json" 2> "$d/inspect.err" || true
@@ -56,7 +56,7 @@ judged_by() { # CURRENT NAME TAG [CODE]   what `check` says of a stream of that 
   [[ $tag != v2.5* ]] || chart=$old_chart more=()
   given "$tag"
   run_helm template $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" "${one_coordinator[@]}" ${more[@]+"${more[@]}"} > "$d/target.yaml"
-  HELM_BIN=${helms[$v]} "$binary" check --current "$current" --namespace "$ns" --report "$d/report.json" "$d/target.yaml" > "$d/said" 2>&1 || true
+  HELM_BIN=${helms[$v]} "$binary" check --current "$current" --namespace "$ns" --helm-timeout 120 --report "$d/report.json" "$d/target.yaml" > "$d/said" 2>&1 || true
   check "$name" judged "$code" || true
 }
 judged() { # CODE
@@ -67,7 +67,7 @@ sys.exit(0 if (sys.argv[2] in found if sys.argv[2] else not found) else f"refusa
 PY
 }
 staged_by_name() { # [PROGRAM'S ARG...] [-- HELM'S ARG...]
-  local post given args=(--current "release:$release" --namespace "$ns" --report "$d/report.json")
+  local post given args=(--current "release:$release" --namespace "$ns" --helm-timeout 120 --report "$d/report.json")
   given $target
   while [ $# -gt 0 ] && [ "$1" != -- ]; do args+=("$1"); shift; done
   [ $# -eq 0 ] || shift

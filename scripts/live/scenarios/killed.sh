@@ -34,7 +34,7 @@ die() { # CONDITION COMMAND...   ends with Helm killed as soon as the condition 
   ("$@") > "$d/killed" 2>&1 &
   child=$!
   set +m
-  until_true 60 $condition || { kill -KILL -- -$child 2>/dev/null; echo "never $condition:"; cat "$d/killed"; return 1; }
+  until_true 180 $condition || { kill -KILL -- -$child 2>/dev/null; echo "never $condition:"; cat "$d/killed"; return 1; }
   kill -0 -- -$child 2>/dev/null || { echo "Helm was faster"; return 1; }
   kill -KILL -- -$child
   wait $child 2>/dev/null || true
@@ -54,7 +54,7 @@ pending_only() { # VERSION
   current
   check "Helm is killed before its first change" die pending uplift $new_chart $target || return 0
   by_name inspect --write-state "$d/state.yaml" > "$d/inspect.out" 2>&1 || true
-  untouched "helm rollback to the pending revision leaves what should leave" legacy_objects run_helm rollback $release "$(history_field pending-upgrade)" -n "$ns" --wait --timeout 120s
+  untouched "helm rollback to the pending revision leaves what should leave" legacy_objects run_helm rollback $release "$(history_field pending-upgrade)" -n "$ns" --wait --timeout 300s
   check "and is a success to Helm" ended 0
   check "2.6 runs beside it" says <(images streamingnode) "$target"
   judged_by "$d/state.yaml" "the state file from before the record went remembers 2.6" v2.5.22 MU104

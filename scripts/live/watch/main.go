@@ -73,7 +73,7 @@ func check(args []string) error {
 	out := flags.String("json", "", "write the figures there too")
 	pods := flags.Bool("pods", false, "show every pod's life")
 	_ = flags.Parse(args)
-	events, err := awaited(*record, *namespace, *from, *to, 30*time.Second)
+	events, err := awaited(*record, *namespace, *from, *to, 120*time.Second)
 	if err != nil {
 		return err
 	}
