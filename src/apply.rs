@@ -244,7 +244,12 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
             document: c.document,
             pointer: String::new(),
             reference: c.object.clone(),
-            value: c.patch.first().and_then(|op| op.value.clone()).unwrap_or(Value::Null),
+            value: c
+                .patch
+                .first()
+                .and_then(|op| op.value.clone())
+                .unwrap_or(Value::Null)
+                .into(),
         })
     };
     let mut next = 0;
@@ -264,7 +269,8 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
             .filter(|c| c.op == ChangeOp::Patch && c.document == object.document && c.pointer == object.pointer)
         {
             object.value = yaml::patch_value(&object.value, &change.patch)
-                .map_err(|e| NotVouched(format!("{}: {e}", object.reference)))?;
+                .map_err(|e| NotVouched(format!("{}: {e}", object.reference)))?
+                .into();
         }
         out.push(object);
     }

@@ -1,5 +1,7 @@
 //! The judgement: everything between the inputs and the answer, in the order of the crate's front page.
 
+use std::cell::OnceCell;
+
 use serde_json::Value;
 
 use crate::apply;
@@ -7,6 +9,7 @@ use crate::facts;
 use crate::finding::{Anchor, Finding, Input, Location};
 use crate::host::{self, Host};
 use crate::kube::Object;
+use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
@@ -63,6 +66,18 @@ pub struct Request {
     pub options: Options,
     /// The command line of the Helm that called us, where it could be read.
     pub host_command: Option<Vec<String>>,
+    /// For which findings lines and columns are looked up.
+    pub places: Places,
+}
+
+/// For which findings lines and columns are looked up: that takes another, slower reading of each document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Places {
+    /// For all.
+    #[default]
+    Always,
+    /// For none where the output passes, since nobody is told more than the codes then.
+    IfRefused,
 }
 
 /// The answer.
@@ -111,7 +126,7 @@ pub fn judge(request: &Request) -> Judgement {
                 current,
                 ..Answer::default()
             };
-            return answer(done, &request.options, host);
+            return answer(done, request, host);
         }
     };
     let state = match (&request.current, &current) {
@@ -130,7 +145,7 @@ pub fn judge(request: &Request) -> Judgement {
     let host = target.host;
     done.current = current;
     done.target = Some(target);
-    answer(done, &request.options, host)
+    answer(done, request, host)
 }
 
 /// Puts the values of the release record among the files, where they are asked for.
@@ -504,7 +519,8 @@ impl Whole<'_> {
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
-        let effective_after = Effective::new(proposed, applied, line);
+        let mut texts = Texts::default();
+        let effective_after = Effective::new(proposed, applied, line, &mut texts);
         let from_line = one
             .transition
             .source_line()
@@ -513,7 +529,7 @@ impl Whole<'_> {
         let effective_before = one
             .before
             .zip(stream)
-            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line));
+            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut texts));
         let side = one
             .before
             .zip(stream)
@@ -539,6 +555,8 @@ impl Whole<'_> {
             values: one.values.as_ref(),
             options: self.options,
             stage,
+            texts: texts.into(),
+            user_keys: OnceCell::new(),
             host_command: self.host_command,
         };
         for rule in RULES {
@@ -653,14 +671,19 @@ fn read_values(files: &[ValuesFile], findings: &mut Vec<Finding>) -> Option<Vec<
 }
 
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.
-fn answer(mut done: Answer, options: &Options, host: Host) -> Judgement {
+fn answer(mut done: Answer, request: &Request, host: Host) -> Judgement {
+    let options = &request.options;
     let only = |targets: &[Option<Version>]| targets.first().cloned().flatten();
     let mut findings = std::mem::take(&mut done.findings);
     for finding in &mut findings {
         let never = crate::options::NEVER_ALLOWED.contains(&finding.code);
         finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
-        if let (None, Some(anchor)) = (&finding.location, &finding.anchor)
+    }
+    let located = request.places == Places::Always || findings.iter().any(Finding::refuses);
+    for finding in &mut findings {
+        if located
+            && let (None, Some(anchor)) = (&finding.location, &finding.anchor)
             && !comes(finding, &done.changes)
             && let Some((location, template)) = resolve(anchor, &done)
         {

@@ -275,7 +275,7 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
 
 /// A deployed object as it would be applied again: without the server's fields, with this host's bookkeeping.
 fn kept(current: &Object, filename: Option<&str>) -> Value {
-    let mut value = without_server_fields(current.value.clone());
+    let mut value = without_server_fields(Value::clone(&current.value));
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.shift_remove(FILENAME);
@@ -385,7 +385,7 @@ fn differs(proposed: &[Object], current: &[Object]) -> bool {
 
 /// What counts of an object: spec and data, nulls and empty collections as absent.
 fn essence(object: &Object) -> Value {
-    let mut value = without_server_fields(object.value.clone());
+    let mut value = without_server_fields(Value::clone(&object.value));
     for pointer in ["/metadata", "/spec/template/metadata", "/spec/jobTemplate"] {
         if let Some(metadata) = value.pointer_mut(pointer).and_then(Value::as_object_mut) {
             for field in ["labels", "annotations"] {

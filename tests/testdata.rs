@@ -17,7 +17,7 @@ use milvus_uplift::yaml::{self, Op, PatchOp};
 use serde::Deserialize;
 use serde_json::Value;
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     /// What the case shows, for people.
@@ -85,6 +85,9 @@ fn run(folder: &Path) -> Checked {
     }
     findings(&case, &report)?;
     secrets(&stdin, &report.to_string(), &stderr)?;
+    if let Some(code) = rule_shown_by(folder) {
+        example(folder, &case, &stdin, code)?;
+    }
     if case.exit == 0 {
         golden(folder, &output.stdout)?;
         let (again, _) = program(folder, &case, &output.stdout)?;
@@ -251,6 +254,45 @@ fn golden(folder: &Path, stdout: &[u8]) -> Checked {
         at(&wanted),
         at(&got)
     ))
+}
+
+/// The rule whose page shows this folder: `rules/MU301/fires`.
+fn rule_shown_by(folder: &Path) -> Option<&str> {
+    let (name, rule) = (folder.file_name()?, folder.parent()?);
+    let below = rule.parent()?.file_name()?;
+    (name == "fires" && below == "rules").then(|| rule.file_name()?.to_str())?
+}
+
+/// The page of a rule shows what `check` says of the folder where it fires.
+fn example(folder: &Path, case: &Case, stdin: &[u8], code: &str) -> Checked {
+    let mut shown = case.clone();
+    // What Helm hands over is rendered, not checked; there a refusal says all on stderr.
+    if case.helm.is_empty() {
+        shown.args.insert(0, "check".into());
+    }
+    let (output, _) = program(folder, &shown, stdin)?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let starts = |line: &str| line.split(' ').nth(1).is_some_and(|word| word == code);
+    let mut shown = said.lines().skip_while(|line| !starts(line));
+    let head = shown.next().ok_or_else(|| format!("nothing says {code}\n{said}"))?;
+    let body = shown.take_while(|line| line.starts_with(' '));
+    let finding = std::iter::once(head).chain(body).collect::<Vec<_>>().join("\n");
+    let wanted = format!("## Example\n\n```text\n{finding}\n```\n\n");
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/rules/{code}.md"));
+    let page = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if page.contains(&wanted) {
+        return Ok(());
+    }
+    if std::env::var_os("UPDATE").is_none() {
+        return Err(format!(
+            "docs/rules/{code}.md does not show what happens; wanted:\n{wanted}"
+        ));
+    }
+    let source = page.find("## Source\n").ok_or("the page names no source")?;
+    let start = page.find("## Example\n").unwrap_or(source);
+    std::fs::write(&path, [&page[..start], &wanted, &page[source..]].concat()).map_err(|e| e.to_string())
 }
 
 type Identity = (String, String, String, String);

@@ -178,7 +178,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
         values,
         stored_values,
         options,
-        host_command: None,
+        ..Request::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use super::args::{Context, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_stdin, request, write_report};
 use crate::host::{FILENAME, Host, parent};
-use crate::judge::judge;
+use crate::judge::{Places, judge};
 use crate::options::Options;
 use crate::report::{self, text};
 
@@ -17,6 +17,9 @@ pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> 
     let helm4 = stdin.windows(FILENAME.len()).any(|w| w == FILENAME.as_bytes());
     let mut request = request(context, options, stdin)?;
     request.host_command = parent::command_line();
+    if context.report.is_none() {
+        request.places = Places::IfRefused;
+    }
     let judgement = judge(&request);
     write_report(context, &judgement)?;
     if let Some(output) = &judgement.output {

@@ -1,5 +1,6 @@
 //! Configuration keys and defaults that change on the way from 2.5 to 2.6.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
@@ -194,12 +195,21 @@ pub fn chart_keys() -> &'static [ChartKeyRow] {
 #[must_use]
 pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> bool {
     let covers = |row: &ChartKeyRow| chart.is_some_and(|c| *c >= row.from && *c < row.before);
+    static INDEX: OnceLock<HashMap<String, Vec<&ChartKeyRow>>> = OnceLock::new();
+    let index = INDEX.get_or_init(|| {
+        let mut index: HashMap<String, Vec<&ChartKeyRow>> = HashMap::new();
+        for row in chart_keys() {
+            index.entry(normalise(&row.key)).or_default().push(row);
+        }
+        index
+    });
+    let Some(rows) = index.get(&normalise(key)) else {
+        return false;
+    };
     let known = chart_keys().iter().any(covers);
-    let key = normalise(key);
-    chart_keys()
-        .iter()
+    rows.iter()
         .filter(|row| !known || covers(row))
-        .any(|row| normalise(&row.key) == key && (row.values.is_empty() || row.values.iter().any(|v| v == value)))
+        .any(|row| row.values.is_empty() || row.values.iter().any(|v| v == value))
 }
 
 /// What to know on the way from one line to another.

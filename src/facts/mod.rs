@@ -29,7 +29,7 @@ use crate::milvus::version::Version;
 pub struct Table {
     /// Its name, which is also that of its file.
     pub name: &'static str,
-    /// Its text.
+    /// What its file says, as JSON (`build.rs`).
     pub text: &'static str,
 }
 
@@ -37,16 +37,16 @@ impl Table {
     /// What its text says, for printing.
     ///
     /// # Errors
-    /// When it is no YAML, which is tested.
-    pub fn parsed(&self) -> Result<serde_json::Value, serde_yaml::Error> {
-        serde_yaml::from_str(self.text)
+    /// When it is no JSON, which is tested.
+    pub fn parsed(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::from_str(self.text)
     }
 }
 
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
         /// Every embedded table.
-        pub static TABLES: &[Table] = &[$(Table { name: $name, text: include_str!(concat!("data/", $name, ".yaml")) }),*];
+        pub static TABLES: &[Table] = &[$(Table { name: $name, text: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json")) }),*];
     };
 }
 
@@ -66,7 +66,7 @@ tables! {
 fn load<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let table = TABLES.iter().find(|t| t.name == name);
     let text = table.map_or("", |t| t.text);
-    serde_yaml::from_str(text).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
 }
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {

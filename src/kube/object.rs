@@ -1,5 +1,7 @@
 //! Objects of a manifest stream and their identity.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,8 +64,8 @@ pub struct Object {
     pub pointer: String,
     /// Its identity.
     pub reference: ObjectRef,
-    /// Its content as Kubernetes reads it.
-    pub value: Value,
+    /// Its content as Kubernetes reads it. Shared: every step of a judgement holds all objects, and changes few.
+    pub value: Arc<Value>,
 }
 
 /// Why a document is not an object, with a JSON pointer to the offending value.
@@ -215,7 +217,7 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         document,
         pointer,
         reference,
-        value,
+        value: value.into(),
     });
     Ok(())
 }

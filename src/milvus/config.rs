@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -115,9 +116,10 @@ pub struct File<'a> {
 /// The effective configuration of one workload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    settings: BTreeMap<String, Setting>,
+    /// Shared: the components of a release mount the same files.
+    settings: BTreeMap<Arc<str>, Arc<Setting>>,
     /// Those that another of the same key overrides, in the order of the layers.
-    overridden: Vec<(String, Setting)>,
+    overridden: Vec<(Arc<str>, Arc<Setting>)>,
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
 }
@@ -125,6 +127,12 @@ pub struct Config {
 /// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
 #[must_use]
 pub fn normalise(key: &str) -> String {
+    let kept = |c: &u8| !matches!(c, b'/' | b'_' | b'.');
+    if key.is_ascii() {
+        let mut out = String::with_capacity(key.len());
+        out.extend(key.bytes().filter(kept).map(|c| c.to_ascii_lowercase() as char));
+        return out;
+    }
     key.chars()
         .filter(|c| !matches!(c, '/' | '_' | '.'))
         .flat_map(char::to_lowercase)
@@ -158,21 +166,33 @@ impl Config {
         env: &Environment,
         since26: bool,
     ) -> Config {
+        Config::of_files(default_yaml, user_yaml).with_env(env, since26)
+    }
+
+    /// The part of [`Config::build`] that workloads with the same files share.
+    #[must_use]
+    pub fn of_files(default_yaml: Option<&File<'_>>, user_yaml: Option<&File<'_>>) -> Config {
         let mut config = Config::default();
         for (file, layer) in [(default_yaml, Layer::DefaultYaml), (user_yaml, Layer::UserYaml)] {
             if let Some(file) = file {
                 config.add_file(file, &layer);
             }
         }
-        config.add_env(env, since26);
         config
+    }
+
+    /// This configuration with the environment of a container laid over it.
+    #[must_use]
+    pub fn with_env(mut self, env: &Environment, since26: bool) -> Config {
+        self.add_env(env, since26);
+        self
     }
 
     /// The effective setting of a key in any spelling, as far as it can be seen; `None` when no layer sets it. Does
     /// not tell whether something invisible overrides it: [`Config::certain`] does.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Setting> {
-        self.settings.get(&normalise(key))
+        self.settings.get(normalise(key).as_str()).map(Arc::as_ref)
     }
 
     /// As [`Config::get`], but only when nothing invisible could say otherwise.
@@ -181,7 +201,7 @@ impl Config {
     /// The first reason why the key cannot be known: a hidden value, or a hidden source of a higher layer.
     pub fn certain(&self, key: &str) -> Result<Option<&Setting>, &Unknown> {
         let key = normalise(key);
-        let setting = self.settings.get(&key);
+        let setting = self.settings.get(key.as_str()).map(Arc::as_ref);
         let hides = |unknown: &&Unknown| match (&unknown.key, setting) {
             (Some(hidden), _) => *hidden == key,
             (None, None) => true,
@@ -214,8 +234,10 @@ impl Config {
         let mut seen = self.clone();
         seen.unknown.clear();
         for setting in seen.settings.values_mut() {
-            if let Some(source) = setting.hidden.take() {
-                setting.value = Some(format!("<{source}>"));
+            if let Some(source) = &setting.hidden {
+                let value = Some(format!("<{source}>"));
+                let setting = Arc::make_mut(setting);
+                (setting.value, setting.hidden) = (value, None);
             }
         }
         seen
@@ -223,17 +245,18 @@ impl Config {
 
     /// Every setting that any layer makes, with its normalised key.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
+        self.settings.iter().map(|(key, setting)| (&**key, &**setting))
     }
 
     /// As [`Config::keys`], with the settings that another overrides.
     pub fn every(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        let overridden = self.overridden.iter().map(|(key, setting)| (key.as_str(), setting));
+        let overridden = self.overridden.iter().map(|(key, setting)| (&**key, &**setting));
         self.keys().chain(overridden)
     }
 
     fn set(&mut self, key: String, setting: Setting) {
-        if let Some(before) = self.settings.insert(key.clone(), setting) {
+        let key: Arc<str> = key.into();
+        if let Some(before) = self.settings.insert(key.clone(), setting.into()) {
             self.overridden.push((key, before));
         }
     }
@@ -312,7 +335,7 @@ impl Config {
             self.unknown.retain(|u| {
                 !(u.why == UnknownWhy::ValueFrom
                     && u.key.as_ref() == Some(&key)
-                    && self.settings.get(&key).is_some_and(|s| s.key == var.name))
+                    && self.settings.get(key.as_str()).is_some_and(|s| s.key == var.name))
             });
             if let EnvValue::From(source) = &var.value {
                 self.unknown.push(Unknown {
@@ -325,7 +348,7 @@ impl Config {
                     origin: origin.clone(),
                 });
             }
-            let clash = self.settings.get(&key).filter(|before| {
+            let clash = self.settings.get(key.as_str()).filter(|before| {
                 matches!(before.origin.layer, Layer::Env { .. }) && before.key != var.name && before.value != value
             });
             if let Some(before) = clash {

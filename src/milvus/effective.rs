@@ -1,6 +1,7 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -24,20 +25,65 @@ struct Mounted<'a> {
 }
 
 /// Texts already parsed: many components mount the same ConfigMap.
-#[derive(Default)]
-pub struct Texts(HashMap<String, Result<Value, String>>);
+#[derive(Debug, Default)]
+pub struct Texts {
+    parsed: HashMap<String, Result<Arc<Value>, String>>,
+    /// What files say together: that of `default.yaml` and that of `user.yaml`.
+    layered: Vec<([Option<Text>; 2], Config)>,
+}
+
+/// A configuration file: its ConfigMap, the pointer to it, and what it says.
+#[derive(Clone, Debug)]
+struct Text {
+    owner: Owner,
+    path: String,
+    value: Arc<Value>,
+}
+
+impl Text {
+    fn is(&self, other: &Text) -> bool {
+        Arc::ptr_eq(&self.value, &other.value) && self.owner == other.owner && self.path == other.path
+    }
+
+    fn file(&self) -> File<'_> {
+        File {
+            value: &self.value,
+            owner: self.owner.clone(),
+            path: &self.path,
+        }
+    }
+}
 
 impl Texts {
-    fn read(&mut self, text: &str) -> Result<Value, String> {
-        if let Some(known) = self.0.get(text) {
+    fn read(&mut self, text: &str) -> Result<Arc<Value>, String> {
+        if let Some(known) = self.parsed.get(text) {
             return known.clone();
         }
         let parsed = match yaml::read(text) {
-            Ok(value) => Ok(value.unwrap_or(Value::Null)),
+            Ok(value) => Ok(Arc::new(value.unwrap_or(Value::Null))),
             Err(e) => Err(format!("line {}: {}", yaml::position(text, e.offset).line, e.message)),
         };
-        self.0.insert(text.to_owned(), parsed.clone());
+        self.parsed.insert(text.to_owned(), parsed.clone());
         parsed
+    }
+
+    /// The layers of the files alone.
+    fn layers(&mut self, files: [Option<Text>; 2]) -> Config {
+        let same = |a: &Option<Text>, b: &Option<Text>| match (a, b) {
+            (Some(a), Some(b)) => a.is(b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        let known = self
+            .layered
+            .iter()
+            .find(|(have, _)| have.iter().zip(&files).all(|(a, b)| same(a, b)));
+        if let Some((_, config)) = known {
+            return config.clone();
+        }
+        let [default_yaml, user_yaml] = files.each_ref().map(|f| f.as_ref().map(Text::file));
+        let config = Config::of_files(default_yaml.as_ref(), user_yaml.as_ref());
+        self.layered.push((files, config.clone()));
+        config
     }
 }
 
@@ -77,7 +123,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
     };
     let environment = Environment::of(owner.clone(), container, &component.container);
     let mut unknown = Vec::new();
-    let mut files: HashMap<&str, (Value, Owner, String)> = HashMap::new();
+    let mut files: [Option<Text>; 2] = [None, None];
     for mounted in mounts(object, container, component) {
         let layer = if mounted.file == "default.yaml" {
             Layer::DefaultYaml
@@ -98,8 +144,8 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
             });
         };
         let slot = match mounted.file.as_str() {
-            "default.yaml" | "milvus.yaml" => "default.yaml",
-            "user.yaml" => "user.yaml",
+            "default.yaml" | "milvus.yaml" => 0,
+            "user.yaml" => 1,
             other => {
                 if other.ends_with(".yaml") {
                     hidden(
@@ -142,7 +188,8 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
                     kind: "ConfigMap".into(),
                     name: name.to_owned(),
                 };
-                files.insert(slot, (value, owner, format!("/data/{}#", escape(&key))));
+                let path = format!("/data/{}#", escape(&key));
+                files[slot] = Some(Text { owner, path, value });
             }
             Ok(_) => hidden(
                 UnknownWhy::Unreadable,
@@ -151,19 +198,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
             Err(e) => hidden(UnknownWhy::Unreadable, format!("ConfigMap `{name}`, `{key}`, {e}")),
         }
     }
-    let file = |slot: &str| {
-        files.get(slot).map(|(value, owner, path)| File {
-            value,
-            owner: owner.clone(),
-            path,
-        })
-    };
-    let mut config = Config::build(
-        file("default.yaml").as_ref(),
-        file("user.yaml").as_ref(),
-        &environment,
-        since26,
-    );
+    let mut config = texts.layers(files).with_env(&environment, since26);
     config.unknown.extend(unknown);
     config
 }

@@ -355,8 +355,7 @@ mod tests {
     #[test]
     fn several_roles_in_one_pod_cannot_be_told() {
         let mut object = deployment("a", "proxy", json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
-        let containers = object
-            .value
+        let containers = std::sync::Arc::make_mut(&mut object.value)
             .pointer_mut("/spec/template/spec/containers")
             .unwrap()
             .as_array_mut()

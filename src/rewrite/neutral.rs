@@ -55,7 +55,7 @@ pub fn role_keys(scene: &Scene) -> Vec<String> {
 /// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
 /// without a pod template where Deployments have it.
 pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> Option<Value> {
-    let mut value = object.value.clone();
+    let mut value = Value::clone(&object.value);
     let role = component.role.as_str();
     let name = component.name.as_str();
     value.pointer("/spec/template/spec")?;

@@ -98,7 +98,7 @@ pub fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> 
     if roles.iter().any(|r| *r != role) {
         return None;
     }
-    let mut value = object.value.clone();
+    let mut value = Value::clone(&object.value);
     let ports = value.pointer_mut("/spec/ports")?.as_array_mut()?;
     ports.retain(|p| p["name"] == "metrics");
     if ports.is_empty() {

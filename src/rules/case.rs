@@ -1,7 +1,10 @@
 //! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
 
+use std::cell::{OnceCell, RefCell};
+
 use serde_json::Value;
 
+use super::keys::UserKey;
 use crate::finding::{Finding, Input};
 use crate::host;
 use crate::kube::Object;
@@ -91,13 +94,13 @@ const SPEAKERS: [Role; 9] = [
 ];
 
 impl Effective {
-    /// Reads the configuration of every component. `line` is the release line that resolves defaults.
-    pub fn new(objects: &[Object], release: &Release, line: (u64, u64)) -> Effective {
-        let mut texts = Texts::default();
+    /// Reads the configuration of every component. `line` is the release line that resolves defaults; `texts` remembers
+    /// what was read already, on whichever side.
+    pub fn new(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Effective {
         let configs: Vec<Config> = release
             .components
             .iter()
-            .map(|c| effective::config(objects, c, line >= crate::facts::streaming_line(), &mut texts))
+            .map(|c| effective::config(objects, c, line >= crate::facts::streaming_line(), texts))
             .collect();
         let speaker = SPEAKERS
             .iter()
@@ -147,6 +150,10 @@ pub struct Case<'a> {
     pub options: &'a Options,
     /// How far the stages go; `None` where the kind has none.
     pub stage: Option<StageReport>,
+    /// Configuration texts already read.
+    pub texts: RefCell<Texts>,
+    /// What [`super::keys::set_by_user`] found.
+    pub user_keys: OnceCell<Vec<UserKey>>,
     /// The command line of the Helm that called us, where it could be read. Holds secrets: nothing of it is shown.
     pub host_command: Option<&'a [String]>,
 }

@@ -16,7 +16,7 @@ use crate::yaml;
 
 /// A setting that a user made: in `user.yaml`, in the environment, or in `default.yaml` beside what the chart writes.
 #[derive(Clone, Debug)]
-pub struct UserKey<'a> {
+pub struct UserKey {
     /// The key, normalised.
     pub key: String,
     /// The setting, where it stands first.
@@ -24,7 +24,7 @@ pub struct UserKey<'a> {
     /// The workloads it counts for.
     pub workloads: Vec<String>,
     /// The object it stands in.
-    object: Option<&'a Object>,
+    object: Option<Object>,
     /// Whether that object is in the stream as it came in, so that it has a line there.
     has_line: bool,
 }
@@ -48,10 +48,14 @@ fn first_of(version: Option<&Version>, line: Option<(u64, u64)>) -> Option<Versi
 /// Every setting a user made, each once, however many workloads share it. Those of the stream as it came in, since that
 /// is where the user can change them (an indexnode's environment leaves with it); and the environment of what the
 /// values brought.
-pub fn set_by_user<'a>(case: &Case<'a>) -> Vec<UserKey<'a>> {
-    let objects: &'a [Object] = &case.target.objects;
+pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
+    case.user_keys.get_or_init(|| gather(case))
+}
+
+fn gather(case: &Case) -> Vec<UserKey> {
+    let objects: &[Object] = &case.target.objects;
     let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
-    let came = Effective::new(objects, case.came, line);
+    let came = Effective::new(objects, case.came, line, &mut case.texts.borrow_mut());
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
     let mut found = Vec::new();
@@ -105,12 +109,12 @@ fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Opt
     })
 }
 
-fn add<'a>(
-    found: &mut Vec<UserKey<'a>>,
+fn add(
+    found: &mut Vec<UserKey>,
     key: &str,
     setting: &Setting,
     component: &Component,
-    object: Option<&'a Object>,
+    object: Option<&Object>,
     has_line: bool,
 ) {
     let same = |k: &&mut UserKey| {
@@ -130,13 +134,13 @@ fn add<'a>(
             key: key.to_owned(),
             setting: setting.clone(),
             workloads: vec![component.name.clone()],
-            object,
+            object: object.cloned(),
             has_line,
         }),
     }
 }
 
-impl UserKey<'_> {
+impl UserKey {
     /// Whether it came by the environment.
     pub fn is_env(&self) -> bool {
         matches!(self.setting.origin.layer, Layer::Env { .. })
@@ -181,7 +185,7 @@ impl UserKey<'_> {
             configs.find_map(|c| c.value(&self.key).map(str::to_owned))
         });
         let finding = finding.field(path.clone(), before, self.setting.value.clone());
-        match self.object {
+        match &self.object {
             Some(object) if self.has_line => {
                 let pointer = format!("{}{path}", object.pointer);
                 finding

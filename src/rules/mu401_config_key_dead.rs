@@ -30,13 +30,13 @@ fn check(case: &Case) -> Vec<Finding> {
         let before = source.as_ref().and_then(|s| key_status(&key.key, s));
         if row.status.is_ignored() {
             if !row.is_always() && !before.is_some_and(|b| b.status.is_ignored()) {
-                found.push(dead(case, &key, row));
+                found.push(dead(case, key, row));
             }
         } else if let Some(harmless) = &row.review_unless
             && key.setting.value.as_ref() != Some(harmless)
             && before.is_none()
         {
-            found.push(other_meaning(case, &key, row, harmless));
+            found.push(other_meaning(case, key, row, harmless));
         }
     }
     found

@@ -28,7 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
     };
     let mut found: Vec<Finding> = defaults(case, &source, &target).into_iter().collect();
     for key in keys::set_by_user(case) {
-        found.extend(renamed(case, &key, &source, &target));
+        found.extend(renamed(case, key, &source, &target));
     }
     found.extend(metrics(case));
     found.extend(notes(case, &source, &target));

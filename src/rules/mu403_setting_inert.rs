@@ -27,9 +27,9 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     for key in keys::set_by_user(case) {
         if key.key == normalise(STREAMING_SWITCH) {
-            found.extend(switch(case, &key));
+            found.extend(switch(case, key));
         } else if let Some(row) = key_status(&key.key, &target).filter(|row| row.is_always()) {
-            found.push(inert(case, &key, row));
+            found.push(inert(case, key, row));
         }
     }
     found.extend(mixture(case));

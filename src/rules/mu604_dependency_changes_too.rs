@@ -159,6 +159,9 @@ fn bare_host(address: &str) -> &str {
 /// What of a workload's pods changes: images first, else the fields.
 fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     let (old, new) = (workload::template(deployed)?, workload::template(proposed)?);
+    if old == new {
+        return None;
+    }
     let mut images = Vec::new();
     for list in ["initContainers", "containers"] {
         let all = |t: &Value| t.pointer(&format!("/spec/{list}")).and_then(Value::as_array).cloned().unwrap_or_default();

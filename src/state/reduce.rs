@@ -10,6 +10,8 @@
 //! When a state file is read next to manifests, [`fill`] puts their values where the state cannot tell a difference:
 //! what was masked is taken to be unchanged.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::scrub::{self, scrub};
@@ -290,9 +292,11 @@ pub fn fill(kept: &mut [Object], manifests: &[Object]) {
         if let Some((i, twin)) = twin.filter(|(_, m)| !m.is_hook()) {
             let reduced = read.reduced(i, twin);
             for key in ["spec", "data", "binaryData"] {
-                if let (Some(value), Some(same), Some(whole)) =
-                    (object.value.get_mut(key), reduced.get(key), twin.value.get(key))
-                {
+                if let (Some(value), Some(same), Some(whole)) = (
+                    Arc::make_mut(&mut object.value).get_mut(key),
+                    reduced.get(key),
+                    twin.value.get(key),
+                ) {
                     restore(value, same, whole);
                 }
             }

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::record::tests::{payload, release, secret};
 use super::*;
 use crate::judge::{Judgement, Request, judge};
+use crate::milvus::effective::Texts;
 use crate::rules::testkit::{cluster, cluster26, standalone};
 
 fn bytes(text: &str) -> Current {
@@ -222,7 +223,7 @@ fn a_live_list_tells_what_else_runs() {
     let objects = Stream::read(cluster("v2.6.6", false).as_bytes(), Input::Current)
         .unwrap()
         .objects;
-    let mut items: Vec<Value> = objects.into_iter().map(|o| o.value).collect();
+    let mut items: Vec<Value> = objects.into_iter().map(|o| Value::clone(&o.value)).collect();
     for item in &mut items {
         item["metadata"]["uid"] = "u".into();
     }
@@ -312,7 +313,7 @@ fn on_azure_the_account_is_compared_and_not_shown() {
     assert!(!text.contains("hunter2"), "{text}");
     let stores = |s: &Source| {
         let release = &s.inventory().releases[0];
-        crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5))
+        crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &mut Texts::default())
             .stores
             .unwrap()
     };

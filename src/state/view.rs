@@ -10,6 +10,7 @@ use super::Source;
 use crate::kube::Object;
 use crate::kube::object::text_at;
 use crate::milvus::config::{Layer, Origin, Unknown};
+use crate::milvus::effective::Texts;
 use crate::milvus::identity::Field;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
@@ -110,7 +111,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
     let objects = &source.stream.objects;
     let known = source.versions(release, assumed);
     let line = release.versions(assumed).line().unwrap_or((2, 5));
-    let effective = Effective::new(objects, release, line);
+    let effective = Effective::new(objects, release, line, &mut Texts::default());
     let mut unknown: Vec<String> = Vec::new();
     for u in effective.configs.iter().flat_map(|c| &c.unknown) {
         if !unknown.contains(&u.text) {
