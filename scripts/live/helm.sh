@@ -105,10 +105,14 @@ unlock() { k delete secret -l "owner=helm,name=$release,status=pending-upgrade" 
 
 # --- the cluster -------------------------------------------------------------------------------------------------------
 # --wait says nothing of pods that are still ending.
-settled() { until_true 180 no_pod_ends; }
-no_pod_ends() {
-  [ -z "$(k get pods -o 'jsonpath={range .items[?(@.metadata.deletionTimestamp)]}{.metadata.name}{"\n"}{end}')" ]
+settled() {
+  local end=$((SECONDS + 180)) ending
+  while ending=$(ending) && [ -n "$ending" ]; do
+    [ $SECONDS -lt $end ] || { echo "still ending: $ending"; return 1; }
+    k wait --for=delete --timeout 60s $ending > /dev/null || true
+  done
 }
+ending() { k get pods -o 'jsonpath={range .items[?(@.metadata.deletionTimestamp)]}pod/{.metadata.name} {end}'; }
 kinds=deployments,statefulsets,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims,horizontalpodautoscalers,servicemonitors
 listed() { # FIELDS [SELECTOR]   one line for each object, without marks and Helm's own records
   k get $kinds -l "!e2e-mark,!owner${2:-}" -o "jsonpath={range .items[*]}{.kind}/{.metadata.name} $1{\"\\n\"}{end}" | sort
