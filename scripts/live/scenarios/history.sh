@@ -1,5 +1,6 @@
 # What `--current release:NAME` makes of revisions that failed, never ended, were superseded or rolled back from.
 history() { # VERSION
+  local given mended
   v=$1 values=legacy
   ground history
   check "installs $floor with one coordinator" helm_install $old_chart $floor "${one_coordinator[@]}" || return 0
@@ -12,6 +13,15 @@ history() { # VERSION
   asks "failed" ${floor#v} ${target#v}
   judges "going on at 2.5 after it is a downgrade" v2.5.22 MU104
   judges "trying again is none" $target ''
+  k get secrets -l "owner=helm,name=$release" -o yaml > "$d/records.yaml"
+  run_helm get manifest $release -n "$ns" > "$d/last.yaml"
+  check "by release:NAME stage 1 is due again" due "release:$release" 1
+  check "by Helm's records, too" due "$d/records.yaml" 1
+  if ! is4 "$v"; then
+    given $target
+    run_helm template $release "$charts/$new_chart.tgz" -n "$ns" "${given[@]}" --set-string 'annotations.milvus-uplift\.test/fail=yes' > "$d/target.yaml"
+    check "(the trap is real: by the last manifest it would be stage 2)" due "$d/last.yaml" 2
+  fi
 
   # The next one never ends.
   # Helm 3 compares with the deployed revision alone: what a failed one added has to be set otherwise, or it stays.
@@ -58,6 +68,10 @@ judged_by() { # CURRENT NAME TAG [CODE]   what `check` says of a stream of that 
   run_helm template $release "$charts/$chart.tgz" -n "$ns" "${given[@]}" "${one_coordinator[@]}" ${more[@]+"${more[@]}"} > "$d/target.yaml"
   HELM_BIN=${helms[$v]} "$binary" check --current "$current" --namespace "$ns" --helm-timeout 120 --report "$d/report.json" "$d/target.yaml" > "$d/said" 2>&1 || true
   check "$name" judged "$code" || true
+}
+due() { # CURRENT STAGE   what --stage next makes of the stream that was judged last
+  HELM_BIN=${helms[$v]} "$binary" check --current "$1" --namespace "$ns" --helm-timeout 120 --stage next --report "$d/report.json" "$d/target.yaml" > "$d/said" 2>&1 || true
+  is_stage "$2"
 }
 judged() { # CODE
   python3 - "$d/report.json" "$1" <<'PY' || { cat "$d/said"; return 1; }
