@@ -289,8 +289,9 @@ impl Whole<'_> {
         }
     }
 
-    /// What is refused where the last stage ends is refused before the first: on the way there is no good place to stop,
-    /// and a stage can already drop what a queue of today lives in.
+    /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
+    /// what today's queue lives in, while the configuration that names it is still held back. Versions (MU1xx) are those
+    /// of the transition in every stage.
     fn whole_way(
         &self,
         judged: &[Judged],
@@ -320,7 +321,8 @@ impl Whole<'_> {
             self.rules(one, end, &proposed, &after, before, &mut found, &mut Vec::new());
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
-                if finding.severity == crate::finding::Severity::Refuse && !findings.iter().any(said) {
+                let refuses = finding.severity == crate::finding::Severity::Refuse;
+                if refuses && finding.code.starts_with("MU3") && !findings.iter().any(said) {
                     findings.push(finding);
                 }
             }
