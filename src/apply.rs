@@ -1,9 +1,12 @@
 //! From changes to bytes, and the proof that the bytes say what the changes say.
 
+pub mod items;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::host::Host;
 use crate::kube::Object;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
@@ -36,6 +39,9 @@ struct Plan<'a> {
 pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched> {
     if changes.is_empty() {
         return Ok(stream.text.clone());
+    }
+    if stream.host == Host::Krm {
+        return items::render(stream, changes);
     }
     let plans = plan(stream, changes);
     let mut out = String::with_capacity(stream.text.len() + changes.iter().map(|c| c.text.len()).sum::<usize>());

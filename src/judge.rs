@@ -13,9 +13,10 @@ use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
+use crate::order::{self, Order};
 use crate::report::{ReleaseReport, StageReport, mask};
 use crate::rewrite::values::Values;
-use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene};
+use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, place};
 use crate::rules::case::{Case, Effective, Side};
 use crate::rules::{self, Check, RULES};
 use crate::stage::{self, Stage};
@@ -108,6 +109,9 @@ impl Judgement {
 pub fn judge(request: &Request) -> Judgement {
     let mut findings = Vec::new();
     let target = read(&request.target, Input::Target, &mut findings);
+    if request.options.order == Order::ArgoCd && target.as_ref().is_some_and(|t| t.objects.is_empty()) {
+        findings.push(rules::mu001_unreadable_input::nothing());
+    }
     let files = read_values(&request.values, &mut findings);
     let came = target.as_ref().map(|t| inventory(&t.objects));
     let current = state::read(&request.current, target.as_ref().zip(came.as_ref())).unwrap_or_else(|why| {
@@ -224,6 +228,12 @@ impl Whole<'_> {
         if let State::Source(source) = self.state {
             findings.extend(rules::mu007_role_undecidable::check(&source.stream, &before));
         }
+        findings.extend(rules::operated::check(
+            self.target,
+            &came,
+            self.current_stream(),
+            &before,
+        ));
         findings.extend(rules::mu002_no_milvus_found::check(self.target, &came, &before));
         findings.extend(rules::mu113_component_lost::lost_releases(
             self.target,
@@ -266,6 +276,10 @@ impl Whole<'_> {
         }
         let all_at_once = changes.clone();
         let stages = self.hold_back(&judged, &mut changes);
+        if self.options.order == Order::ArgoCd {
+            self.order(&judged, &mut changes);
+        }
+        place::note(self.target, &mut changes);
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
@@ -427,6 +441,29 @@ impl Whole<'_> {
             *changes = stage::hold_back(&scene, wanted, changes);
         }
         StageReport { applied: wanted, last }
+    }
+
+    /// Gives every object of the releases its wave.
+    fn order(&self, judged: &[Judged], changes: &mut Vec<Change>) {
+        for one in judged {
+            let Ok(objects) = apply::proposed(self.target, changes) else {
+                return;
+            };
+            let after = inventory(&objects);
+            let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
+                continue;
+            };
+            let scene = stage::Scene {
+                stream: self.target,
+                came: one.came,
+                last: &objects,
+                after: applied,
+                current: self.target,
+                before: one.came,
+                kind: order::kind(one.transition.kind),
+            };
+            order::waves(&scene, changes);
+        }
     }
 
     /// The objects that leave with any release of the stream.

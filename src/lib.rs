@@ -17,7 +17,9 @@
 //!   its releases. They know no rules.
 //! * [`transition`] tells from what to what; [`rewrite`] decides the changes; [`rules`] judge what would be applied.
 //! * [`apply`] makes bytes of changes and vouches for them; [`report`] is the judgement as data.
+//! * [`stage`] and [`order`] give the upgrade its order: step by step, or as sync waves of Argo CD.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
+//! * [`verify`] looks at the cluster afterwards: live objects against what was deployed before.
 //! * [`judge`] walks that way once; [`cli`] is the program around it.
 
 pub mod apply;
@@ -29,6 +31,7 @@ pub mod judge;
 pub mod kube;
 pub mod milvus;
 pub mod options;
+pub mod order;
 pub mod report;
 pub mod rewrite;
 pub mod rules;
@@ -36,4 +39,5 @@ pub mod stage;
 pub mod state;
 pub mod stream;
 pub mod transition;
+pub mod verify;
 pub mod yaml;

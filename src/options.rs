@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::milvus::version::Version;
+use crate::order::Order;
 use crate::stage::Stage;
 
 /// Rules that no `--allow` lifts: an output nobody can vouch for, or a judgement nobody could make.
@@ -202,6 +203,8 @@ pub struct Options {
     pub rewrite: RewriteMode,
     /// `--stage`.
     pub stage: Stage,
+    /// `--order`.
+    pub order: Order,
 }
 
 #[cfg(test)]

@@ -3,15 +3,16 @@
 //! A stage applies the whole rewrite up to itself; what belongs to a later one equals what is deployed. The order is
 //! the one in which the operator and upstream's own guide upgrade (milvus-upgrade A2, B4).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::host::{self, FILENAME};
+use crate::host;
 use crate::kube::delta::{delta, without_server_fields};
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::release::Release;
 use crate::milvus::role::Role;
-use crate::rewrite::{Change, ChangeOp, add};
+use crate::order;
+use crate::rewrite::{Change, ChangeOp, add, place};
 use crate::stream::Stream;
 use crate::transition::Kind;
 
@@ -102,9 +103,8 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The stage in which an object moves: a workload by its role, what serves one role only with it, what is Milvus and
-    /// no workload first, what is not Milvus before all.
-    fn stage_of(&self, object: &Object) -> u8 {
+    /// The role an object has, or those it serves; none where it serves pods that are not Milvus.
+    pub fn roles(&self, object: &Object) -> Vec<Role> {
         let sides = [
             (self.last, self.after),
             (&self.current.objects[..], self.before),
@@ -117,15 +117,25 @@ impl Scene<'_> {
                 .find(|c| objects[c.object].reference.same_object(&object.reference))
                 .map(|c| c.role)
         };
-        if let Some(role) = sides.iter().find_map(own) {
-            return of_role(self.kind, role);
+        match sides.iter().find_map(own) {
+            Some(role) => vec![role],
+            None => sides
+                .iter()
+                .map(|(objects, release)| serves(object, objects, release))
+                .max_by_key(Vec::len)
+                .unwrap_or_default(),
         }
-        let served = sides
-            .iter()
-            .map(|(objects, release)| serves(object, objects, release))
-            .max_by_key(Vec::len)
-            .unwrap_or_default();
-        if let Some(stage) = served.iter().map(|role| of_role(self.kind, *role)).max() {
+    }
+
+    /// The stage in which an object moves: a workload by its role, what serves one role only with it, what is Milvus and
+    /// no workload first, what is not Milvus before all.
+    pub fn stage_of(&self, object: &Object) -> u8 {
+        if let Some(stage) = self
+            .roles(object)
+            .into_iter()
+            .map(|role| of_role(self.kind, role))
+            .max()
+        {
             return stage;
         }
         if !self.is_milvus(object) {
@@ -244,7 +254,7 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
                 format!("it comes in stage {}", scene.stage_of(object)),
             )),
             Some(current) => {
-                let patch = delta(&object.value, &kept(current, object.annotation(FILENAME)));
+                let patch = delta(&object.value, &kept(current, host::bookkeeping(&object.value)));
                 if !patch.is_empty() {
                     out.push(Change::patch(
                         object,
@@ -274,20 +284,10 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
 }
 
 /// A deployed object as it would be applied again: without the server's fields, with this host's bookkeeping.
-fn kept(current: &Object, filename: Option<&str>) -> Value {
+fn kept(current: &Object, bookkeeping: Map<String, Value>) -> Value {
     let mut value = without_server_fields(Value::clone(&current.value));
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.shift_remove(FILENAME);
-        }
-        if let Some(name) = filename {
-            let annotations = metadata.entry("annotations").or_insert(Value::Null);
-            if !annotations.is_object() {
-                *annotations = Value::Object(serde_json::Map::new());
-            }
-            annotations[FILENAME] = name.into();
-        }
-    }
+    host::without_bookkeeping(&mut value);
+    host::annotate(&mut value, bookkeeping);
     value
 }
 
@@ -304,14 +304,13 @@ fn owned(scene: &Scene, current: &Object) -> bool {
 /// Brings back an object that is deployed, leaves in a later stage and is not rendered any more.
 fn inject(scene: &Scene, current: &Object, so_far: &[Change]) -> Change {
     let kind = current.reference.kind.as_str();
-    let behind = scene
-        .stream
-        .objects
+    let objects = &scene.stream.objects;
+    let at = objects
         .iter()
         .rfind(|o| o.reference.kind == kind)
-        .map_or(scene.stream.documents.len(), |o| o.document + 1);
+        .map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o));
     let template = host::template_of(scene.current, current.document).or_else(|| template(scene, current));
-    let (value, text) = host::dress(scene.stream.host, template.as_deref(), &kept(current, None));
+    let (value, text) = host::dress(scene.stream.host, template.as_deref(), &kept(current, Map::new()));
     debug_assert!(
         so_far
             .iter()
@@ -320,9 +319,9 @@ fn inject(scene: &Scene, current: &Object, so_far: &[Change]) -> Change {
     Change {
         op: ChangeOp::Inject,
         object: current.reference.clone(),
-        document: behind,
-        behind: true,
-        pointer: String::new(),
+        document: at.document,
+        behind: at.behind,
+        pointer: at.pointer,
         patch: vec![add("", value)],
         text,
         why: format!("it leaves in stage {}", scene.stage_of(current)),
@@ -399,8 +398,10 @@ fn essence(object: &Object) -> Value {
                                     | "app.kubernetes.io/managed-by"
                                     | "chart"
                                     | "heritage"
-                                    | FILENAME
+                                    | order::WAVE
+                                    | order::SYNC_OPTIONS
                             )
+                            && !host::is_bookkeeping(k)
                     });
                 }
             }

@@ -1,7 +1,9 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
+use std::collections::BTreeMap;
+
 use crate::finding::Input;
-use crate::host::{self, Host};
+use crate::host::{self, Host, krm};
 use crate::kube::Object;
 use crate::kube::object::NotAnObject;
 use crate::yaml::{self, Document, Position};
@@ -63,6 +65,7 @@ impl Stream {
         };
         let mut objects = Vec::new();
         let mut bad = Vec::new();
+        let (mut filled, mut envelope) = (0, None);
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
@@ -75,12 +78,31 @@ impl Stream {
             };
             match yaml::read(body) {
                 Ok(None) => {}
-                Ok(Some(value)) => match Object::all_in(document.index, value) {
-                    Ok(mut found) => objects.append(&mut found),
-                    Err(NotAnObject { message, pointer }) => fail(message, offset_of(body, &pointer)),
-                },
+                Ok(Some(value)) => {
+                    filled += 1;
+                    if krm::is_envelope(&value) {
+                        envelope = Some(document.index);
+                        if let Some((message, pointer)) = krm::fault(&value) {
+                            fail(message, offset_of(body, &pointer));
+                            continue;
+                        } else if value["items"].is_null() {
+                            continue;
+                        }
+                    }
+                    match Object::all_in(document.index, value) {
+                        Ok(mut found) => objects.append(&mut found),
+                        Err(NotAnObject { message, pointer }) => fail(message, offset_of(body, &pointer)),
+                    }
+                }
                 Err(e) => fail(e.message, e.offset),
             }
+        }
+        if let Some(document) = envelope.filter(|_| filled > 1) {
+            bad.push(Unreadable {
+                message: format!("a ResourceList stands alone in its stream, here are {filled} documents"),
+                document,
+                position: yaml::position(&text, documents[document].body.start),
+            });
         }
         if !bad.is_empty() {
             return Err(bad);
@@ -92,7 +114,10 @@ impl Stream {
             input,
             host: Host::Plain,
         };
-        stream.host = host::detect(&stream);
+        stream.host = match envelope {
+            Some(_) => Host::Krm,
+            None => host::detect(&stream),
+        };
         Ok(stream)
     }
 
@@ -109,13 +134,31 @@ impl Stream {
             self.documents[document].body.start + offset_of(body, pointer),
         )
     }
+
+    /// The same for many pointers at once: each document is read once, however large a List it holds.
+    pub fn positions(&self, of: &[(usize, &str)]) -> Vec<Position> {
+        let mut trees: BTreeMap<usize, Option<yaml::Tree>> = BTreeMap::new();
+        let each = of.iter().map(|(document, pointer)| {
+            let body = self.body(*document);
+            let tree = trees
+                .entry(*document)
+                .or_insert_with(|| yaml::Tree::parse(body).ok().flatten());
+            let offset = tree.as_ref().map_or(0, |tree| offset_in(tree, pointer));
+            yaml::position(&self.text, self.documents[*document].body.start + offset)
+        });
+        each.collect()
+    }
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.
 fn offset_of(body: &str, pointer: &str) -> usize {
-    let Ok(Some(tree)) = yaml::Tree::parse(body) else {
-        return 0;
-    };
+    match yaml::Tree::parse(body) {
+        Ok(Some(tree)) => offset_in(&tree, pointer),
+        _ => 0,
+    }
+}
+
+fn offset_in(tree: &yaml::Tree, pointer: &str) -> usize {
     let mut pointer = pointer;
     loop {
         if let Some(span) = tree.key_span(pointer).or_else(|| tree.span(pointer)) {

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const PAGES: [&str; 1] = ["docs/check.md"];
+const PAGES: [&str; 3] = ["docs/check.md", "docs/kustomize.md", "docs/argocd.md"];
 
 struct Step {
     command: String,

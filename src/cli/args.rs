@@ -19,7 +19,7 @@ use crate::stage::{LAST, Stage};
 #[command(
     after_help = "Without a command: render. Every option can also be set as MILVUS_UPLIFT_<OPTION>; of those that may be\n\
     repeated, the variable holds one per line. The command line replaces the environment.\n\n\
-    Exit status: 0 rendered, nothing to object to; 1 refused; 2 wrong command line; 3 reading or writing failed."
+    Exit status: 0 rendered, nothing to object to, complete; 1 refused, not complete; 2 wrong command line; 3 reading or writing failed."
 )]
 pub struct Cli {
     /// What to judge by.
@@ -38,7 +38,7 @@ pub struct Context {
     #[arg(long, value_name = "SOURCE", global = true, env = "MILVUS_UPLIFT_CURRENT", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
     pub current: Option<String>,
 
-    /// The namespace of `release:NAME`
+    /// The namespace of `release:NAME`, and the one that `verify` looks at
     #[arg(
         long,
         short = 'n',
@@ -49,7 +49,7 @@ pub struct Context {
     )]
     pub namespace: Option<String>,
 
-    /// The context of `release:NAME`, where the kubeconfig has several
+    /// The context of `release:NAME` and `verify`, where the kubeconfig has several
     #[arg(
         long,
         value_name = "CONTEXT",
@@ -59,7 +59,7 @@ pub struct Context {
     )]
     pub kube_context: Option<String>,
 
-    /// How many seconds `release:NAME` may take
+    /// How many seconds Helm (`release:NAME`) or kubectl (`verify`) may take
     #[arg(
         long,
         value_name = "SECONDS",
@@ -97,6 +97,18 @@ pub struct Context {
     /// Apply the upgrade up to one stage; `next` finds it by --current
     #[arg(long, value_name = "all|next|0..5", global = true, default_value = "all", env = "MILVUS_UPLIFT_STAGE", hide_env = true, value_parser = stage)]
     pub stage: Stage,
+
+    /// Who keeps the order of the upgrade: `argocd` writes the stages as sync waves, and refuses to answer with nothing
+    #[arg(
+        long,
+        value_name = "none|argocd",
+        global = true,
+        default_value = "none",
+        env = "MILVUS_UPLIFT_ORDER",
+        hide_env = true,
+        hide_possible_values = true
+    )]
+    pub order: OrderBy,
 
     /// State what the manifests cannot show: current-version, target-version, current-mq, target-mq, same-queue,
     /// no-dynamic-fields, helm-version, kube-version; repeatable
@@ -154,6 +166,16 @@ fn stage(text: &str) -> Result<Stage, String> {
             _ => Err(format!("a stage is all, next or 0 to {LAST}")),
         },
     }
+}
+
+/// `--order`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OrderBy {
+    /// Whoever applies it
+    None,
+    /// Argo CD, by sync waves
+    #[value(name = "argocd")]
+    ArgoCd,
 }
 
 /// `--rewrite`.
@@ -235,6 +257,24 @@ pub struct CheckArgs {
     pub output: Vec<OsString>,
 }
 
+/// What `verify` takes.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The live objects: `kubectl get … -o json` or `-o yaml`, Pods and ReplicaSets included; `-` for stdin. Where not
+    /// given, kubectl is asked
+    pub file: Option<PathBuf>,
+    /// The version the upgrade goes to; where not given, the highest one that the live workloads ask for and --current
+    /// does not
+    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    pub to: Option<String>,
+    /// The report that was written (--report) when Helm applied it: tells the version and the stage
+    #[arg(long, value_name = "REPORT", env = "MILVUS_UPLIFT_APPLIED", hide_env = true)]
+    pub applied: Option<PathBuf>,
+    /// Write the state file, once complete; over an older one the highest version seen is kept
+    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true)]
+    pub write_state: Option<PathBuf>,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -250,6 +290,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true)]
         write_state: Option<PathBuf>,
     },
+    /// Whether the stage, or the upgrade, is complete in the cluster, against --current as it was before; exit 1 while
+    /// it is not
+    Verify(VerifyArgs),
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 
 use super::args::{Context, Format};
+use super::state_file::{existing, replace};
 use super::{EXIT_OK, EXIT_REFUSED, Io, current, put, read_file, read_stdin};
 use crate::judge::Current;
 use crate::options::Options;
@@ -72,29 +73,4 @@ fn refuse(findings: &[crate::finding::Finding], io: &mut Io) -> anyhow::Result<u
     }
     let _ = io.stderr.write_all(said.as_bytes());
     Ok(EXIT_REFUSED)
-}
-
-/// The state file that stands at a path; `None` where nothing does.
-fn existing(path: &Path) -> anyhow::Result<Option<String>> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => Ok(None),
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-/// Writes a file beside its place and moves it there: what was remembered is never half written.
-fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    if path.exists() && !path.is_file() {
-        return std::fs::write(path, text).with_context(|| format!("--write-state {}", path.display()));
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let beside = path.with_file_name(name);
-    let done = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    done.with_context(|| format!("--write-state {}", path.display()))
 }

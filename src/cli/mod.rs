@@ -3,9 +3,12 @@
 pub mod args;
 mod check;
 mod inspect;
+mod krm;
 mod outputs;
 mod render;
 mod rules;
+mod state_file;
+mod verify;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,8 +21,9 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::host::parent;
 use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
+use crate::order::Order;
 use crate::state::helm;
-use args::{Cli, Command, Context, Rewrite};
+use args::{Cli, Command, Context, OrderBy, Rewrite};
 
 /// Nothing to object to.
 pub const EXIT_OK: u8 = 0;
@@ -54,7 +58,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
         Ok(cli) => cli,
         Err(e) => return clap_exit(&e, io),
     };
-    match dispatch(cli, &matches, &outputs::order(&args), io) {
+    match dispatch(cli, &matches, &args, io) {
         Ok(Ok(status)) => status,
         Ok(Err(e)) => {
             complain(io, &format!("milvus-uplift: {e:#}\n"));
@@ -71,7 +75,7 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
 fn dispatch(
     cli: Cli,
     matches: &clap::ArgMatches,
-    order: &[outputs::Given],
+    args: &[std::ffi::OsString],
     io: &mut Io,
 ) -> Result<anyhow::Result<u8>, Usage> {
     let context = &cli.context;
@@ -79,16 +83,25 @@ fn dispatch(
     Ok(match cli.command.unwrap_or(Command::Render) {
         Command::Render => {
             let format = outputs::single(context, "render")?;
-            render::run(context, options(context, from_env)?, format, io)
+            let options = options(context, from_env)?;
+            read_stdin(io).and_then(|stdin| match krm::List::read(&stdin) {
+                Some(list) => krm::run(&list, matches, args, io),
+                None => render::run(context, options, format, stdin, io),
+            })
         }
-        Command::Check(args) => {
-            let sinks = outputs::pair(context, &args.output, order)?;
-            check::run(context, options(context, from_env)?, &args, &sinks, io)
+        Command::Check(check) => {
+            let sinks = outputs::pair(context, &check.output, &outputs::order(args))?;
+            check::run(context, options(context, from_env)?, &check, &sinks, io)
         }
         Command::Inspect { file, write_state } => {
             let format = outputs::of_inspect(context)?;
             let options = options(context, from_env)?;
             inspect::run(context, &options, format, file.as_deref(), write_state.as_deref(), io)
+        }
+        Command::Verify(args) => {
+            let format = outputs::single(context, "verify")?;
+            let to = verify::version(args.to.as_deref())?;
+            verify::run(context, options(context, from_env)?, &args, to, format, io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
         Command::Rules { facts: true } => rules::facts(outputs::single(context, "rules")?, io),
@@ -153,6 +166,10 @@ fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
             Rewrite::Never => RewriteMode::Never,
         },
         stage: context.stage,
+        order: match context.order {
+            OrderBy::None => Order::Unsaid,
+            OrderBy::ArgoCd => Order::ArgoCd,
+        },
     })
 }
 

@@ -1,15 +1,15 @@
 //! `render`: manifests in, manifests out.
 
 use super::args::{Context, Format};
-use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_stdin, request, write_report};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, request, write_report};
 use crate::host::{FILENAME, Host, parent};
 use crate::judge::{Places, judge};
 use crate::options::Options;
+use crate::order::Order;
 use crate::report::{self, text};
 
-pub fn run(context: &Context, options: Options, format: Format, io: &mut Io) -> anyhow::Result<u8> {
-    let stdin = read_stdin(io)?;
-    if stdin.is_empty() {
+pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, io: &mut Io) -> anyhow::Result<u8> {
+    if stdin.is_empty() && options.order != Order::ArgoCd {
         // Helm 3 runs a post-renderer without input for `helm template --output-dir` (hosts.md 1.11).
         return Ok(EXIT_OK);
     }

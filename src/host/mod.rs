@@ -1,8 +1,9 @@
 //! Who handed the stream over, and the bookkeeping that host keeps in it. Hosts know nothing else.
 
+pub mod krm;
 pub mod parent;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::stream::Stream;
 
@@ -17,11 +18,13 @@ pub enum Host {
     Helm3,
     /// The filename annotation. Never told by HELM_PLUGIN_DIR, which helm-diff sets under Helm 3 too.
     Helm4,
-    /// Neither: a file, `kubectl get`, another tool.
+    /// A ResourceList of the KRM functions specification: kustomize, kpt.
+    Krm,
+    /// None of them: a file, `kubectl get`, another tool.
     Plain,
 }
 
-/// Tells the host by what stands in the stream.
+/// Tells the host by what stands in the stream. A ResourceList is told when it is read.
 pub fn detect(stream: &Stream) -> Host {
     if stream.objects.iter().any(|o| o.annotation(FILENAME).is_some()) {
         Host::Helm4
@@ -37,7 +40,7 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     // What is injected behind the last document has no document of its own in the stream.
     stream.documents.get(document)?;
     match stream.host {
-        Host::Plain => None,
+        Host::Plain | Host::Krm => None,
         Host::Helm4 => {
             let object = stream.objects.iter().find(|o| o.document == document)?;
             object.annotation(FILENAME).map(str::to_owned)
@@ -96,6 +99,43 @@ pub fn values_path(template: &str) -> Vec<String> {
     folder.split("/charts/").skip(1).map(str::to_owned).collect()
 }
 
+/// Whether an annotation is a host's own: it belongs to the document it stands on, is copied to no other, and stays.
+pub fn is_bookkeeping(annotation: &str) -> bool {
+    annotation == FILENAME || krm::is_bookkeeping(annotation)
+}
+
+/// Takes the host's own annotations out of an object.
+pub fn without_bookkeeping(object: &mut Value) {
+    let annotations = object
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut);
+    if let Some(annotations) = annotations {
+        annotations.retain(|key, _| !is_bookkeeping(key));
+    }
+}
+
+/// The host's own annotations of an object.
+pub fn bookkeeping(object: &Value) -> Map<String, Value> {
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    let own = annotations.into_iter().flatten().filter(|(key, _)| is_bookkeeping(key));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Sets annotations of an object.
+pub fn annotate(object: &mut Value, with: Map<String, Value>) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if with.is_empty() {
+        return;
+    }
+    let annotations = metadata.entry("annotations").or_insert(Value::Null);
+    match annotations.as_object_mut() {
+        Some(annotations) => annotations.extend(with),
+        None => *annotations = Value::Object(with),
+    }
+}
+
 /// Text of an injected document with the host's bookkeeping: begins with its own separator.
 pub fn dress(host: Host, template: Option<&str>, value: &Value) -> (Value, String) {
     let mut value = value.clone();
@@ -103,12 +143,18 @@ pub fn dress(host: Host, template: Option<&str>, value: &Value) -> (Value, Strin
     match (host, template) {
         (Host::Helm3, Some(path)) => text.push_str(&format!("# Source: {path}\n")),
         (Host::Helm4, Some(path)) => {
-            if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-                let annotations = metadata.entry("annotations").or_insert(Value::Null);
-                if !annotations.is_object() {
-                    *annotations = Value::Object(serde_json::Map::new());
-                }
-                annotations[FILENAME] = Value::String(path.into());
+            let name = Map::from_iter([(FILENAME.to_owned(), Value::String(path.into()))]);
+            annotate(&mut value, name);
+        }
+        // What it replaces may have had no annotations but the host's.
+        (Host::Krm, _) => {
+            if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+                && metadata
+                    .get("annotations")
+                    .and_then(Value::as_object)
+                    .is_some_and(Map::is_empty)
+            {
+                metadata.shift_remove("annotations");
             }
         }
         _ => {}

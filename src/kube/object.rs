@@ -25,11 +25,12 @@ pub struct ObjectRef {
 
 impl ObjectRef {
     /// Whether both can name the same object: the API group counts, its version does not (`policy/v1beta1` and
-    /// `policy/v1` are one resource), and a namespace left to the client agrees with any.
+    /// `policy/v1` are one resource), and a namespace left to the client agrees with any. What once was served by
+    /// `extensions` is the same object in the group it moved to.
     pub fn same_object(&self, other: &ObjectRef) -> bool {
         self.kind == other.kind
             && self.name == other.name
-            && group(&self.api_version) == group(&other.api_version)
+            && resource_group(self) == resource_group(other)
             && namespaces_agree(&self.namespace, &other.namespace)
     }
 }
@@ -48,6 +49,16 @@ impl std::fmt::Display for ObjectRef {
 /// The API group of an `apiVersion`; empty for the core group.
 pub fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// The API group that holds a resource today. Source: the Kubernetes guide to deprecated API versions (1.16, 1.22).
+fn resource_group(reference: &ObjectRef) -> &str {
+    match (group(&reference.api_version), reference.kind.as_str()) {
+        ("extensions", "Deployment" | "DaemonSet" | "ReplicaSet") => "apps",
+        ("extensions", "Ingress" | "NetworkPolicy") => "networking.k8s.io",
+        ("extensions", "PodSecurityPolicy") => "policy",
+        (group, _) => group,
+    }
 }
 
 /// Two namespaces agree when they are equal or one of them was left to the client.
@@ -314,6 +325,19 @@ mod tests {
         assert!(hpa("autoscaling/v2beta2", "x").same_object(&hpa("autoscaling/v2", "")));
         assert!(!hpa("autoscaling/v2", "x").same_object(&hpa("autoscaling/v2", "y")));
         assert!(!hpa("autoscaling/v2", "x").same_object(&hpa("other/v2", "x")));
+    }
+
+    #[test]
+    fn a_resource_that_moved_to_another_group_is_the_same() {
+        let of = |v: &str, kind: &str| one(json!({"apiVersion": v, "kind": kind, "metadata": {"name": "a"}})).reference;
+        for (old, new, kind) in [
+            ("extensions/v1beta1", "apps/v1", "Deployment"),
+            ("apps/v1beta2", "apps/v1", "Deployment"),
+            ("extensions/v1beta1", "networking.k8s.io/v1", "Ingress"),
+        ] {
+            assert!(of(old, kind).same_object(&of(new, kind)), "{old} {kind}");
+        }
+        assert!(!of("corp.example/v1", "Deployment").same_object(&of("apps/v1", "Deployment")));
     }
 
     #[test]

@@ -83,11 +83,13 @@ pub fn pod_selectors(kind: &str, value: &Value) -> Vec<SelectorAt> {
     }
 }
 
-/// The workload (kind, name) an autoscaler or similar names as its target.
+/// The workload (kind, name) an autoscaler or similar names as its target; of an Argo Rollout the one whose pods it takes
+/// over (`workloadRef`).
 pub fn scale_target<'v>(kind: &str, value: &'v Value) -> Option<(&'v str, &'v str)> {
     let path: &[&str] = match kind {
         "HorizontalPodAutoscaler" | "ScaledObject" => &["spec", "scaleTargetRef"],
         "VerticalPodAutoscaler" => &["spec", "targetRef"],
+        "Rollout" => &["spec", "workloadRef"],
         _ => return None,
     };
     let target = at(value, path)?;

@@ -5,14 +5,19 @@ use serde_json::Value;
 use super::object::{Object, at};
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
-pub const SERVING_KINDS: [&str; 6] = [
+pub const SERVING_KINDS: [&str; 8] = [
     "Deployment",
     "StatefulSet",
     "DaemonSet",
     "ReplicaSet",
     "Pod",
     "ReplicationController",
+    "CloneSet",
+    "Rollout",
 ];
+
+/// The kinds whose pods do a task and end.
+pub const TASK_KINDS: [&str; 2] = ["Job", "CronJob"];
 
 /// The path from an object's root to its pod spec's owner (`template`, or the object itself for a Pod).
 pub fn template_pointer(kind: &str) -> Option<&'static str> {
@@ -52,6 +57,32 @@ pub fn containers(object: &Object) -> Vec<(String, &Value)> {
         .enumerate()
         .map(|(i, c)| (format!("{base}/spec/containers/{i}"), c))
         .collect()
+}
+
+/// Whether a workload was made by another one (a Pod, the ReplicaSet of a Deployment, the Job of a CronJob), as a List of
+/// live objects shows them beside it: it is that one's, and no workload of its own.
+pub fn is_made(object: &Object) -> bool {
+    let owners = object.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
+    let maker = |owner: &Value| {
+        let kind = owner["kind"].as_str().unwrap_or_default();
+        SERVING_KINDS.contains(&kind) || TASK_KINDS.contains(&kind)
+    };
+    owners.into_iter().flatten().any(maker)
+}
+
+/// Whether a Job or a Pod has come to its end; its image says what ran once.
+pub fn is_finished(object: &Object) -> bool {
+    let ended = |at: &[&str]| object.at(at).is_some_and(|v| !v.is_null());
+    let conditions = object.at(&["status", "conditions"]).and_then(Value::as_array);
+    let failed = |c: &Value| c["type"] == "Failed" && c["status"] == "True";
+    match object.reference.kind.as_str() {
+        "Job" => ended(&["status", "completionTime"]) || conditions.into_iter().flatten().any(failed),
+        "Pod" => matches!(
+            object.at(&["status", "phase"]).and_then(Value::as_str),
+            Some("Succeeded" | "Failed")
+        ),
+        _ => false,
+    }
 }
 
 /// The replicas a workload asks for: `None` where the field is absent (one, or an autoscaler's).

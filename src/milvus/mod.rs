@@ -5,6 +5,7 @@ pub mod config;
 pub mod effective;
 pub mod identity;
 pub mod image;
+pub mod operator;
 pub mod queue;
 pub mod release;
 pub mod role;

@@ -6,7 +6,7 @@ use super::image::ImageRef;
 use super::role::{self, Role, Run, Runs};
 use super::version::{self, Read, Undecidable, Version};
 use crate::kube::object::{namespaces_agree, text_at};
-use crate::kube::{Object, workload};
+use crate::kube::{Object, selector, workload};
 
 /// One workload that runs Milvus in a known role.
 #[derive(Clone, Debug)]
@@ -89,43 +89,73 @@ pub struct Versions {
     pub undecidable: Vec<Undecidable>,
 }
 
-/// Takes the inventory of a stream's objects.
+/// Takes the inventory of a stream's objects. Pods, ReplicaSets and the like that another workload made are left out: a
+/// List of live objects holds them beside it.
 pub fn inventory(objects: &[Object]) -> Inventory {
+    let mut found = taken(objects, |object| !workload::is_made(object));
+    let rollouts = objects.iter().filter(|o| o.reference.kind == "Rollout" && !o.is_hook());
+    for rollout in rollouts {
+        let Some((kind, name)) = selector::scale_target("Rollout", &rollout.value) else {
+            continue;
+        };
+        // Argo Rollouts runs the pods in the Deployment's place, which is scaled to 0 meanwhile.
+        let components = found.releases.iter_mut().flat_map(|r| &mut r.components);
+        for component in components.filter(|c| c.name == name) {
+            let reference = &objects[component.object].reference;
+            if reference.kind == kind && namespaces_agree(&reference.namespace, &rollout.reference.namespace) {
+                component.replicas = workload::replicas(rollout);
+            }
+        }
+    }
+    found
+}
+
+/// The inventory of what other workloads made, on its own.
+pub fn inventory_of_made(objects: &[Object]) -> Inventory {
+    taken(objects, workload::is_made)
+}
+
+fn taken(objects: &[Object], counts: impl Fn(&Object) -> bool) -> Inventory {
     let mut found = Inventory::default();
     for (i, object) in objects.iter().enumerate() {
-        if object.is_hook() || matches!(object.reference.kind.as_str(), "Job" | "CronJob") {
+        if object.is_hook() || workload::is_finished(object) || !counts(object) {
             continue;
         }
-        let containers = workload::containers(object);
+        let mut stray = |container: &str, why: String| {
+            found.strays.push(Stray {
+                object: i,
+                container: container.to_owned(),
+                why,
+            });
+        };
+        let task = workload::TASK_KINDS.contains(&object.reference.kind.as_str());
         let mut running = Vec::new();
-        for (pointer, container) in &containers {
+        for (pointer, container) in workload::containers(object) {
             match role::runs(container) {
-                Runs::Milvus(run) => running.push((pointer.clone(), *container, run)),
-                Runs::Undecidable(why) => found.strays.push(Stray {
-                    object: i,
-                    container: pointer.clone(),
-                    why,
-                }),
+                // A task's own way of starting Milvus' image (a tool, a migration) is no role.
+                Runs::Undecidable(_) | Runs::NotMilvus if task => {}
+                Runs::Milvus(run) if task => {
+                    let why = format!(
+                        "a {} starts it as {}, and whether that is over by now nobody can tell",
+                        object.reference.kind, run.role
+                    );
+                    stray(&pointer, why);
+                }
+                Runs::Milvus(run) => running.push((pointer, container, run)),
+                Runs::Undecidable(why) => stray(&pointer, why),
                 Runs::NotMilvus if role::mentions_milvus(container) => {
-                    let why =
-                        "it has Milvus' image or configuration and no `milvus run ROLE` in command or args".into();
-                    found.strays.push(Stray {
-                        object: i,
-                        container: pointer.clone(),
-                        why,
-                    });
+                    let why = "it has Milvus' image or configuration and no `milvus run ROLE` in command or args";
+                    stray(&pointer, why.into());
                 }
                 Runs::NotMilvus => {}
             }
         }
         if running.len() > 1 {
             let roles: Vec<_> = running.iter().map(|(_, _, run)| run.role.as_str()).collect();
-            let why = format!("one pod runs several roles ({})", roles.join(", "));
-            found.strays.push(Stray {
-                object: i,
-                container: running[1].0.clone(),
-                why,
-            });
+            stray(
+                &running[1].0,
+                format!("one pod runs several roles ({})", roles.join(", ")),
+            );
         }
         if let Some((pointer, container, run)) = running.into_iter().next() {
             let image = text_at(container, &["image"]).unwrap_or_default().to_owned();
@@ -350,6 +380,76 @@ mod tests {
             (versions.lowest(), versions.highest()),
             (Some(&assumed), Some(&Version::new(2, 5, 22)))
         );
+    }
+
+    fn changed(role: &str, change: impl Fn(&mut Value)) -> Object {
+        let mut object = deployment("a", role, json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
+        change(std::sync::Arc::make_mut(&mut object.value));
+        Object::all_in(0, serde_json::Value::clone(&object.value))
+            .unwrap()
+            .remove(0)
+    }
+
+    #[test]
+    fn what_a_workload_made_and_what_is_over_is_no_component() {
+        let owned = |kind: &str, by: &str| {
+            changed("proxy", |v| {
+                v["kind"] = kind.into();
+                v["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": by, "name": "a"}]);
+            })
+        };
+        for (kind, by) in [
+            ("ReplicaSet", "Deployment"),
+            ("ReplicaSet", "Rollout"),
+            ("Job", "CronJob"),
+        ] {
+            assert!(inventory(&[owned(kind, by)]).releases.is_empty(), "{kind} of {by}");
+        }
+        assert_eq!(
+            inventory_of_made(&[owned("ReplicaSet", "Rollout")]).releases[0]
+                .components
+                .len(),
+            1
+        );
+        // Its owner is no workload: it stands for itself.
+        assert_eq!(inventory(&[owned("Deployment", "Milvus")]).releases.len(), 1);
+        let pod = |phase: &str| {
+            changed("proxy", |v| {
+                let spec = v["spec"]["template"]["spec"].take();
+                *v = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec, "status": {"phase": phase}});
+            })
+        };
+        assert_eq!(inventory(&[pod("Running")]).releases[0].components[0].role, Role::Proxy);
+        assert!(inventory(&[pod("Succeeded")]).releases.is_empty());
+    }
+
+    #[test]
+    fn a_task_that_starts_a_role_is_no_component_and_no_secret() {
+        let job = |role: &str| changed(role, |v| v["kind"] = "Job".into());
+        let found = inventory(&[job("datanode")]);
+        assert!(found.releases.is_empty() && found.strays[0].why.contains("a Job starts it as datanode"));
+        let tool = changed("x", |v| {
+            v["kind"] = "Job".into();
+            v["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["birdwatcher", "-olc", "#connect"]);
+        });
+        let over = changed("datanode", |v| {
+            v["kind"] = "Job".into();
+            v["status"] = json!({"completionTime": "2026-01-01T00:00:00Z"});
+        });
+        assert!(inventory(&[tool, over]).strays.is_empty());
+    }
+
+    #[test]
+    fn a_rollout_runs_the_pods_of_the_deployment_it_names() {
+        let deployment = changed("rootcoord", |v| v["spec"]["replicas"] = 0.into());
+        let rollout = |name: &str| {
+            let spec =
+                json!({"replicas": 2, "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}});
+            let value = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "r"}, "spec": spec});
+            Object::all_in(0, value).unwrap().remove(0)
+        };
+        let replicas = |name: &str| inventory(&[deployment.clone(), rollout(name)]).releases[0].components[0].replicas;
+        assert_eq!((replicas("a"), replicas("b")), (Some(2), Some(0)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod github;
 pub mod junit;
+pub mod krm;
 pub mod markdown;
 pub mod mask;
 pub mod sarif;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, filled, map_at, neutral, role_keys, volume_names, without_mounts_of};
+use super::place::{self, Place};
 use super::service::{metrics_service, service};
 use super::share::share;
 use super::{Change, ChangeOp, Rewrite, Scene, Topology, add};
@@ -354,13 +355,13 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
             let (value, text) = host::dress(scene.stream.host, template.as_deref(), &value);
-            let (document, behind) = place(scene, arrival.role, &reference.kind, out);
+            let at = place(scene, arrival.role, &reference.kind, out);
             out.changes.push(Change {
                 op: ChangeOp::Inject,
                 object: reference,
-                document,
-                behind,
-                pointer: String::new(),
+                document: at.document,
+                behind: at.behind,
+                pointer: at.pointer,
                 patch: vec![add("", value)],
                 text,
                 why: why.into(),
@@ -381,8 +382,8 @@ fn reference(value: &Value) -> ObjectRef {
 }
 
 /// Where an injected document stands: before the first of those it replaces, else behind the last document of its kind
-/// that belongs to the release. The document it stands before, and whether it rather belongs behind the one before that.
-fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) {
+/// that belongs to the release.
+fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
     let replaced: Vec<&ObjectRef> = scene
         .release
         .legacy_coordinators()
@@ -417,18 +418,14 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> (usize, bool) 
             .filter(stood)
             .find(|o| replaced.iter().any(|r| **r == o.reference))
     {
-        // What stood inside a List leaves it in its place.
-        return match first.pointer.is_empty() {
-            true => (first.document, false),
-            false => (first.document + 1, true),
-        };
+        return place::before(scene.stream, first);
     }
     let workloads = || scene.release.components.iter().map(|c| scene.object(c));
     let last = of_kind()
         .rfind(ours)
         .or_else(|| workloads().rfind(|_| kind != "Service"))
         .or_else(|| of_kind().next_back());
-    last.map_or((scene.stream.documents.len(), true), |o| (o.document + 1, true))
+    last.map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o))
 }
 
 fn is_coordinators(name: &str) -> bool {

@@ -62,10 +62,7 @@ pub fn leave(scene: &Scene, arriving: &[&Arrival], out: &mut Rewrite) {
             .push(Change::drop(scene.object(component), why(scene, component.role)));
     }
     let pods = pods(scene, &leaving, arriving);
-    let names: Vec<(&str, &str)> = leaving
-        .iter()
-        .map(|c| (scene.object(c).reference.kind.as_str(), c.name.as_str()))
-        .collect();
+    let names = scaled(scene, &leaving);
     let mut services: Vec<(&Object, Role)> = Vec::new();
     let gone = |object: &Object| leaving.iter().any(|c| std::ptr::eq(scene.object(c), object));
     for object in scene.stream.objects.iter().filter(|o| !gone(o) && !o.is_hook()) {
@@ -78,7 +75,12 @@ pub fn leave(scene: &Scene, arriving: &[&Arrival], out: &mut Rewrite) {
             continue;
         }
         if let Some(target) = selector::scale_target(kind, &object.value).filter(|t| names.contains(t)) {
-            let why = format!("it scales {} {}, which leaves", target.0, target.1);
+            let does = if kind == "Rollout" {
+                "runs the pods of"
+            } else {
+                "scales"
+            };
+            let why = format!("it {does} {} {}, which leaves", target.0, target.1);
             out.changes.push(Change::drop(object, why));
         } else if matches!(kind, "Service" | "PodDisruptionBudget" | "PodMonitor")
             && let Some(role) = dropped_or_mended(object, &pods, out)
@@ -88,6 +90,19 @@ pub fn leave(scene: &Scene, arriving: &[&Arrival], out: &mut Rewrite) {
         }
     }
     monitors(scene, &services, arriving, &pods, out);
+}
+
+/// What an autoscaler of something that leaves can name: the workloads (kind, name), and the Rollouts that run their pods.
+fn scaled<'a>(scene: &'a Scene, leaving: &[&'a Component]) -> Vec<(&'a str, &'a str)> {
+    let named = |o: &'a Object| (o.reference.kind.as_str(), o.reference.name.as_str());
+    let mut names: Vec<(&str, &str)> = leaving.iter().map(|c| named(scene.object(c))).collect();
+    let rollouts = scene.stream.objects.iter().filter(|o| {
+        let runs = selector::scale_target("Rollout", &o.value).is_some_and(|t| names.contains(&t));
+        o.reference.kind == "Rollout" && !o.is_hook() && looks_here(scene, o) && runs
+    });
+    let rollouts: Vec<_> = rollouts.map(named).collect();
+    names.extend(rollouts);
+    names
 }
 
 /// The labels of the pods before and after.
@@ -437,6 +452,24 @@ mod tests {
         assert!(!dropped(&judgement, "HorizontalPodAutoscaler", "b"));
         assert!(dropped(&judgement, "ScaledObject", "c"));
         assert!(dropped(&judgement, "VerticalPodAutoscaler", "d"));
+    }
+
+    #[test]
+    fn a_rollout_leaves_with_the_deployment_whose_pods_it_runs() {
+        let rollout = |role: &str| {
+            let body = format!(
+                "spec:\n  replicas: 2\n  workloadRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-{role}\n"
+            );
+            document("argoproj.io/v1alpha1", "Rollout", &format!("roll-{role}"), &body)
+        };
+        let scaler = "spec:\n  scaleTargetRef:\n    kind: Rollout\n    name: roll-indexnode\n";
+        let judgement = with(&[
+            rollout("indexnode"),
+            rollout("querynode"),
+            document("autoscaling/v2beta2", "HorizontalPodAutoscaler", "a", scaler),
+        ]);
+        assert!(dropped(&judgement, "Rollout", "roll-indexnode") && !dropped(&judgement, "Rollout", "roll-querynode"));
+        assert!(dropped(&judgement, "HorizontalPodAutoscaler", "a"));
     }
 
     #[test]

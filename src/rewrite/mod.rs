@@ -8,6 +8,7 @@ pub mod config;
 pub mod join;
 pub mod leave;
 pub mod neutral;
+pub mod place;
 pub mod service;
 pub mod share;
 pub mod values;
@@ -50,7 +51,8 @@ pub struct Change {
     /// Whether an injected object belongs behind the document before that one (and comes first among those that meet
     /// there), not before it.
     pub behind: bool,
-    /// JSON pointer to the object inside its document (items of a List).
+    /// JSON pointer to the object inside its document (items of a List); for what comes into a ResourceList the item it
+    /// stands before.
     pub pointer: String,
     /// RFC 6902 operations relative to the object; an injected object is one `add` at the root.
     pub patch: Vec<PatchOp>,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
-use crate::host::FILENAME;
+use crate::host;
 use crate::kube::Object;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
@@ -64,12 +64,7 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
             without_role(labels, component.role, role_keys);
         }
     }
-    if let Some(annotations) = value
-        .pointer_mut("/metadata/annotations")
-        .and_then(Value::as_object_mut)
-    {
-        annotations.shift_remove(FILENAME);
-    }
+    host::without_bookkeeping(&mut value);
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("name".into(), NAME.into());
     }

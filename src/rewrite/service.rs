@@ -114,9 +114,7 @@ pub fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> 
     }
     let metadata = map_at(&mut value, &["metadata"])?;
     metadata.insert("name".into(), json!(NAME));
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.shift_remove(host::FILENAME);
-    }
+    host::without_bookkeeping(&mut value);
     Some((role, value))
 }
 

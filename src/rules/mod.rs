@@ -4,6 +4,7 @@ pub mod case;
 pub mod component;
 pub mod hidden;
 pub mod keys;
+pub mod operated;
 pub mod places;
 mod steps;
 #[cfg(test)]

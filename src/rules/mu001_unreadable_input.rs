@@ -41,6 +41,14 @@ pub fn finding(unreadable: &Unreadable, input: Input, file: Option<&str>) -> Fin
     finding
 }
 
+/// Where the host takes an answer without objects for the wish that all be deleted (Argo CD, hosts.md 5.8).
+pub fn nothing() -> Finding {
+    RULE.finding(
+        "no object came in, and Argo CD takes an empty answer for success: with pruning it deletes the whole application",
+        "find out why nothing was rendered: run `helm template` as the plugin does, and look at what it says on stderr",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;

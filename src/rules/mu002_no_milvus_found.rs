@@ -19,7 +19,9 @@ pub static RULE: Rule = Rule {
 /// hands over on its own (hosts.md 2.13).
 pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Finding> {
     let nothing = came.releases.is_empty() && came.strays.is_empty() && before.releases.is_empty() && before.strays.is_empty();
-    if !nothing || target.objects.iter().all(|o| o.is_hook()) {
+    // What the operator is told to run is refused, not missing (MU007).
+    let operated = super::operated::resources(target).next().is_some();
+    if !nothing || operated || target.objects.iter().all(|o| o.is_hook()) {
         return vec![];
     }
     let message = format!("none of the {} objects runs Milvus; they pass through unchanged", target.objects.len());

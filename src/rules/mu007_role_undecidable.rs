@@ -2,6 +2,7 @@
 
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
+use crate::kube::workload;
 use crate::milvus::release::{Inventory, Release};
 use crate::rewrite::Rewrite;
 use crate::stream::Stream;
@@ -26,6 +27,10 @@ pub fn check(stream: &Stream, inventory: &Inventory) -> Vec<Finding> {
             let message = format!("{} runs Milvus and its role cannot be told: {}", object.reference, stray.why);
             let help = "name the role in the container's args as the chart does, args: [\"milvus\", \"run\", \"datanode\"]; \
                 where this is no Milvus component, give it an image and mounts of its own";
+            let help = match workload::TASK_KINDS.contains(&object.reference.kind.as_str()) {
+                true => "delete it once it is over, and take it out of these manifests; what is to serve belongs into a Deployment",
+                false => help,
+            };
             RULE.finding(message, help).on(&object.reference).at(stream.input, object.document, format!("{}{}", object.pointer, stray.container))
         })
         .collect()

@@ -7,7 +7,7 @@ use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
 use crate::kube::object::text_at;
 use crate::kube::{Object, selector, workload};
-use crate::milvus::release::{Inventory, Mode};
+use crate::milvus::release::{Inventory, Mode, Release};
 use crate::milvus::role::Role;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
@@ -25,6 +25,9 @@ pub static RULE: Rule = Rule {
 const HELP: &str = "check that the stream is whole (`set -o pipefail`, no `head`, no `-s`) and rendered with this release's values; \
     to take a component away on purpose, scale it to 0 replicas in a step of its own first";
 
+/// Which release of Helm an object belongs to; Helm writes it into what it creates.
+const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+
 /// Releases that are deployed and of which the stream holds nothing, while it holds objects that are no hooks.
 pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>, before: &Inventory) -> Vec<Finding> {
     let Some(current) = current else { return vec![] };
@@ -39,12 +42,27 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
         .releases
         .iter()
         .filter(|b| !came.releases.iter().any(|r| r.is(b)))
+        // What the operator keeps is not for Helm to delete.
+        .filter(|b| super::operated::keeper(current, b).is_none() && !is_neighbour(current, came, before, b))
         .map(|b| {
             let first = &current.objects[b.components[0].object];
             let message = format!("Milvus release {} is deployed with {} workloads and the manifests hold none of them", b.name, b.components.len());
             RULE.finding(message, HELP).on(&first.reference).at(Input::Current, first.document, first.pointer.clone())
         })
         .collect()
+}
+
+/// Whether a release of a live List belongs to another Helm release than those of the stream: a namespace holds more
+/// than one, and an upgrade of one deletes nothing of the others.
+fn is_neighbour(current: &Stream, came: &Inventory, before: &Inventory, release: &Release) -> bool {
+    let helm = |r: &Release| {
+        let objects = r.components.iter().map(|c| &current.objects[c.object]);
+        let mut names = objects.filter(|o| o.at(&["metadata", "uid"]).is_some()).filter_map(|o| o.annotation(HELM_RELEASE));
+        names.next().map(str::to_owned)
+    };
+    let Some(own) = helm(release) else { return false };
+    let judged: Vec<String> = before.releases.iter().filter(|b| came.releases.iter().any(|r| r.is(b))).filter_map(helm).collect();
+    !judged.is_empty() && !judged.contains(&own)
 }
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -103,6 +121,7 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
 }
 
 /// Workloads behind the addresses in Milvus' configuration: the configuration still names them, the stream lost them.
+/// Milvus' own are judged by their roles: a nameOverride (`etcd`) can make a dependency's Service choose them too.
 fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let config = case.after.effective.config();
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
@@ -111,7 +130,8 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
                 let Some(selector) = service.at(&["spec", "selector"]) else { continue };
-                let chosen = |o: &&Object| workload::pod_labels(o).is_some_and(|l| selector::selects(selector, true, l));
+                let own = |o: &Object| before.release.components.iter().any(|c| std::ptr::eq(before.object(c), o));
+                let chosen = |o: &&Object| !own(o) && workload::pod_labels(o).is_some_and(|l| selector::selects(selector, true, l));
                 for deployed in before.objects.iter().filter(chosen).filter(|o| o.reference.kind == "StatefulSet" || o.reference.kind == "Deployment") {
                     let gone = case.after.find(&deployed.reference.kind, &deployed.reference.name).is_none();
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
@@ -128,12 +148,12 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
 /// An object that Helm keeps, or that no release of Helm owns: a live List shows more than the release's own.
 fn is_live_only(object: &Object) -> bool {
     let live = object.at(&["metadata", "uid"]).is_some();
-    object.is_kept() || (live && object.annotation("meta.helm.sh/release-name").is_none())
+    object.is_kept() || (live && object.annotation(HELM_RELEASE).is_none())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::Scenario;
+    use crate::rules::testkit::{Scenario, cluster, deployment};
 
     fn lost(scenario: Scenario) -> Vec<String> {
         scenario.judge().findings.iter().filter(|f| f.code == "MU113").map(|f| f.message.clone()).collect()
@@ -159,6 +179,27 @@ mod tests {
         let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
         let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").replace_target(other));
         assert!(all[0].contains("holds none of them") || all[0].contains("hold none of them"), "{all:?}");
+    }
+
+    #[test]
+    fn a_service_that_chooses_milvus_too_loses_nothing() {
+        let wide = "  selector:\n    app.kubernetes.io/instance: rel\n";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current("Service", "rel-etcd", "  selector:\n    component: etcd\n", wide);
+        assert!(lost(scenario).is_empty());
+    }
+
+    #[test]
+    fn another_release_of_helm_in_a_live_list_is_not_lost() {
+        let live = |text: &str, release: &str| {
+            let with = format!("  uid: a\n  annotations:\n    meta.helm.sh/release-name: {release}\n  labels:\n    helm.sh/chart");
+            text.replace("  labels:\n    helm.sh/chart", &with)
+        };
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let other = deployment("proxy", "\"proxy\"", "v2.6.4").replace("rel-milvus", "two-milvus").replace("instance: rel", "instance: two");
+        let own = live(&cluster("v2.5.16", false), "rel");
+        let beside = |release: &str| lost(upgrade.clone().with_current(own.clone() + &live(&other, release)));
+        assert!(beside("two").is_empty());
+        assert_eq!(beside("rel").len(), 1);
     }
 
     #[test]

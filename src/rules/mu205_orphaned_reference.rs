@@ -246,10 +246,10 @@ fn scaled(case: &Case, object: &Object, left: &Left) -> Option<Orphan> {
         .workloads
         .iter()
         .find(|(o, _)| o.reference.kind == kind && o.reference.name == name)?;
-    let path = if object.reference.kind == "VerticalPodAutoscaler" {
-        "/spec/targetRef"
-    } else {
-        "/spec/scaleTargetRef"
+    let path = match object.reference.kind.as_str() {
+        "VerticalPodAutoscaler" => "/spec/targetRef",
+        "Rollout" => "/spec/workloadRef",
+        _ => "/spec/scaleTargetRef",
     };
     case.after
         .find(kind, name)

@@ -4,6 +4,7 @@ use super::case::Case;
 use super::hidden::{self, Changed, Hidden};
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
+use crate::milvus::store;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -19,7 +20,20 @@ fn check(case: &Case) -> Vec<Finding> {
     if case.options.assume.same_queue {
         return vec![];
     }
-    hidden::all(case).iter().filter_map(|h| Some(finding(case, h, h.changed.as_ref()?))).collect()
+    let hidden = hidden::all(case);
+    let each = hidden.iter().filter(|h| !is_told(case, h));
+    each.filter_map(|h| Some(finding(case, h, h.changed.as_ref()?))).collect()
+}
+
+/// Whether all that is hidden is the broker of another type than the one in use: the type is what has to be mended
+/// (MU301), and it can be read.
+fn is_told(case: &Case, hidden: &Hidden) -> bool {
+    let Some(before) = case.before else { return false };
+    let (Ok(was), Ok(_)) = (&before.effective.mq, &before.effective.stores) else { return false };
+    hidden.components.iter().all(|i| {
+        let type_differs = case.after.effective.mq_of(*i, case.standalone()).is_ok_and(|is| is != *was);
+        type_differs && store::resolve(&case.after.effective.configs[*i]).is_ok()
+    })
 }
 
 fn finding(case: &Case, hidden: &Hidden, changed: &Changed) -> Finding {
@@ -100,6 +114,16 @@ mod tests {
         let moved = both.edit_target("address: rel-pulsarv3-proxy", "address: bus.corp.example");
         let finding = moved.of_rule("MU310").remove(0);
         assert_eq!(finding.field.unwrap().path, "/data/default.yaml#/pulsar/address");
+    }
+
+    #[test]
+    fn a_broker_that_is_not_named_is_no_more_than_another_type() {
+        let codes = upgrade().edit_target("      type: pulsar", "      type: kafka").codes();
+        assert!(codes.contains(&"MU301") && !codes.contains(&"MU310"), "{codes:?}");
+        let elsewhere = upgrade()
+            .edit_target("      type: pulsar", "      type: kafka")
+            .edit_in_target("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM);
+        assert!(elsewhere.codes().contains(&"MU310"));
     }
 
     #[test]

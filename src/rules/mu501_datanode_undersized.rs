@@ -35,7 +35,7 @@ pub struct Leaving<'a> {
 
 /// The indexnodes of a step that leaves them behind: the deployed ones, else those of the stream as it came in.
 pub fn leaving<'a>(case: &'a Case) -> Option<Leaving<'a>> {
-    let past = case.transition.source_line().is_some_and(|line| line >= (2, 6));
+    let past = case.transition.source_line().is_some_and(|line| line >= facts::streaming_line());
     let stays = !case.is_partial() && case.after.release.has(Role::IndexNode);
     if !case.transition.to_26() || past || case.standalone() || stays {
         return None;

@@ -103,7 +103,7 @@ fn basis(querynodes: &Pods, cores: f64) -> String {
 /// every change.
 fn is_as_before(case: &Case) -> bool {
     let Some(before) = &case.before else { return false };
-    let at_work = |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= (2, 6));
+    let at_work = |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= facts::streaming_line());
     before.release.in_role(Role::StreamingNode).any(at_work)
         && [Role::StreamingNode, Role::QueryNode]
             .iter()

@@ -113,7 +113,10 @@ fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
     let after = disk(is.template, is.container, &path);
     let declared = resource(is.container, "ephemeral-storage");
     // An emptyDir is the machine's disk; so is the container's layer, and a declared size says that it was thought of.
-    let covered = after != Disk::Layer || matches!(before, Disk::EmptyDir(_)) && declared.is_some();
+    // One of no declared size is the chart's own default and reserves no more than the container's layer does.
+    let sealed = is.container.pointer("/securityContext/readOnlyRootFilesystem") == Some(&Value::Bool(true));
+    let plain = before == Disk::EmptyDir(None) && resource(was.container, "ephemeral-storage").is_none() && !sealed;
+    let covered = after != Disk::Layer || plain || matches!(before, Disk::EmptyDir(_)) && declared.is_some();
     if before != Disk::Layer && !covered {
         let size = match &before {
             Disk::EmptyDir(limit) => limit.or_else(|| resource(was.container, "ephemeral-storage")),
@@ -293,7 +296,8 @@ mod tests {
 
     #[test]
     fn the_disk_of_disk_indexes_is_a_setting() {
-        let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, DISK.1);
+        let sized = DISK.1.replace("emptyDir: {}", "emptyDir: {sizeLimit: 50Gi}");
+        let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, &sized);
         let finding = scenario.of_rule("MU503").remove(0);
         assert!(finding.message.contains("an emptyDir at /var/lib/milvus/data"), "{}", finding.message);
         assert!(finding.help.contains("ephemeral-storage"));
@@ -301,6 +305,16 @@ mod tests {
         assert!(mounted.of_rule("MU503").is_empty());
         let declared = scenario.size_target("datanode", "ephemeral-storage: 100Gi");
         assert!(declared.of_rule("MU503").is_empty());
+    }
+
+    #[test]
+    fn the_chart_s_own_disk_is_no_setting_of_anybody() {
+        let stock = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, DISK.1);
+        assert!(stock.of_rule("MU503").is_empty());
+        let sealed = "          securityContext: {readOnlyRootFilesystem: true}\n          env:\n";
+        let sealed = stock.clone().edit_in_target("Deployment", "rel-milvus-datanode", "          env:\n", sealed);
+        assert_eq!(sealed.of_rule("MU503").len(), 1);
+        assert_eq!(stock.size_current("indexnode", "ephemeral-storage: 20Gi").of_rule("MU503").len(), 1);
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
     };
     let made = &facts::charts().marks.milvus_2_6.chart;
     let target = case.transition.target().map_or_else(|| format!("{}.{}", line.0, line.1), ToString::to_string);
-    let finding = match (chart < *made, line >= (2, 6)) {
+    let finding = match (chart < *made, line >= facts::streaming_line()) {
         (true, true) => older(case, &chart, &target),
         (false, false) if !case.standalone() && unswitched(case) => newer(case, &chart, &target),
         _ => return vec![],

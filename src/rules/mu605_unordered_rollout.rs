@@ -4,6 +4,7 @@ use super::case::Case;
 use super::{Check, Rule};
 use crate::facts;
 use crate::finding::{Finding, Severity};
+use crate::order::Order;
 use crate::stage::{self, Stage};
 use crate::transition::Kind;
 
@@ -18,7 +19,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    if case.transition.kind != Some(Kind::Streaming) || case.standalone() || case.options.stage != Stage::All {
+    if case.transition.kind != Some(Kind::Streaming) || case.standalone() || case.options.stage != Stage::All
+        || case.options.order == Order::ArgoCd {
         return vec![];
     }
     let stages: Vec<String> = (0..=stage::LAST).map(|n| format!("{n} {}", stage::describe(Kind::Streaming, n))).collect();

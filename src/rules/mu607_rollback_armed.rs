@@ -1,4 +1,4 @@
-//! MU607: Helm is told to go back by itself where there is no way back.
+//! MU607: Helm is told to go back by itself on the way to 2.6 or later.
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
     code: "MU607",
     name: "rollback-armed",
     severity: Severity::Refuse,
-    says: "--atomic or --rollback-on-failure on a way that has no way back",
+    says: "--atomic or --rollback-on-failure towards 2.6 or later",
     page: include_str!("../../docs/rules/MU607.md"),
     check: Check::Release(check),
 };
@@ -32,28 +32,37 @@ const VALUED: [&str; 44] = [
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(flag) = case.host_command.and_then(armed) else { return vec![] };
-    if !case.transition.to_26() && case.transition.target_line().is_some() || !no_way_back(case) {
+    if !case.transition.to_26() && case.transition.target_line().is_some() || !goes_back(case) {
         return vec![];
     }
     let text = |v: Option<&crate::milvus::version::Version>| v.map_or_else(|| "what was deployed".into(), ToString::to_string);
     let (from, to) = (text(case.transition.source()), text(case.transition.target()));
-    let message = format!(
-        "Helm was called with {flag}: should this upgrade fail or time out, it re-applies {from} without asking, after {to} may have \
-         written what {from} cannot read"
-    );
+    let message = match no_way_back(case) {
+        true => format!(
+            "Helm was called with {flag}: should this upgrade fail or time out, it re-applies {from} without asking, after {to} may have \
+             written what {from} cannot read"
+        ),
+        false => format!(
+            "Helm was called with {flag}: should this upgrade fail or time out, it re-applies {from} without asking, in the midst of the \
+             components' order and with all of them at once"
+        ),
+    };
     let help = format!(
         "run it without {flag} (in CI or helmfile: atomic: false): use --wait --timeout 30m, and on failure look, mend and go on forward"
     );
     vec![RULE.finding(message, help)]
 }
 
+/// Whether a rollback would lead to another version: not where nothing is deployed (Helm removes what it installed), nor
+/// where the version stays.
+fn goes_back(case: &Case) -> bool {
+    let transition = case.transition;
+    !matches!(transition.kind, Some(Kind::None | Kind::Fresh)) && !matches!(transition.from, From::Nothing)
+}
+
 /// Whether a rollback would be a downgrade that must not be. Unknown versions are no yes.
 fn no_way_back(case: &Case) -> bool {
-    let transition = case.transition;
-    if matches!(transition.kind, Some(Kind::None | Kind::Fresh)) || matches!(transition.from, From::Nothing) {
-        return false;
-    }
-    match (transition.target(), transition.source()) {
+    match (case.transition.target(), case.transition.source()) {
         // A way back that nothing is known of is a no for another line, and a warning within one.
         (Some(target), Some(source)) => match facts::hops().back(target, source) {
             Some(back) => !back.allowed,
@@ -135,18 +144,23 @@ mod tests {
     }
 
     #[test]
-    fn so_is_every_other_way_without_a_way_back() {
+    fn so_is_every_other_way_to_2_6_or_later() {
         for (from, to, want) in [
             ("v2.6.4", "v2.6.16", 1),
-            ("v2.6.6", "v2.6.16", 0),
+            ("v2.6.6", "v2.6.16", 1),
+            ("v2.6.16", "v2.6.6", 1),
             ("v2.6.16", "v3.0.0", 1),
-            ("v2.6.20", "v3.0.0", 0),
+            ("v2.6.20", "v3.0.0", 1),
             ("v2.5.16", "v2.5.22", 0),
             ("v2.6.16", "v2.6.16", 0),
         ] {
             let scenario = Scenario::upgrade(from, to).called_by("helm upgrade rel milvus --rollback-on-failure");
             assert_eq!(scenario.of_rule("MU607").len(), want, "{from} -> {to}");
         }
+        let told = |from: &str, to: &str| {
+            Scenario::upgrade(from, to).called_by("helm upgrade rel milvus --atomic").of_rule("MU607").remove(0).message
+        };
+        assert!(told("v2.6.4", "v2.6.16").contains("cannot read") && !told("v2.6.6", "v2.6.16").contains("cannot read"));
     }
 
     #[test]

@@ -197,9 +197,15 @@ fn migration(case: &Case, hop: &Hop) -> Stop {
 /// The commands that migrate the metadata of 2.1 (deployments/migrate-meta/migrate.sh of Milvus 2.5.16), and the one
 /// that undoes it: there the image is the old one.
 pub fn migration_commands(case: &Case, to: &str) -> Vec<String> {
-    let from = match case.transition.source() {
-        Some(v) if v.line() == (2, 1) => v.to_string(),
-        _ => "2.1.PATCH".into(),
+    let old = facts::hops()
+        .hops
+        .iter()
+        .find(|h| h.how == How::Migration)
+        .map(|h| h.from);
+    let from = match (case.transition.source(), old) {
+        (Some(v), Some(line)) if v.line() == line => v.to_string(),
+        (_, Some((major, minor))) => format!("{major}.{minor}.PATCH"),
+        (_, None) => source_name(case),
     };
     let root = case
         .before
@@ -211,8 +217,10 @@ pub fn migration_commands(case: &Case, to: &str) -> Vec<String> {
         namespace(case)
     );
     vec![
-        "curl -fsSLO https://raw.githubusercontent.com/milvus-io/milvus/v2.5.16/deployments/migrate-meta/migrate.sh"
-            .into(),
+        format!(
+            "curl -fsSLO https://raw.githubusercontent.com/milvus-io/milvus/v{}/deployments/migrate-meta/migrate.sh",
+            facts::versions().marks.consolidate.version
+        ),
         format!("{common} -w milvusdb/milvus:v{to}   # stops Milvus, backs the metadata up, migrates it, starts again"),
         format!("{common} -w milvusdb/milvus:v{from} -o rollback   # only if it failed"),
     ]

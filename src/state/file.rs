@@ -208,8 +208,7 @@ pub fn remember(source: &mut Source, old: &str) -> Result<(), String> {
     }
     for release in &then.releases {
         if let Some(highest) = before.versions(release, None).highest {
-            let of = Seen::of("", release, false);
-            source.remembered.push(Remembered { of, highest });
+            source.remember(release, highest);
         }
     }
     source.remembered.extend(before.remembered);

@@ -4,17 +4,13 @@
 //! where the kubeconfig knows several, else another cluster's release of that name could be taken for this one.
 
 use std::ffi::OsString;
-use std::io::Read;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::process::{self, Failed};
 use super::record::Record;
-use super::scrub;
-use crate::yaml;
 
 /// Why nothing is known of what is deployed, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +105,7 @@ impl<'a> Asking<'a> {
             );
             return Err(Unavailable { message, help });
         }
-        let contexts = contexts();
+        let contexts = process::contexts();
         if query.context.is_none() && contexts.len() > 1 {
             let message = format!(
                 "--current release:{} does not say in which cluster: the kubeconfig knows {} contexts ({}), and Helm hands its own --kube-context to no post-renderer",
@@ -166,62 +162,26 @@ impl<'a> Asking<'a> {
                 command.env_remove(&key);
             }
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        own_group(&mut command);
         let plain: Vec<&str> = words.iter().copied().take_while(|w| !w.starts_with("--")).collect();
         let said = format!("`helm {}`", plain.join(" "));
-        let mut child = command.spawn().map_err(|e| {
-            self.failed(
+        let answer = process::run(&mut command, self.until).map_err(|why| match why {
+            Failed::Start(e) => self.failed(
                 &format!("{} cannot be started: {e}", self.program.to_string_lossy()),
                 "set HELM_BIN to Helm's path, or ",
-            )
-        })?;
-        let (out, err) = (pipe(child.stdout.take()), pipe(child.stderr.take()));
-        let finished = self.wait(&mut child).and_then(|status| {
-            let (out, err) = (self.rest(&out)?, self.rest(&err)?);
-            Some((status, out, err))
-        });
-        let Some((status, out, err)) = finished else {
-            kill_group(&mut child);
-            return Err(self.failed(
+            ),
+            Failed::Time => self.failed(
                 &format!("{said} gave no answer within {} seconds", self.query.limit.as_secs()),
                 "look whether the cluster answers, raise --helm-timeout, or ",
-            ));
-        };
-        if !status.success() {
-            return Err(self.refused(&said, &String::from_utf8_lossy(&err)));
+            ),
+        })?;
+        if !answer.status.success() {
+            return Err(self.refused(&said, &String::from_utf8_lossy(&answer.stderr)));
         }
-        String::from_utf8(out).map_err(|_| self.odd(&format!("{said} gave no UTF-8")))
-    }
-
-    fn wait(&self, child: &mut Child) -> Option<std::process::ExitStatus> {
-        let mut pause = Duration::from_millis(2);
-        loop {
-            if let Ok(Some(status)) = child.try_wait() {
-                return Some(status);
-            }
-            if Instant::now() >= self.until {
-                return None;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
-    }
-
-    /// The rest of a pipe; somebody may hold it open after Helm itself has ended.
-    fn rest(&self, pipe: &Receiver<Vec<u8>>) -> Option<Vec<u8>> {
-        let left = self
-            .until
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_millis(100));
-        pipe.recv_timeout(left).ok()
+        String::from_utf8(answer.stdout).map_err(|_| self.odd(&format!("{said} gave no UTF-8")))
     }
 
     fn refused(&self, said: &str, stderr: &str) -> Unavailable {
-        let cause = shown(stderr);
+        let cause = process::shown(stderr);
         let first = match stderr.contains("not found") {
             true => {
                 "check the name and the namespace (helm list --all --all-namespaces); where nothing is installed yet say --current none; or "
@@ -258,87 +218,9 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// What Helm said on stderr: its errors, in one line, without secrets.
-fn shown(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let errors: Vec<&str> = lines.iter().copied().filter(|l| l.starts_with("Error:")).collect();
-    let said = if errors.is_empty() { lines } else { errors };
-    let said = scrub::text(&said.join(" "));
-    match said.char_indices().nth(400) {
-        Some((at, _)) => format!("{}…", &said[..at]),
-        None if said.is_empty() => "it said nothing".to_owned(),
-        None => said,
-    }
-}
-
-/// Reads a pipe to its end on a thread of its own.
-fn pipe<R: Read + Send + 'static>(from: Option<R>) -> Receiver<Vec<u8>> {
-    let (give, take) = channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut from) = from {
-            let _ = from.read_to_end(&mut bytes);
-        }
-        let _ = give.send(bytes);
-    });
-    take
-}
-
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut Command) {}
-
-/// Ends Helm and all that it started (credential plugins of a kubeconfig, wrappers).
-#[cfg(unix)]
-fn kill_group(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.wait();
-}
-
-#[cfg(not(unix))]
-fn kill_group(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// The names of all contexts of the kubeconfig, as client-go finds it.
-fn contexts() -> Vec<String> {
-    let files: Vec<PathBuf> = match std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
-        Some(list) => std::env::split_paths(&list).collect(),
-        None => std::env::home_dir()
-            .map(|home| home.join(".kube/config"))
-            .into_iter()
-            .collect(),
-    };
-    let mut names: Vec<String> = Vec::new();
-    for text in files.iter().filter_map(|f| std::fs::read_to_string(f).ok()) {
-        let config = yaml::read(&text).ok().flatten().unwrap_or_default();
-        for context in config.get("contexts").and_then(Value::as_array).into_iter().flatten() {
-            if let Some(name) = context["name"].as_str().filter(|n| !names.iter().any(|m| m == n)) {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_helm_says_is_one_line_without_secrets() {
-        let stderr = "WARNING: Kubernetes configuration file is group-readable\nError: Get \"https://admin:hunter2@h/x\": token=hunter2 refused\n";
-        assert_eq!(shown(stderr), "Error: Get \"https://***@h/x\": token=*** refused");
-        assert_eq!(shown(""), "it said nothing");
-        assert!(shown(&"x".repeat(1000)).ends_with('…'));
-    }
 
     #[test]
     fn a_release_is_asked_for_with_name_and_namespace_only() {

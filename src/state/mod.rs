@@ -6,6 +6,8 @@
 pub mod file;
 pub mod helm;
 pub mod history;
+pub mod kubectl;
+pub mod process;
 pub mod record;
 pub mod reduce;
 pub mod scrub;
@@ -15,10 +17,10 @@ use serde_json::Value;
 
 use crate::finding::{Finding, Input};
 use crate::judge::Current;
-use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, workload};
 use crate::milvus::image::ImageRef;
-use crate::milvus::release::{Inventory, Release, Versions, inventory};
+use crate::milvus::release::{Inventory, Release, Versions, inventory, inventory_of_made};
 use crate::milvus::version::{self, Read, Version};
 use crate::rules::{mu001_unreadable_input, mu003_state_unknown};
 use crate::stream::{Stream, Unreadable};
@@ -128,6 +130,8 @@ pub struct Source {
     pub remembered: Vec<Remembered>,
     /// The values stored with it.
     pub values: Option<Value>,
+    /// Pods and ReplicaSets that the workloads made, where a List of live objects shows them.
+    pub made: Vec<Object>,
 }
 
 /// The versions of a release, from everything that knows them.
@@ -153,6 +157,7 @@ impl Source {
             seen: vec![],
             remembered: vec![],
             values: None,
+            made: vec![],
         }
     }
 
@@ -201,6 +206,15 @@ impl Source {
             highest: highest.into_iter().max(),
             images,
         }
+    }
+
+    /// Remembers that a release ran a version before.
+    pub fn remember(&mut self, release: &Release, highest: Version) {
+        let of = Seen {
+            images: vec![],
+            ..Seen::of("", release, false)
+        };
+        self.remembered.push(Remembered { of, highest });
     }
 
     /// Says the namespace where neither the source nor its objects do.
@@ -276,6 +290,23 @@ fn read_bytes(bytes: &[u8], wanted: Option<(&Stream, &Inventory)>) -> Result<Sou
     from_stream(stream, inventory)
 }
 
+/// Reads live objects, as `verify` looks at them.
+///
+/// # Errors
+/// MU001; it points into the manifests, as what is looked at.
+pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
+    let stream = Stream::read(bytes, Input::Target).map_err(|all| {
+        let each = all
+            .iter()
+            .map(|u| mu001_unreadable_input::finding(u, Input::Target, None));
+        each.collect::<Vec<_>>()
+    })?;
+    let mut source = Source::of(stream, Form::Manifests, "live objects".into());
+    source.origin = Origin::Live;
+    children(&mut source);
+    Ok(source)
+}
+
 /// A stream of manifests, of live objects, of records, or of all of them (`kubectl get all,secrets -o yaml`).
 fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec<Finding>> {
     let mut records = Vec::new();
@@ -318,31 +349,14 @@ fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec
 /// Takes out Pods and ReplicaSets of a `kubectl get all`: what the workloads beside them made. Their images tell what
 /// else runs (a rollout under way) or ran (one rolled back).
 fn children(source: &mut Source) {
-    const MAKERS: [&str; 7] = [
-        "Deployment",
-        "ReplicaSet",
-        "StatefulSet",
-        "DaemonSet",
-        "Job",
-        "CronJob",
-        "ReplicationController",
-    ];
-    let is_child = |o: &Object| {
-        let owners = o.at(&["metadata", "ownerReferences"]).and_then(Value::as_array);
-        owners
-            .into_iter()
-            .flatten()
-            .any(|owner| owner["kind"].as_str().is_some_and(|k| MAKERS.contains(&k)))
-    };
     let (made, own): (Vec<Object>, Vec<Object>) = std::mem::take(&mut source.stream.objects)
         .into_iter()
-        .partition(is_child);
+        .partition(workload::is_made);
     source.stream.objects = own;
-    for object in made {
-        let phase = text_at(&object.value, &["status", "phase"]);
-        let running = !matches!(phase, Some("Succeeded" | "Failed")) && workload::replicas(&object) != Some(0);
+    for object in &made {
+        let running = !workload::is_finished(object) && workload::replicas(object) != Some(0);
         let place = format!("{} {}", object.reference.kind, object.reference.name);
-        for release in inventory(std::slice::from_ref(&object)).releases {
+        for release in inventory_of_made(std::slice::from_ref(object)).releases {
             let seen = Seen::of(&place, &release, running);
             let twin = |s: &Seen| {
                 Seen {
@@ -355,6 +369,7 @@ fn children(source: &mut Source) {
             }
         }
     }
+    source.made = made;
 }
 
 /// A finding for a source that cannot be read as a whole.

@@ -5,7 +5,7 @@
 //! * A container that runs Milvus keeps what it runs, in plain words; the scripts of others lose what looks secret.
 //! * Annotations leave but for those that Helm's and Argo CD's keeping hangs on. So do checksums: by one of them, and
 //!   all the rest of a text, a short password can be found.
-//! * `status`, server bookkeeping and hooks leave.
+//! * `status`, server bookkeeping and hooks leave; of owners only the Milvus operator's resource stays.
 //!
 //! When a state file is read next to manifests, [`fill`] puts their values where the state cannot tell a difference:
 //! what was masked is taken to be unchanged.
@@ -20,6 +20,7 @@ use crate::kube::{Object, workload};
 use crate::milvus::config::normalise;
 use crate::milvus::effective::{self, Texts};
 use crate::milvus::identity::digest;
+use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
 use crate::milvus::role::{self, Run, Runs, Spelling};
 use crate::report::mask::MASK;
@@ -232,10 +233,11 @@ fn plain(run: &Run) -> Vec<String> {
 
 fn metadata(metadata: &mut Value) {
     let Some(map) = metadata.as_object_mut() else { return };
+    operator::owners(map);
     map.retain(|key, v| {
         matches!(
             key.as_str(),
-            "name" | "generateName" | "namespace" | "labels" | "annotations" | "uid"
+            "name" | "ownerReferences" | "generateName" | "namespace" | "labels" | "annotations" | "uid"
         ) && !v.is_null()
     });
     let Some(annotations) = map.get_mut("annotations").and_then(Value::as_object_mut) else {

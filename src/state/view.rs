@@ -110,7 +110,8 @@ pub fn releases(source: &Source, assumed: Option<&Version>) -> Vec<ReleaseView> 
 fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> ReleaseView {
     let objects = &source.stream.objects;
     let known = source.versions(release, assumed);
-    let line = release.versions(assumed).line().unwrap_or((2, 5));
+    let default = || crate::facts::versions().marks.consolidate.version.line();
+    let line = release.versions(assumed).line().unwrap_or_else(default);
     let effective = Effective::new(objects, release, line, &mut Texts::default());
     let mut unknown: Vec<String> = Vec::new();
     for u in effective.configs.iter().flat_map(|c| &c.unknown) {

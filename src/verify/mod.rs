@@ -1,0 +1,406 @@
+//! Whether a stage, or the upgrade, is complete in the cluster: live objects against what was deployed before.
+//!
+//! Unknown never reads as complete. What cannot be seen is missing, like what is not done; only what is no part of the
+//! question (whether Helm itself is done, where its records may not be read) is a note.
+
+mod goal;
+mod inputs;
+mod live;
+mod pods;
+mod rollout;
+pub mod say;
+mod stores;
+
+use serde::Serialize;
+
+use crate::finding::{Finding, Input};
+use crate::judge::Current;
+use crate::kube::object::namespaces_agree;
+use crate::kube::{Object, ObjectRef};
+use crate::milvus::release::{Component, Mode, Release};
+use crate::milvus::role::Role;
+use crate::milvus::version::Version;
+use crate::options::Options;
+use crate::state::kubectl::{Place, Revision};
+use crate::state::{Origin, Source};
+use crate::transition::Kind;
+use crate::yaml::Position;
+use goal::{Expect, Goal};
+use live::Live;
+
+/// The inputs of a verification.
+#[derive(Debug)]
+pub struct Request {
+    /// The List of live objects.
+    pub live: Vec<u8>,
+    /// Whether it came from a file, so that places in it help.
+    pub from_file: bool,
+    /// What was deployed before.
+    pub current: Current,
+    /// What the user stated.
+    pub options: Options,
+    /// `--to`: the version the upgrade goes to.
+    pub to: Option<Version>,
+    /// `--applied`: the report that `render` wrote when it applied the stage.
+    pub applied: Option<Vec<u8>>,
+    /// Where the objects are.
+    pub place: Place,
+    /// The revisions of each Helm release, where kubectl was asked for them: the release, and what came back.
+    pub revisions: Vec<(String, Result<Vec<Revision>, String>)>,
+}
+
+/// Something that keeps the verdict from being complete.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// What kind of thing, a fixed word.
+    pub reason: &'static str,
+    /// The rule that says so, where one does.
+    pub code: Option<&'static str>,
+    /// The release it is about; empty where it is about the inputs.
+    pub release: String,
+    /// One sentence with the values in it.
+    pub message: String,
+    /// The command to look at it, or the way on.
+    pub help: String,
+    /// The object it is about.
+    pub object: Option<ObjectRef>,
+    /// JSON pointer to the field in the object.
+    pub field: Option<String>,
+    /// Where in FILE that stands.
+    pub location: Option<Position>,
+    /// Document and pointer in FILE, resolved into `location` at the end.
+    anchor: Option<(usize, String)>,
+}
+
+impl Missing {
+    fn new(reason: &'static str, message: impl Into<String>, help: impl Into<String>) -> Missing {
+        Missing {
+            reason,
+            code: None,
+            release: String::new(),
+            message: message.into(),
+            help: help.into(),
+            object: None,
+            field: None,
+            location: None,
+            anchor: None,
+        }
+    }
+
+    /// The cluster could not be asked.
+    pub fn unavailable(message: &str, help: &str) -> Missing {
+        Missing {
+            code: Some("MU003"),
+            ..Missing::new("state-unknown", message, help)
+        }
+    }
+
+    /// Names the object it is about, and the field in it.
+    fn on(mut self, object: &Object, field: &str) -> Missing {
+        self.object = Some(object.reference.clone());
+        self.field = (!field.is_empty()).then(|| field.to_owned());
+        self.anchor = Some((object.document, format!("{}{field}", object.pointer)));
+        self
+    }
+
+    /// A rule's refusal.
+    fn finding(reason: &'static str, finding: &Finding) -> Missing {
+        Missing {
+            code: Some(finding.code),
+            object: finding.object.clone(),
+            field: finding.field.as_ref().map(|f| f.path.clone()),
+            anchor: finding
+                .anchor
+                .as_ref()
+                .filter(|a| a.stream == Input::Target)
+                .map(|a| (a.document, a.pointer.clone())),
+            location: finding
+                .location
+                .as_ref()
+                .filter(|l| l.stream == Input::Target)
+                .map(|l| Position {
+                    line: l.line,
+                    column: l.column,
+                }),
+            ..Missing::new(reason, finding.message.clone(), finding.help.clone())
+        }
+    }
+}
+
+/// One workload of a release.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentOutcome {
+    /// `Deployment`, `StatefulSet`, …
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What it runs.
+    pub role: &'static str,
+    /// The stage in which it moves; null where the kind has none.
+    pub stage: Option<u8>,
+    /// `target`, `before` (held back) or `gone`.
+    pub expected: &'static str,
+    /// The version its image says.
+    pub version: Option<String>,
+    /// The replicas it asks for.
+    pub replicas: i64,
+    /// How many of them run its newest template.
+    pub updated: Option<i64>,
+    /// How many of them are ready.
+    pub ready: Option<i64>,
+    /// Its pods in the List that run or may run, terminating ones included.
+    pub pods: usize,
+    /// Those of them that are terminating.
+    pub terminating: usize,
+}
+
+/// The revision of Helm.
+#[derive(Clone, Debug, Serialize)]
+pub struct HelmOutcome {
+    /// The newest revision.
+    pub revision: u64,
+    /// Its status.
+    pub status: String,
+}
+
+/// One release.
+#[derive(Debug)]
+pub struct ReleaseOutcome {
+    /// The namespace.
+    pub namespace: String,
+    /// The instance.
+    pub name: String,
+    /// Cluster or standalone.
+    pub mode: Mode,
+    /// The kind of the transition; `None` where it cannot be told.
+    pub kind: Option<Kind>,
+    /// The lowest version that ran before.
+    pub before: Option<Version>,
+    /// Where it goes to.
+    pub target: Option<Version>,
+    /// How the target was known, in words.
+    pub target_from: &'static str,
+    /// The stage that was looked at, and the last one.
+    pub stage: Option<(u8, u8)>,
+    /// What the stage does, in words.
+    pub doing: &'static str,
+    /// Its workloads.
+    pub components: Vec<ComponentOutcome>,
+    /// Helm's newest revision, where it is known.
+    pub helm: Option<HelmOutcome>,
+}
+
+/// The answer.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Each release.
+    pub releases: Vec<ReleaseOutcome>,
+    /// What is missing; complete where nothing is.
+    pub missing: Vec<Missing>,
+    /// What should be known and keeps nothing from being complete.
+    pub notes: Vec<String>,
+    /// The state as it is now, for a state file.
+    pub state: Option<Source>,
+}
+
+impl Outcome {
+    /// Whether the stage, or the upgrade, is complete.
+    pub fn complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+}
+
+/// Verifies. A pure function of the request.
+pub fn verify(request: &Request) -> Outcome {
+    let mut out = Outcome::default();
+    let inputs = match inputs::read(request) {
+        Ok(inputs) => inputs,
+        Err(missing) => {
+            out.missing = missing;
+            return out;
+        }
+    };
+    let live = Live::new(&inputs.live, &request.place);
+    let wanted = inputs::releases(&inputs, &live, request, &mut out.missing);
+    for (release, before) in &wanted {
+        let from = out.missing.len();
+        let mut place = request.place.clone();
+        if place.namespace.is_empty() {
+            place.namespace.clone_from(&release.namespace);
+        }
+        let live = Live::new(&inputs.live, &place);
+        let outcome = one(request, &inputs, &live, release, *before, &mut out);
+        for missing in &mut out.missing[from..] {
+            missing.release.clone_from(&release.name);
+        }
+        out.releases.push(outcome);
+    }
+    if request.from_file {
+        locate(&inputs.live, &mut out.missing);
+    }
+    out.state = Some(remembering(inputs, &wanted_names(&out)));
+    out
+}
+
+fn wanted_names(out: &Outcome) -> Vec<String> {
+    out.releases.iter().map(|r| r.name.clone()).collect()
+}
+
+/// Looks at one release.
+fn one(
+    request: &Request,
+    inputs: &inputs::Inputs,
+    live: &Live,
+    release: &Release,
+    before: Option<&Release>,
+    out: &mut Outcome,
+) -> ReleaseOutcome {
+    let goal = goal::find(request, inputs, live, release, before, &mut out.missing);
+    let mut outcome = ReleaseOutcome {
+        namespace: match release.namespace.as_str() {
+            "" => request.place.namespace.clone(),
+            said => said.to_owned(),
+        },
+        name: release.name.clone(),
+        mode: release.mode(),
+        kind: None,
+        before: before.and_then(|b| {
+            let known = inputs
+                .before
+                .as_ref()?
+                .versions(b, request.options.assume.current_version.as_ref());
+            known.versions.lowest().cloned()
+        }),
+        target: None,
+        target_from: "",
+        stage: None,
+        doing: "",
+        components: vec![],
+        helm: live.helm(request, release, &mut out.missing, &mut out.notes),
+    };
+    let Some(goal) = goal else {
+        return outcome;
+    };
+    outcome.kind = Some(goal.kind);
+    outcome.target = Some(goal.target.clone());
+    outcome.target_from = goal.known_by;
+    outcome.stage = goal.kind.last_stage().map(|last| (goal.stage, last));
+    outcome.doing = goal
+        .kind
+        .last_stage()
+        .map_or("", |_| crate::stage::describe(goal.kind, goal.stage));
+    roles(&goal, live, release, before, &mut out.missing);
+    for component in &release.components {
+        rollout::component(&goal, live, component, out);
+    }
+    rollout::dependencies(&goal, inputs, live, release, out);
+    pods::check(&goal, live, release, &mut out.missing);
+    stores::check(request, inputs, &goal, release, before, out);
+    outcome.components = release
+        .components
+        .iter()
+        .map(|c| component(&goal, live, release, c))
+        .collect();
+    outcome
+}
+
+/// Roles and workloads that should be there and are not.
+fn roles(goal: &Goal, live: &Live, release: &Release, before: Option<&Release>, missing: &mut Vec<Missing>) {
+    let runs = |role: Role| release.in_role(role).any(|c| !c.is_scaled_to_zero());
+    for role in goal.required(before) {
+        let rests = release.in_role(role).next();
+        if runs(role) {
+            continue;
+        }
+        missing.push(match rests {
+            Some(component) => Missing::new(
+                "scaled-to-zero",
+                format!("{} asks for 0 replicas, and no other {role} runs", component.name),
+                live.place.command(&format!("get {}", live.named(component))),
+            )
+            .on(live.object(component), "/spec/replicas"),
+            None => Missing::new(
+                "component-missing",
+                format!("no {role} is there"),
+                live.place.command("get deployments"),
+            ),
+        });
+    }
+    let held = |c: &&Component| goal.expect(c.role) == Expect::Before;
+    for component in before.into_iter().flat_map(|b| &b.components).filter(held) {
+        if !release
+            .components
+            .iter()
+            .any(|c| c.role == component.role && c.name == component.name)
+        {
+            missing.push(Missing::new(
+                "component-missing",
+                format!(
+                    "{} was there before and is gone; it belongs to stage {}",
+                    component.name,
+                    goal.stage_of(component.role)
+                ),
+                live.place.command("get deployments"),
+            ));
+        }
+    }
+}
+
+fn component(goal: &Goal, live: &Live, release: &Release, component: &Component) -> ComponentOutcome {
+    let object = live.object(component);
+    let counts = rollout::counts(object);
+    let own = live.pods_of(object, release);
+    ComponentOutcome {
+        kind: object.reference.kind.clone(),
+        name: component.name.clone(),
+        role: component.role.as_str(),
+        stage: goal.kind.last_stage().map(|_| goal.stage_of(component.role)),
+        expected: goal.expect(component.role).as_str(),
+        version: goal.version_of(component).map(|v| v.to_string()),
+        replicas: counts.wanted,
+        updated: counts.updated,
+        ready: counts.ready,
+        pods: own.len(),
+        terminating: own.iter().filter(|p| p.terminating()).count(),
+    }
+}
+
+/// Finds line and column of what is missing.
+fn locate(live: &Source, missing: &mut [Missing]) {
+    let places: Vec<(usize, usize, String)> = missing
+        .iter()
+        .enumerate()
+        .filter(|(_, m)| m.location.is_none())
+        .filter_map(|(i, m)| m.anchor.clone().map(|(document, pointer)| (i, document, pointer)))
+        .collect();
+    let asked: Vec<(usize, &str)> = places.iter().map(|(_, d, p)| (*d, p.as_str())).collect();
+    for ((i, _, _), position) in places.iter().zip(live.stream.positions(&asked)) {
+        missing[*i].location = Some(position);
+    }
+}
+
+/// The state as it is now. What ran before has been seen, whatever runs now.
+fn remembering(inputs: inputs::Inputs, verified: &[String]) -> Source {
+    let inputs::Inputs { mut live, before, .. } = inputs;
+    live.origin = Origin::Live;
+    if let Some(before) = &before {
+        for release in before
+            .inventory()
+            .releases
+            .iter()
+            .filter(|r| verified.contains(&r.name))
+        {
+            if let Some(highest) = before.versions(release, None).highest {
+                live.remember(release, highest);
+            }
+        }
+        if let [only] = &live.inventory().releases[..]
+            && only.name == before.release
+            && namespaces_agree(&only.namespace, &before.namespace)
+        {
+            live.release.clone_from(&before.release);
+        }
+    }
+    live
+}

@@ -1,0 +1,125 @@
+//! Queue and stores: what the live workloads use against what was used before, by the rules that guard them on the way.
+
+use std::cell::OnceCell;
+
+use super::goal::Goal;
+use super::inputs::Inputs;
+use super::{Missing, Outcome, Request};
+use crate::finding::{Finding, Input, Severity};
+use crate::milvus::effective::Texts;
+use crate::milvus::release::Release;
+use crate::report::{StageReport, mask};
+use crate::rewrite::Rewrite;
+use crate::rules::case::{Case, Effective, Side};
+use crate::rules::{Check, RULES};
+
+/// The rules that hold for what was applied as they did for what would be: lower versions, queues, stores.
+const ASKED: [&str; 10] = [
+    "MU104", "MU301", "MU302", "MU303", "MU304", "MU305", "MU306", "MU307", "MU310", "MU311",
+];
+
+/// Compares a release with what it was.
+pub fn check(
+    request: &Request,
+    inputs: &Inputs,
+    goal: &Goal,
+    release: &Release,
+    before: Option<&Release>,
+    out: &mut Outcome,
+) {
+    let Some((source, before)) = inputs.before.as_ref().zip(before) else {
+        return;
+    };
+    let line = goal.target.line();
+    let from = goal
+        .transition
+        .source_line()
+        .unwrap_or_else(|| crate::facts::versions().marks.consolidate.version.line());
+    let mut texts = Texts::default();
+    let now = Effective::new(&inputs.live.stream.objects, release, line, &mut texts);
+    let then = Effective::new(&source.stream.objects, before, from, &mut texts);
+    let rewrite = Rewrite::default();
+    let case = Case {
+        target: &inputs.live.stream,
+        came: release,
+        after: Side {
+            input: Input::Target,
+            objects: &inputs.live.stream.objects,
+            release,
+            effective: &now,
+        },
+        before: Some(Side {
+            input: Input::Current,
+            objects: &source.stream.objects,
+            release: before,
+            effective: &then,
+        }),
+        transition: &goal.transition,
+        rewrite: &rewrite,
+        values: None,
+        options: &request.options,
+        stage: goal.kind.last_stage().map(|last| StageReport {
+            applied: goal.stage,
+            last,
+        }),
+        texts: texts.into(),
+        user_keys: OnceCell::new(),
+        host_command: None,
+    };
+    for rule in RULES.iter().filter(|r| ASKED.contains(&r.code)) {
+        let Check::Release(check) = rule.check else { continue };
+        for mut finding in check(&case) {
+            mask::finding(&mut finding);
+            let allowed = request.options.allow.allows(rule.code, Some(&goal.target));
+            match finding.severity == Severity::Refuse && !allowed {
+                true => out.missing.push(missing(&finding)),
+                false => out
+                    .notes
+                    .push(format!("{} {}: {}", finding.code, finding.name, said(&finding))),
+            }
+        }
+    }
+}
+
+fn missing(finding: &Finding) -> Missing {
+    let (reason, help) = match finding.code {
+        "MU104" => ("downgrade", finding.help.clone()),
+        code => (
+            "queue-or-store-changed",
+            format!("let nobody write, and go back to what was there: milvus-uplift explain {code}"),
+        ),
+    };
+    Missing {
+        message: said(finding),
+        help,
+        ..Missing::finding(reason, finding)
+    }
+}
+
+/// A rule speaks of what would come; here it has come.
+fn said(finding: &Finding) -> String {
+    let shown = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "not set".to_owned(),
+        serde_json::Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    };
+    match &finding.field {
+        Some(field) if field.current != field.proposed && finding.code != "MU104" => {
+            let what = match finding.code {
+                "MU301" | "MU302" => "another message queue is used",
+                "MU303" => "a message queue is used that Milvus 2.6 does not have",
+                "MU304" => "another log of the same message queue is used",
+                "MU305" => "a message queue is used that this mode cannot run on",
+                "MU307" => "metadata or data are kept elsewhere",
+                _ => "queue or stores are not what they were",
+            };
+            let path = field.path.as_str();
+            format!(
+                "{what}: {path} was {} before and is {} now",
+                shown(&field.current),
+                shown(&field.proposed)
+            )
+        }
+        _ => finding.message.clone(),
+    }
+}
