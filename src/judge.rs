@@ -284,6 +284,7 @@ impl Whole<'_> {
         if let Err(why) = overlay::add_to(&mut changes, self.overlays, self.target) {
             findings.push(rules::mu001_unreadable_input::of_patch(&why));
         }
+        let all_at_once = changes.clone();
         let stages = self.hold_back(&judged, &mut changes);
         if self.options.order == Order::ArgoCd {
             self.order(&judged, &mut changes);
@@ -301,6 +302,7 @@ impl Whole<'_> {
             }
             Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
         }
+        self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
         self.source(&judged, &changes, &came, &before, &mut findings);
         Answer {
             releases,
@@ -308,6 +310,46 @@ impl Whole<'_> {
             changes,
             targets,
             ..Answer::default()
+        }
+    }
+
+    /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
+    /// what today's queue lives in, while the configuration that names it is still held back. Versions (MU1xx) are those
+    /// of the transition in every stage.
+    fn whole_way(
+        &self,
+        judged: &[Judged],
+        stages: &[Option<StageReport>],
+        changes: &[Change],
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+    ) {
+        let held = |stage: &Option<StageReport>| stage.is_some_and(|s| s.applied < s.last);
+        if !stages.iter().any(held) {
+            return;
+        }
+        // That these changes cannot be applied is said of those of the stage, which follow from them.
+        let Ok(proposed) = apply::proposed(self.target, changes) else {
+            return;
+        };
+        let after = inventory(&proposed);
+        for (one, stage) in judged.iter().zip(stages) {
+            let Some(stage) = stage.filter(|s| s.applied < s.last) else {
+                continue;
+            };
+            let end = Some(StageReport {
+                applied: stage.last,
+                ..stage
+            });
+            let mut found = Vec::new();
+            self.rules(one, end, &proposed, &after, before, &mut found, &mut Vec::new());
+            for finding in found {
+                let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
+                let refuses = finding.severity == crate::finding::Severity::Refuse;
+                if refuses && finding.code.starts_with("MU3") && !findings.iter().any(said) {
+                    findings.push(finding);
+                }
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::milvus::version::Read;
 use crate::rewrite::chart::STREAMING_SWITCH;
 
 /// The rule.
@@ -23,7 +24,13 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = case.before.filter(|_| case.transition.crosses_26()) else {
         return vec![];
     };
+    // Between two stages some already run the target, where streaming is no experiment.
+    let moved =
+        |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= crate::facts::streaming_line());
     let is_on = |c: &&Component| {
+        if moved(c) {
+            return false;
+        }
         let object = before.object(c);
         match switch(before.objects, c) {
             Switch::On => true,
@@ -69,6 +76,7 @@ fn has(container: &serde_json::Value) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::{Scenario, deployment};
+    use crate::stage::Stage;
 
     fn on(value: &str) -> String {
         format!("            - name: MILVUS_STREAMING_SERVICE_ENABLED\n              value: \"{value}\"\n")
@@ -123,6 +131,17 @@ mod tests {
             "          envFrom:\n            - configMapRef: {name: a}\n          env:\n",
         );
         assert!(whole.of_rule("MU209").is_empty());
+    }
+
+    #[test]
+    fn a_streaming_node_that_an_earlier_stage_brought_is_quiet() {
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next);
+        let halfway = upgrade.judge().output.unwrap();
+        assert!(halfway.contains("streamingnode"), "{halfway}");
+        assert!(upgrade.clone().with_current(halfway.clone()).of_rule("MU209").is_empty());
+        let both = upgrade.with_current(halfway).env_current("proxy", &on("1"));
+        let all = both.of_rule("MU209");
+        assert!(all.len() == 1 && all[0].message.contains("is set for rel-milvus-proxy"), "{all:?}");
     }
 
     #[test]

@@ -135,6 +135,7 @@ fn disagreement(case: &Case, spoken: &Mq, own: &Mq, members: &[usize]) -> Findin
 mod tests {
     use crate::finding::Finding;
     use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
 
     fn kafka(scenario: Scenario) -> Scenario {
         scenario.edit_target("      type: pulsar", "      type: kafka")
@@ -158,6 +159,14 @@ mod tests {
         let field = finding.field.as_ref().unwrap();
         assert_eq!((field.path.as_str(), field.current.as_str(), field.proposed.as_str()), ("/data/default.yaml#/mq/type", Some("pulsar"), Some("kafka")));
         assert!(finding.location.as_ref().is_some_and(|l| l.line > 1));
+    }
+
+    #[test]
+    fn no_stage_begins_a_way_that_ends_at_another_queue() {
+        for stage in [Stage::Next, Stage::At(0), Stage::At(1), Stage::At(3)] {
+            assert!(kafka(upgrade()).stage(stage).codes().contains(&"MU301"), "{stage:?}");
+        }
+        assert!(!upgrade().stage(Stage::Next).codes().contains(&"MU301"));
     }
 
     #[test]
