@@ -67,7 +67,9 @@ fn folders(folder: &Path, found: &mut Vec<PathBuf>) {
             folders(&entry.path(), found);
         }
     }
+    // Folders of `plan` and `verify` have nothing to render.
     if folder.join("case.yaml").exists()
+        && folder.join("target.yaml").exists()
         && (folder.join("current.yaml").exists() || folder.join("current.json").exists())
     {
         found.push(folder.to_owned());

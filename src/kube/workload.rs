@@ -74,9 +74,9 @@ pub fn is_made(object: &Object) -> bool {
 pub fn is_finished(object: &Object) -> bool {
     let ended = |at: &[&str]| object.at(at).is_some_and(|v| !v.is_null());
     let conditions = object.at(&["status", "conditions"]).and_then(Value::as_array);
-    let failed = |c: &Value| c["type"] == "Failed" && c["status"] == "True";
+    let over = |c: &Value| (c["type"] == "Failed" || c["type"] == "Complete") && c["status"] == "True";
     match object.reference.kind.as_str() {
-        "Job" => ended(&["status", "completionTime"]) || conditions.into_iter().flatten().any(failed),
+        "Job" => ended(&["status", "completionTime"]) || conditions.into_iter().flatten().any(over),
         "Pod" => matches!(
             object.at(&["status", "phase"]).and_then(Value::as_str),
             Some("Succeeded" | "Failed")

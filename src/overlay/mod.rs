@@ -292,6 +292,8 @@ fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result
             )));
         }
     }
+    // What the API server would refuse is refused here: `y` is a boolean to Kubernetes' reader, and no label.
+    Object::all_in(object.document, new.clone()).map_err(|e| wrong(format!("{}: {}", e.pointer, e.message)))?;
     let ops = match &overlay.how {
         How::Json(ops) => ops.clone(),
         How::Strategic(_) => delta(&object.value, &new),

@@ -82,7 +82,7 @@ fn what_was_patched_is_not_patched_again() {
 fn a_changed_configuration_renews_the_checksums_of_its_readers() {
     let config = objects(&patched(
         upgrade(),
-        "target: {role: proxy}\npatch: {metadata: {labels: {x: y}}}\n",
+        "target: {role: proxy}\npatch: {metadata: {labels: {x: z}}}\n",
     ))
     .into_iter()
     .find(|o| o.reference.kind == "ConfigMap" && o.at(&["data", "user.yaml"]).is_some())
@@ -117,7 +117,15 @@ fn what_is_wrong_with_a_patch_is_refused_with_its_place() {
         ("target: {rolle: proxy}\npatch: {a: b}", "unknown field `rolle`"),
         ("target: {}\npatch: {a: b}", "`target` names nothing"),
         ("target: {role: proxy}\npatch: 3", "is a list (RFC 6902) or a mapping"),
-        ("target: {role: proxy}\npatches: []", "`patches` is a list"),
+        ("patches: 3", "`patches` is a list"),
+        (
+            "target: {role: proxy}\npatches: []",
+            "beside `patches` nothing is known",
+        ),
+        (
+            "target: {role: proxy}\npatch: {metadata: {labels: {x: y}}}",
+            "/metadata/labels/x: `metadata.labels` holds strings, `x` is the boolean true: quote it",
+        ),
         (
             "target: {role: proxy}\npatch: [{op: test, path: /a, value: 1}]",
             "the operation test",

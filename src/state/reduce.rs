@@ -5,7 +5,8 @@
 //! * A container that runs Milvus keeps what it runs, in plain words; the scripts of others lose what looks secret.
 //! * Annotations leave but for those that Helm's and Argo CD's keeping hangs on. So do checksums: by one of them, and
 //!   all the rest of a text, a short password can be found.
-//! * `status`, server bookkeeping and hooks leave; of owners only the Milvus operator's resource stays.
+//! * `status` (but that a Job or Pod is over), server bookkeeping and hooks leave; of owners only the Milvus operator's
+//!   resource stays.
 //!
 //! When a state file is read next to manifests, [`fill`] puts their values where the state cannot tell a difference:
 //! what was masked is taken to be unchanged.
@@ -116,6 +117,9 @@ impl Read {
         }
         let mut value = Value::Object(out);
         metadata(&mut value["metadata"]);
+        if workload::is_finished(object) {
+            value["status"] = over(&object.reference.kind);
+        }
         match object.reference.kind.as_str() {
             "ConfigMap" => self.config_map(index, &mut value),
             _ => self.other(object, &mut value),
@@ -208,6 +212,14 @@ impl Read {
         };
         kept.remove("command");
         kept.insert("args".into(), json!(words));
+    }
+}
+
+/// The status of what has come to its end, in the words that [`workload::is_finished`] reads.
+fn over(kind: &str) -> Value {
+    match kind {
+        "Pod" => json!({"phase": "Succeeded"}),
+        _ => json!({"conditions": [{"type": "Complete", "status": "True"}]}),
     }
 }
 
