@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::{EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, PossibleValue, TypedValueParser};
+use clap::builder::{
+    EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, OsStringValueParser, PossibleValue, TypedValueParser,
+};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use crate::stage::{LAST, Stage};
@@ -79,7 +81,8 @@ pub struct Context {
         global = true,
         env = "MILVUS_UPLIFT_VALUES",
         hide_env = true,
-        value_delimiter = '\n'
+        value_delimiter = '\n',
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub values: Vec<PathBuf>,
 
@@ -91,7 +94,8 @@ pub struct Context {
         global = true,
         env = "MILVUS_UPLIFT_PATCH",
         hide_env = true,
-        value_delimiter = '\n'
+        value_delimiter = '\n',
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub patch: Vec<PathBuf>,
 
