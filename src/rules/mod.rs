@@ -5,6 +5,7 @@ pub mod component;
 pub mod hidden;
 pub mod keys;
 pub mod operated;
+pub mod pins;
 pub mod places;
 mod steps;
 #[cfg(test)]
