@@ -90,7 +90,7 @@ fn save(site: &Site, from: Option<&Version>, to: &Version) -> Step {
             site.helm("get values"),
             site.file("values-before.yaml")
         ),
-        format!("{} > {}", site.helm("get manifest"), site.file("before.yaml")),
+        site.keep_records(&site.file("before.yaml")),
     ];
     shell.extend(flush(site, from));
     let mut expect = Vec::new();

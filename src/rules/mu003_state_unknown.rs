@@ -55,8 +55,9 @@ fn unsaid(transitions: &[&Transition], changing: bool, why: &str) -> Vec<Finding
 }
 
 const HELP: &str = "say it with one of\n\
-    \x20 --current release:RELEASE --namespace NAMESPACE   which asks Helm\n\
-    \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml\n\
+    \x20 --current release:RELEASE --namespace NAMESPACE   which asks Helm for the whole history\n\
+    \x20 kubectl get secrets --selector owner=helm,name=RELEASE --namespace NAMESPACE --output yaml > current.yaml   and   --current current.yaml\n\
+    \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   the same way, where `helm status RELEASE` says deployed: it gives the newest revision, a failed one too\n\
     \x20 kubectl get deployments,statefulsets,services,configmaps --namespace NAMESPACE --output yaml > live.yaml   and   --current live.yaml\n\
     \x20 --current none   where nothing is installed yet\n\
     with Helm: --post-renderer-args --current --post-renderer-args current.yaml, or the environment MILVUS_UPLIFT_CURRENT=current.yaml";

@@ -53,8 +53,8 @@ pub fn by_state_file(stage: Stage, transitions: &[&Transition]) -> Vec<Finding> 
 
 fn needs_documents(wanted: &str, why: &str) -> Finding {
     let message = format!("{wanted} keeps later components as they are deployed, and {why}");
-    let help = "give the manifests themselves: --current release:RELEASE --namespace NAMESPACE, or\n\
-        \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml";
+    let help = "give the manifests themselves: --current release:RELEASE --namespace NAMESPACE, or Helm's records:\n\
+        \x20 kubectl get secrets --selector owner=helm,name=RELEASE --namespace NAMESPACE --output yaml > current.yaml   and   --current current.yaml";
     RULE.finding(message, help)
 }
 
