@@ -107,7 +107,8 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
             live.retain(|key, _| rendered.is_some_and(|r| r.contains_key(key)));
         }
     }
-    if workload::replicas(object).is_none() && is_scaled(&scene.current.objects, current) {
+    let unseen = !scene.shows("HorizontalPodAutoscaler") && is_scaled(scene.last, object);
+    if workload::replicas(object).is_none() && (unseen || is_scaled(&scene.current.objects, current)) {
         // Once written down it would be taken away later, and the server then starts again at one.
         if let Some(spec) = kept.get_mut("spec").and_then(Value::as_object_mut) {
             spec.shift_remove("replicas");
