@@ -1,16 +1,13 @@
 //! Which stage is due: the first that changes anything.
 
 use super::hold::{hold_back, is_scaled};
-use super::scene::{Others, is_component, is_live, serves};
+use super::scene::{Others, is_live};
 use super::{LAST, Scene};
 use crate::diff::tree;
 use crate::host;
 use crate::kube::{Object, workload};
 use crate::order;
 use crate::rewrite::Change;
-
-/// The annotation that Helm gives every object it applies.
-const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 
 /// Labels and annotations that change with every chart and say nothing of what runs.
 const IDLE: [&str; 7] = [
@@ -65,21 +62,14 @@ fn counts(object: &Object) -> bool {
 
 /// Whether a deployed object that is not applied any more leaves with that.
 fn leaves(scene: &Scene, others: &Others, current: &Object) -> bool {
-    let objects = &scene.current.objects;
-    if others.own_before(current, objects) {
+    if others.own_before(current, &scene.current.objects) {
         return false;
     }
     if !is_live(current) {
         return true;
     }
-    let release = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
-    let ours = scene.before.components.iter().find_map(|c| release(&objects[c.object]));
-    let owned = match (release(current), ours) {
-        (Some(its), Some(ours)) => its == ours,
-        // Helm takes nothing away that it did not apply.
-        (None, Some(_)) => false,
-        _ => is_component(current, objects, scene.before) || !serves(current, objects, scene.before).is_empty(),
-    };
+    // Helm takes nothing away that it did not apply.
+    let owned = scene.applied(current).unwrap_or_else(|| scene.owns(current));
     owned && !current.is_kept()
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Scene;
-use super::scene::{is_component, is_live, serves};
+use super::scene::{is_live, serves};
 use crate::diff::{self, server, tree};
 use crate::host;
 use crate::kube::delta::{delta, without_server_fields};
@@ -65,7 +65,7 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
 /// Why a deployed object that is not rendered any more stays in a stage, where it does.
 fn stays(scene: &Scene, stage: u8, current: &Object) -> Option<String> {
     let moves = scene.stage_of(current);
-    if moves > stage && owned(scene, current) {
+    if moves > stage && scene.owns(current) {
         let rendered = scene.last.iter().any(|o| o.reference.same_object(&current.reference));
         return Some(match rendered {
             true => format!("it moves in stage {moves} and stays as it is deployed"),
@@ -80,7 +80,10 @@ fn stays(scene: &Scene, stage: u8, current: &Object) -> Option<String> {
 fn last_user(scene: &Scene, needed: &Object) -> Option<u8> {
     let (kind, name) = (needed.reference.kind.as_str(), needed.reference.name.as_str());
     let objects = &scene.current.objects;
-    if !namespaces_agree(&needed.reference.namespace, &scene.before.namespace) {
+    let here = namespaces_agree(&needed.reference.namespace, &scene.before.namespace);
+    // `--hide-secret`: the chart renders it, and nobody is to see it.
+    let hidden = kind == "Secret" && host::hides_secrets(scene.stream);
+    if !here || hidden || scene.applied(needed) != Some(true) {
         return None;
     }
     let users = scene.before.components.iter().filter(|c| {
@@ -141,12 +144,6 @@ fn kept(current: &Object, bookkeeping: Map<String, Value>) -> Value {
     host::without_bookkeeping(&mut value);
     host::annotate(&mut value, bookkeeping);
     value
-}
-
-/// Whether a deployed object is this release's to apply: a live List shows others beside it.
-fn owned(scene: &Scene, current: &Object) -> bool {
-    let objects = &scene.current.objects;
-    is_component(current, objects, scene.before) || !serves(current, objects, scene.before).is_empty()
 }
 
 /// Brings back an object that is deployed and not rendered any more.

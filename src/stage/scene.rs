@@ -11,6 +11,9 @@ use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
 
+/// The annotation that Helm gives every object it applies.
+const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+
 /// One release on both sides, and the objects it stands in.
 pub struct Scene<'a> {
     /// The stream as it came in.
@@ -128,6 +131,25 @@ impl Scene<'_> {
     /// Whether what is deployed can tell that there is no such object: a List shows the kinds that were asked for.
     pub fn shows(&self, kind: &str) -> bool {
         !self.is_live() || self.current.objects.iter().any(|o| o.reference.kind == kind)
+    }
+
+    /// Whether a deployed object was applied with this release: what is no live object was; on a live one Helm writes it
+    /// down. `None` where nothing of the release says it, since something else than Helm applied it.
+    pub fn applied(&self, current: &Object) -> Option<bool> {
+        if !is_live(current) {
+            return Some(true);
+        }
+        let helm = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
+        let mut components = self.before.components.iter().map(|c| &self.current.objects[c.object]);
+        let ours = components.find_map(helm)?;
+        Some(helm(current) == Some(ours))
+    }
+
+    /// Whether a deployed object is a workload of this release or serves one, and is not somebody else's.
+    pub fn owns(&self, current: &Object) -> bool {
+        let objects = &self.current.objects;
+        let ours = is_component(current, objects, self.before) || !serves(current, objects, self.before).is_empty();
+        ours && self.applied(current) != Some(false)
     }
 
     /// The other Milvus releases beside this one.

@@ -239,6 +239,47 @@ fn what_pods_of_later_stages_mount_stays_until_they_move() {
 }
 
 #[test]
+fn what_somebody_else_applied_is_not_made_the_release_s_own() {
+    let scaler = autoscaler("querynode", 2, 8);
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: keys\n  namespace: ns\n";
+    let named = |text: &str| {
+        text.replace(
+            "          env:\n",
+            "          env:\n            - name: KEY\n              valueFrom:\n                secretKeyRef: {name: keys, key: k}\n",
+        )
+    };
+    let before = named(&cluster("v2.5.16", false));
+    let list = deployed(&(before + &scaler + secret), Form::Live, Drift::default());
+    let mut value = crate::yaml::read(&list).unwrap().unwrap();
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1));
+    let brought = |value: &serde_json::Value| -> Vec<String> {
+        let judged = start.clone().with_current(crate::yaml::emit(value)).judge();
+        assert_eq!(applied(&judged), 1);
+        let held = judged
+            .changes
+            .iter()
+            .filter(|c| c.op == ChangeOp::Inject && matches!(&*c.object.kind, "Secret" | "HorizontalPodAutoscaler"));
+        held.map(|c| c.object.name.clone()).collect()
+    };
+    let mut both = brought(&value);
+    both.sort();
+    assert_eq!(both, ["keys", "rel-milvus-querynode-hpa"]);
+    let hidden = "---\n# Source: milvus/templates/secret.yaml\n# HIDDEN: The Secret output has been suppressed\n";
+    let judged = start
+        .clone()
+        .add_target(hidden)
+        .with_current(crate::yaml::emit(&value))
+        .judge();
+    assert!(judged.changes.iter().all(|c| c.object.kind != "Secret"));
+    for item in value["items"].as_array_mut().unwrap() {
+        if matches!(item["kind"].as_str(), Some("Secret" | "HorizontalPodAutoscaler")) {
+            item["metadata"]["annotations"] = json!({});
+        }
+    }
+    assert_eq!(brought(&value), Vec::<String>::new());
+}
+
+#[test]
 fn two_releases_in_one_stream_walk_side_by_side() {
     let twin = |text: String| text.clone() + &text.replace("rel-", "two-").replace("instance: rel", "instance: two");
     let before = twin(cluster("v2.5.16", false));
