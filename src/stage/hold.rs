@@ -156,10 +156,10 @@ fn inject(scene: &Scene, current: &Object, why: String) -> Change {
         .map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o));
     let template = host::template_of(scene.current, current.document).or_else(|| template(scene, current));
     let mut kept = kept(current, Map::new());
-    if is_live(current) {
-        if let Some(spec) = kept.get_mut("spec") {
-            *spec = server::asked_for(kind, &mut vec!["spec".to_owned()], spec, true);
-        }
+    if is_live(current)
+        && let Some(spec) = kept.get_mut("spec")
+    {
+        *spec = server::asked_for(kind, &mut vec!["spec".to_owned()], spec, true);
     }
     let (value, text) = host::dress(scene.stream.host, template.as_deref(), &kept);
     Change {

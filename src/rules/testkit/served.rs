@@ -43,8 +43,8 @@ fn prune(value: &mut Value) {
         Value::Object(map) => {
             map.values_mut().for_each(prune);
             map.retain(|key, v| {
-                let empty = v.is_null() || v.as_array().is_some_and(Vec::is_empty) || *v == json!(false);
-                !empty && !(key == "value" && *v == "")
+                let nothing = v.is_null() || *v == json!(false) || key == "value" && *v == "";
+                !nothing && v.as_array().is_none_or(|list| !list.is_empty())
             });
         }
         Value::Array(list) => list.iter_mut().for_each(prune),
