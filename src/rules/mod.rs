@@ -6,7 +6,7 @@ pub mod hidden;
 pub mod keys;
 pub mod operated;
 pub mod places;
-mod steps;
+pub mod steps;
 #[cfg(test)]
 pub mod testkit;
 pub mod volumes;
