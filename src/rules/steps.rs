@@ -4,7 +4,7 @@
 use crate::facts::{self, Hop, How};
 use crate::finding::{Finding, Input};
 use crate::host;
-use crate::milvus::release::{Component, Mode};
+use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
 use crate::rules::case::Case;
 
@@ -244,6 +244,18 @@ pub fn namespace<'a>(case: &'a Case<'a>) -> &'a str {
         .into_iter()
         .find(|n| !n.is_empty());
     known.unwrap_or("NAMESPACE")
+}
+
+/// The name and the namespace of a release as a command needs them; in capitals what nothing says.
+pub fn placed(release: Option<&Release>) -> (String, String) {
+    let or = |said: Option<&String>, unknown: &str| match said {
+        Some(said) if !said.is_empty() => said.clone(),
+        _ => unknown.to_owned(),
+    };
+    (
+        or(release.map(|r| &r.name), "RELEASE"),
+        or(release.map(|r| &r.namespace), "NAMESPACE"),
+    )
 }
 
 /// `helm upgrade` of this release with `--set` flags, with the chart that is installed where none is given; in an umbrella
