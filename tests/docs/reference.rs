@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use milvus_uplift::cli::args::Cli;
+use milvus_uplift::rules::{RULES, Rule};
 
 use super::root;
 
@@ -142,15 +143,21 @@ fn kind(schema: &serde_json::Value, node: &serde_json::Value) -> String {
     }
 }
 
-#[test]
-fn the_reference_says_what_the_program_and_its_schemas_say() {
-    let path = root().join("docs/reference.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let mut new = page.clone();
-    let mut parts = vec![("options".to_owned(), options())];
-    for schema in ["report", "plan", "verify", "diff"] {
-        parts.push((format!("fields of {schema}.schema.json"), fields(schema)));
-    }
+/// Every rule, with a link to its page.
+fn rules() -> String {
+    let row = |r: &&Rule| {
+        let (code, severity) = (r.code, r.severity.as_str());
+        format!("| [{code}]({code}.md) | {} | {severity} | {} |\n", r.name, cell(r.says))
+    };
+    let rows: String = RULES.iter().map(row).collect();
+    format!("| code | name | severity | says |\n|---|---|---|---|\n{rows}")
+}
+
+/// Holds a page to what stands between its marks, or writes it.
+fn hold(page: &str, parts: &[(String, String)]) {
+    let path = root().join(page);
+    let old = std::fs::read_to_string(&path).unwrap();
+    let mut new = old.clone();
     for (name, text) in parts {
         let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
         let at = new.find(&begin).unwrap_or_else(|| panic!("no {begin}")) + begin.len();
@@ -161,10 +168,24 @@ fn the_reference_says_what_the_program_and_its_schemas_say() {
         std::fs::write(&path, &new).unwrap();
     } else {
         assert!(
-            page == new,
-            "docs/reference.md is behind: UPDATE=1 cargo test --test docs writes it anew"
+            old == new,
+            "{page} is behind: UPDATE=1 cargo test --test docs writes it anew"
         );
     }
+}
+
+#[test]
+fn the_reference_says_what_the_program_and_its_schemas_say() {
+    let mut parts = vec![("options".to_owned(), options())];
+    for schema in ["report", "plan", "verify", "diff"] {
+        parts.push((format!("fields of {schema}.schema.json"), fields(schema)));
+    }
+    hold("docs/reference.md", &parts);
+}
+
+#[test]
+fn the_table_of_rules_has_them_all() {
+    hold("docs/rules/README.md", &[("rules".to_owned(), rules())]);
 }
 
 /// A state file has no schema of its own: the page names each of its keys, and no other.
