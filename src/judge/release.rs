@@ -72,6 +72,7 @@ impl Whole<'_> {
             values: one.values.as_ref(),
             options: self.options,
             stage,
+            leads: one.leads,
             texts: texts.into(),
             user_keys: OnceCell::new(),
             host_command: self.host_command,

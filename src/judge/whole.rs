@@ -18,6 +18,7 @@ use crate::rules;
 use crate::stage::Stage;
 use crate::state::{self, Source};
 use crate::stream::Stream;
+use crate::timings::Clock;
 use crate::transition::{From, Transition};
 use crate::yaml;
 
@@ -36,6 +37,7 @@ pub(super) struct Whole<'a> {
     pub overlays: &'a [Overlay],
     pub options: &'a Options,
     pub host_command: Option<&'a [String]>,
+    pub clock: &'a Clock,
 }
 
 /// A release with what its rewrite decided.
@@ -45,26 +47,36 @@ pub(super) struct Judged<'a> {
     pub transition: Transition,
     pub rewrite: Rewrite,
     pub values: Option<Values>,
+    /// Whether it speaks for what is no release's own.
+    pub leads: bool,
 }
 
 impl Whole<'_> {
-    pub(super) fn judge(&self, mut findings: Vec<Finding>) -> Answer {
-        let came = inventory(&self.target.objects);
+    pub(super) fn judge(&self, came: &Inventory, mut findings: Vec<Finding>) -> Answer {
         let before = match self.state {
             State::Source(source) => source.inventory(),
             _ => Inventory::default(),
         };
-        self.streams(&came, &before, &mut findings);
-        let gone = self.gone(&came);
-        let releases = came.releases.iter();
-        let judged: Vec<Judged> = releases.map(|r| self.decide(r, &came, &before, &gone)).collect();
+        self.streams(came, &before, &mut findings);
+        let gone = self.gone(came);
+        // Of several releases in a stream the first that is deployed speaks for all objects.
+        let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
+        let lead = came.releases.iter().position(known).unwrap_or_default();
+        let judge = |(i, release)| Judged {
+            leads: i == lead,
+            ..self.decide(release, came, &before, &gone)
+        };
+        let judged: Vec<Judged> = came.releases.iter().enumerate().map(judge).collect();
+        self.clock.lap("take the inventory, tell the transition");
         let mut changes = self.changes(&judged, &mut findings);
+        self.clock.lap("decide the changes");
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
         let stages = self.hold_back(&judged, &mut changes);
         if self.options.order == Order::ArgoCd {
             self.order(&judged, &mut changes);
         }
         place::note(self.target, &mut changes);
+        self.clock.lap("hold back, order");
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
@@ -80,7 +92,8 @@ impl Whole<'_> {
         if let Some(all_at_once) = all_at_once {
             self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
         }
-        self.source(&judged, &changes, &came, &before, &mut findings);
+        self.source(&judged, &changes, came, &before, &mut findings);
+        self.clock.lap("judge by the rules");
         Answer {
             releases,
             findings,
@@ -264,6 +277,7 @@ impl Whole<'_> {
             transition,
             rewrite,
             values,
+            leads: false,
         }
     }
 }
