@@ -200,8 +200,12 @@ fn the_reference_names_every_key_of_a_state_file() {
         .lines()
         .filter_map(|l| l.strip_prefix("| `").and_then(|l| l.split('`').next()))
         .collect();
-    let example = root().join("testdata/example/milvus-uplift.state.yaml");
-    let text = std::fs::read_to_string(example).unwrap();
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_milvus-uplift"))
+        .args(["inspect", "testdata/example/current.yaml", "--format", "yaml"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(program.stdout).unwrap();
     let state: serde_json::Value = serde_yaml::from_str(&text).unwrap();
     let keys: Vec<&str> = state.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(named, keys);
