@@ -164,7 +164,8 @@ pub struct Context {
     pub report: Option<PathBuf>,
 
     /// How to say it; text where not given. `check` knows text, json, sarif, github, junit and markdown and takes several,
-    /// each with its --output; `diff` knows text, json, jsonpatch, markdown and flux; the other commands text and json
+    /// each with its --output; `diff` text, json, jsonpatch, markdown and flux; `plan` text, json, markdown and mermaid;
+    /// `inspect` text, json and yaml; the other commands text and json
     #[arg(
         long,
         value_name = "FORMAT",
@@ -391,7 +392,7 @@ pub enum Command {
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read
-        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true)]
+        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true, value_parser = FalseyValueParser::new())]
         facts: bool,
     },
     /// The page of one rule

@@ -7,7 +7,7 @@ pub mod keys;
 pub mod operated;
 pub mod pins;
 pub mod places;
-mod steps;
+pub mod steps;
 #[cfg(test)]
 pub mod testkit;
 pub mod volumes;
