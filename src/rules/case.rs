@@ -150,6 +150,8 @@ pub struct Case<'a> {
     pub options: &'a Options,
     /// How far the stages go; `None` where the kind has none.
     pub stage: Option<StageReport>,
+    /// Whether it is the one of the stream's releases that speaks for what is no release's own.
+    pub leads: bool,
     /// Configuration texts already read.
     pub texts: RefCell<Texts>,
     /// What [`super::keys::set_by_user`] found.

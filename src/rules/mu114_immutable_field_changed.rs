@@ -4,13 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::case::{Case, Side};
+use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
-use crate::kube::object::escape;
+use crate::kube::object::{escape, reach};
 use crate::kube::quantity::Quantity;
-use crate::milvus::release::inventory;
 use crate::report::mask;
 use crate::rewrite::values::printed;
 
@@ -107,7 +106,7 @@ const SERVER_OWNED: [&str; 6] = [
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = case.before else { return vec![] };
-    if !speaks_for_the_stream(case, &before) {
+    if !case.leads {
         return vec![];
     }
     let mut found = Vec::new();
@@ -132,19 +131,11 @@ fn check(case: &Case) -> Vec<Finding> {
     found
 }
 
-/// Objects are no release's own: of several releases in a stream the first that is deployed looks at all of them.
-fn speaks_for_the_stream(case: &Case, before: &Side) -> bool {
-    let (came, deployed) = (inventory(&case.target.objects), inventory(before.objects));
-    let known = |r: &&crate::milvus::release::Release| deployed.releases.iter().any(|b| b.is(r));
-    let first = came.releases.iter().find(known).or(came.releases.first());
-    first.is_some_and(|r| r.is(case.came))
-}
-
 /// A pointer to the first place at which a field differs and may not.
 fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option<String> {
     let live = is_live(current);
-    let old = current.value.pointer(field).unwrap_or(&Value::Null);
-    let new = proposed.value.pointer(field).unwrap_or(&Value::Null);
+    let old = reach(&current.value, field).unwrap_or(&Value::Null);
+    let new = reach(&proposed.value, field).unwrap_or(&Value::Null);
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
     let text = |v: &Value, default: &str| {
         printed(v)

@@ -62,6 +62,7 @@ pub fn check(
             applied: goal.stage,
             last,
         }),
+        leads: true,
         texts: texts.into(),
         user_keys: OnceCell::new(),
         host_command: None,

@@ -1,0 +1,112 @@
+//! The rules, over one release.
+
+use std::cell::OnceCell;
+
+use super::whole::{Judged, Whole};
+use crate::facts;
+use crate::finding::{Finding, Input};
+use crate::kube::Object;
+use crate::milvus::effective::Texts;
+use crate::milvus::release::{Inventory, Release};
+use crate::milvus::version::Version;
+use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
+use crate::rules::case::{Case, Effective, Side};
+use crate::rules::{Check, RULES};
+use crate::transition::From;
+
+impl Whole<'_> {
+    /// Runs every rule over one release and notes its line of the report.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn rules(
+        &self,
+        one: &Judged,
+        stage: Option<StageReport>,
+        proposed: &[Object],
+        after: &Inventory,
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+        releases: &mut Vec<ReleaseReport>,
+    ) {
+        let empty = Release {
+            components: vec![],
+            ..one.came.clone()
+        };
+        let applied = after.releases.iter().find(|r| r.is(one.came)).unwrap_or(&empty);
+        if applied.components.is_empty() {
+            return;
+        }
+        let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
+        let mut texts = Texts::default();
+        let effective_after = Effective::new(proposed, applied, line, &mut texts);
+        let from_line = one
+            .transition
+            .source_line()
+            .unwrap_or_else(|| facts::versions().marks.consolidate.version.line());
+        let stream = self.current_stream();
+        let effective_before = one
+            .before
+            .zip(stream)
+            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut texts));
+        let side = one
+            .before
+            .zip(stream)
+            .zip(effective_before.as_ref())
+            .map(|((release, stream), effective)| Side {
+                input: Input::Current,
+                objects: &stream.objects,
+                release,
+                effective,
+            });
+        let case = Case {
+            target: self.target,
+            came: one.came,
+            after: Side {
+                input: Input::Target,
+                objects: proposed,
+                release: applied,
+                effective: &effective_after,
+            },
+            before: side.filter(|_| !before.releases.is_empty()),
+            transition: &one.transition,
+            rewrite: &one.rewrite,
+            values: one.values.as_ref(),
+            options: self.options,
+            stage,
+            leads: one.leads,
+            texts: texts.into(),
+            user_keys: OnceCell::new(),
+            host_command: self.host_command,
+        };
+        for rule in RULES {
+            if let Check::Release(check) = rule.check {
+                let mut found = check(&case);
+                for finding in &mut found {
+                    finding.allowed = self.options.allow.allows(rule.code, one.transition.target());
+                }
+                findings.append(&mut found);
+            }
+        }
+        releases.push(release_report(&case, one));
+    }
+}
+
+fn release_report(case: &Case, one: &Judged) -> ReleaseReport {
+    let text = |v: Option<&Version>| v.map(ToString::to_string);
+    let deployed = matches!(one.transition.from, From::Release { .. });
+    ReleaseReport {
+        namespace: one.came.namespace.clone(),
+        name: one.came.name.clone(),
+        mode: one.came.mode(),
+        kind: one.transition.kind,
+        current: deployed.then(|| CurrentReport {
+            version: text(one.transition.source()),
+            highest: text(one.transition.highest()),
+            mq: case.current_mq().map(|m| m.to_string()),
+        }),
+        target: TargetReport {
+            version: text(one.transition.target()),
+            mq: case.target_mq().map(|m| m.to_string()),
+        },
+        stage: case.stage,
+    }
+}

@@ -1,0 +1,125 @@
+//! What of the changes is for now: later stages held back, or written as waves.
+
+use super::whole::{Judged, Whole};
+use crate::apply;
+use crate::finding::{Finding, Severity};
+use crate::milvus::release::{Inventory, inventory};
+use crate::order;
+use crate::report::StageReport;
+use crate::rewrite::Change;
+use crate::stage::{self, Stage};
+use crate::transition::Kind;
+
+impl Whole<'_> {
+    /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
+    pub(super) fn hold_back(&self, judged: &[Judged], changes: &mut Vec<Change>) -> Vec<Option<StageReport>> {
+        let mut stages = Vec::new();
+        for one in judged {
+            let Some(last) = one.transition.kind.and_then(Kind::last_stage) else {
+                stages.push(None);
+                continue;
+            };
+            stages.push(Some(self.stage_of(one, last, changes)));
+        }
+        stages
+    }
+
+    /// The stage of one release, its later ones held back in `changes`.
+    fn stage_of(&self, one: &Judged, last: u8, changes: &mut Vec<Change>) -> StageReport {
+        let whole = StageReport { applied: last, last };
+        let documents = self.current_stream().filter(|_| !self.by_state_file());
+        let (Some(current), Some(deployed), Some(kind)) = (documents, one.before, one.transition.kind) else {
+            return whole;
+        };
+        let Ok(objects) = apply::proposed(self.target, changes) else {
+            return whole;
+        };
+        let after = inventory(&objects);
+        let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
+            return whole;
+        };
+        let scene = stage::Scene {
+            stream: self.target,
+            came: one.came,
+            last: &objects,
+            after: applied,
+            current,
+            before: deployed,
+            kind,
+        };
+        let wanted = match self.options.stage {
+            Stage::All => last,
+            Stage::At(n) => n.min(last),
+            Stage::Next => stage::next(&scene, changes),
+        };
+        if wanted < last {
+            *changes = stage::hold_back(&scene, wanted, changes);
+        }
+        StageReport { applied: wanted, last }
+    }
+
+    /// Gives every object of the releases its wave.
+    pub(super) fn order(&self, judged: &[Judged], changes: &mut Vec<Change>) {
+        for one in judged {
+            let Ok(objects) = apply::proposed(self.target, changes) else {
+                return;
+            };
+            let after = inventory(&objects);
+            let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
+                continue;
+            };
+            let scene = stage::Scene {
+                stream: self.target,
+                came: one.came,
+                last: &objects,
+                after: applied,
+                current: self.target,
+                before: one.came,
+                kind: order::kind(one.transition.kind),
+            };
+            order::waves(&scene, changes);
+        }
+    }
+
+    /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
+    /// what today's queue lives in, while the configuration that names it is still held back. So is one that ends without
+    /// a component (MU113): the stream is not whole, whatever this stage takes of it. Versions are those of the transition
+    /// in every stage.
+    pub(super) fn whole_way(
+        &self,
+        judged: &[Judged],
+        stages: &[Option<StageReport>],
+        changes: &[Change],
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+    ) {
+        let held = |stage: &Option<StageReport>| stage.is_some_and(|s| s.applied < s.last);
+        if !stages.iter().any(held) {
+            return;
+        }
+        // That these changes cannot be applied is said of those of the stage, which follow from them.
+        let Ok(proposed) = apply::proposed(self.target, changes) else {
+            return;
+        };
+        let after = inventory(&proposed);
+        for (one, stage) in judged.iter().zip(stages) {
+            let Some(stage) = stage.filter(|s| s.applied < s.last) else {
+                continue;
+            };
+            let end = Some(StageReport {
+                applied: stage.last,
+                ..stage
+            });
+            let mut found = Vec::new();
+            self.rules(one, end, &proposed, &after, before, &mut found, &mut Vec::new());
+            for finding in found {
+                let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
+                let refuses = finding.severity == Severity::Refuse;
+                let ends = finding.code.starts_with("MU3") || finding.code == "MU113";
+                if refuses && ends && !findings.iter().any(said) {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The judgement of the whole stream: what is deployed of each release, what is changed, what the rules say.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::answer::Answer;
+use crate::apply;
+use crate::finding::Finding;
+use crate::host::{self, Host};
+use crate::milvus::release::{Inventory, Mode, Release, inventory};
+use crate::options::{Options, RewriteMode};
+use crate::order::Order;
+use crate::overlay::{self, Overlay};
+use crate::rewrite::values::Values;
+use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, place};
+use crate::rules;
+use crate::stage::Stage;
+use crate::state::{self, Source};
+use crate::stream::Stream;
+use crate::timings::Clock;
+use crate::transition::{From, Transition};
+use crate::yaml;
+
+/// What is known to be deployed.
+pub(super) enum State<'a> {
+    Unsaid,
+    Nothing,
+    Source(&'a Source),
+}
+
+/// The inputs, read.
+pub(super) struct Whole<'a> {
+    pub target: &'a Stream,
+    pub state: &'a State<'a>,
+    pub files: &'a [Value],
+    pub overlays: &'a [Overlay],
+    pub options: &'a Options,
+    pub host_command: Option<&'a [String]>,
+    pub clock: &'a Clock,
+}
+
+/// A release with what its rewrite decided.
+pub(super) struct Judged<'a> {
+    pub came: &'a Release,
+    pub before: Option<&'a Release>,
+    pub transition: Transition,
+    pub rewrite: Rewrite,
+    pub values: Option<Values>,
+    /// Whether it speaks for what is no release's own.
+    pub leads: bool,
+}
+
+impl Whole<'_> {
+    pub(super) fn judge(&self, came: &Inventory, mut findings: Vec<Finding>) -> Answer {
+        let before = match self.state {
+            State::Source(source) => source.inventory(),
+            _ => Inventory::default(),
+        };
+        self.streams(came, &before, &mut findings);
+        let gone = self.gone(came);
+        // Of several releases in a stream the first that is deployed speaks for all objects.
+        let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
+        let lead = came.releases.iter().position(known).unwrap_or_default();
+        let judge = |(i, release)| Judged {
+            leads: i == lead,
+            ..self.decide(release, came, &before, &gone)
+        };
+        let judged: Vec<Judged> = came.releases.iter().enumerate().map(judge).collect();
+        self.clock.lap("take the inventory, tell the transition");
+        let mut changes = self.changes(&judged, &mut findings);
+        self.clock.lap("decide the changes");
+        let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
+        let stages = self.hold_back(&judged, &mut changes);
+        if self.options.order == Order::ArgoCd {
+            self.order(&judged, &mut changes);
+        }
+        place::note(self.target, &mut changes);
+        self.clock.lap("hold back, order");
+        let mut releases = Vec::new();
+        let mut targets = Vec::new();
+        match apply::proposed(self.target, &changes) {
+            Ok(proposed) => {
+                let after = inventory(&proposed);
+                for (one, stage) in judged.iter().zip(&stages) {
+                    self.rules(one, *stage, &proposed, &after, &before, &mut findings, &mut releases);
+                    targets.push(one.transition.target().cloned());
+                }
+            }
+            Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
+        }
+        if let Some(all_at_once) = all_at_once {
+            self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
+        }
+        self.source(&judged, &changes, came, &before, &mut findings);
+        self.clock.lap("judge by the rules");
+        Answer {
+            releases,
+            findings,
+            changes,
+            targets,
+            ..Answer::default()
+        }
+    }
+
+    /// What is wrong with the streams as a whole, whatever the way of each release.
+    fn streams(&self, came: &Inventory, before: &Inventory, findings: &mut Vec<Finding>) {
+        let (target, current) = (self.target, self.current_stream());
+        findings.extend(rules::mu007_role_undecidable::check(target, came));
+        if let Some(current) = current {
+            findings.extend(rules::mu007_role_undecidable::check(current, before));
+        }
+        findings.extend(rules::operated::check(target, came, current, before));
+        findings.extend(rules::mu002_no_milvus_found::check(target, came, before));
+        findings.extend(rules::mu113_component_lost::lost_releases(
+            target, came, current, before,
+        ));
+        findings.extend(rules::mu004_state_of_another_release::check(came, before));
+    }
+
+    /// The changes of all releases, and what the user adds to them.
+    fn changes(&self, judged: &[Judged], findings: &mut Vec<Finding>) -> Vec<Change> {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut of_document: HashMap<usize, Vec<usize>> = HashMap::new();
+        for one in judged {
+            let unbuilt = rules::mu007_role_undecidable::unbuilt(self.target, one.came, &one.rewrite);
+            findings.extend(unbuilt);
+            for change in &one.rewrite.changes {
+                // A policy or monitor of two releases is decided twice and changed once.
+                let twin = |c: &Change| {
+                    c.op == change.op
+                        && c.pointer == change.pointer
+                        && c.object == change.object
+                        && c.patch == change.patch
+                };
+                let others = of_document.entry(change.document).or_default();
+                if !others.iter().any(|i| twin(&changes[*i])) {
+                    others.push(changes.len());
+                    changes.push(change.clone());
+                }
+            }
+        }
+        if !judged.is_empty() && self.target.host == Host::Helm4 {
+            changes.extend(restyled(self.target, &changes));
+        }
+        if let Err(why) = overlay::add_to(&mut changes, self.overlays, self.target) {
+            findings.push(rules::mu001_unreadable_input::of_patch(&why));
+        }
+        changes
+    }
+
+    /// What is to be said of the source itself.
+    fn source(
+        &self,
+        judged: &[Judged],
+        changes: &[Change],
+        came: &Inventory,
+        before: &Inventory,
+        findings: &mut Vec<Finding>,
+    ) {
+        let transitions: Vec<&Transition> = judged.iter().map(|j| &j.transition).collect();
+        let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
+        match self.state {
+            State::Unsaid => findings.extend(rules::mu003_state_unknown::check(&transitions, changing)),
+            State::Nothing => findings.extend(rules::mu002_no_milvus_found::asserted(came)),
+            State::Source(source) => {
+                let unsaid: Vec<&Judged> = judged
+                    .iter()
+                    .filter(|j| matches!(j.transition.from, From::Unsaid))
+                    .collect();
+                // Where no release agrees at all, that is said already (MU004).
+                let known = came.releases.iter().any(|r| before.releases.iter().any(|b| b.is(r)));
+                if let Some(first) = unsaid.first()
+                    && (known || before.releases.is_empty())
+                {
+                    let transitions: Vec<&Transition> = unsaid.iter().map(|j| &j.transition).collect();
+                    let (name, place) = (&first.came.name, &source.taken_from);
+                    findings.extend(rules::mu003_state_unknown::not_there(
+                        &transitions,
+                        changing,
+                        name,
+                        place,
+                    ));
+                }
+                if self.by_state_file() {
+                    let stage = self.options.stage;
+                    findings.extend(rules::mu115_stage_out_of_order::by_state_file(stage, &transitions));
+                }
+                findings.extend(rules::mu608_kept_object::from_manifests(source, &transitions));
+            }
+        }
+    }
+
+    pub(super) fn current_stream(&self) -> Option<&Stream> {
+        match self.state {
+            State::Source(source) => Some(&source.stream),
+            _ => None,
+        }
+    }
+
+    pub(super) fn by_state_file(&self) -> bool {
+        matches!(self.state, State::Source(source) if source.form == state::Form::StateFile)
+    }
+
+    /// The objects that leave with any release of the stream.
+    fn gone(&self, came: &Inventory) -> Vec<usize> {
+        if self.options.rewrite == RewriteMode::Never {
+            return vec![];
+        }
+        let of = |release: &Release| {
+            let topology = rewrite::topology(release, &release.versions(self.options.assume.target_version.as_ref()));
+            let leaving = release.components.iter().filter(move |c| topology.drops(c.role));
+            leaving.map(|c| c.object).collect::<Vec<_>>()
+        };
+        came.releases.iter().flat_map(of).collect()
+    }
+
+    /// Finds what is deployed of a release, tells the transition and decides the changes.
+    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory, gone: &[usize]) -> Judged<'r> {
+        let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| {
+            match (&before.releases[..], &came.releases[..]) {
+                // Names can differ where one side does not say its instance; MU004 tells when both do.
+                ([only], [_]) => Some(only),
+                _ => None,
+            }
+        });
+        let assume = &self.options.assume;
+        let to = release.versions(assume.target_version.as_ref());
+        let from = match (self.state, deployed) {
+            (State::Unsaid, _) => From::Unsaid,
+            // A second Milvus in an umbrella chart is new; of any other release the source says nothing.
+            (State::Source(_), None) if !before.releases.iter().any(|b| b.name == release.name) => From::Unsaid,
+            (State::Nothing, _) | (State::Source(_), None) => From::Nothing,
+            (State::Source(source), Some(deployed)) => {
+                let known = source.versions(deployed, assume.current_version.as_ref());
+                From::Release {
+                    highest: known.highest,
+                    versions: known.versions,
+                    separate_coordinators: deployed.mode() == Mode::Cluster
+                        && deployed.legacy_coordinators().any(|c| !c.is_scaled_to_zero()),
+                    images: known.images,
+                }
+            }
+        };
+        let images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
+        let transition = Transition::new(from, to, release, &images);
+        let topology = rewrite::topology(release, &transition.to);
+        let mut scene = Scene {
+            stream: self.target,
+            release,
+            topology,
+            values: None,
+            gone,
+        };
+        let values = (!self.files.is_empty()).then(|| {
+            let template = release
+                .components
+                .iter()
+                .find_map(|c| host::template_of(self.target, scene.object(c).document));
+            Values::new(self.files, &template.map(|t| host::values_path(&t)).unwrap_or_default())
+        });
+        scene.values = values.as_ref();
+        let rewrite = match self.options.rewrite {
+            RewriteMode::Auto => rewrite::rewrite(&scene),
+            RewriteMode::Never => Rewrite::default(),
+        };
+        Judged {
+            came: release,
+            before: deployed,
+            transition,
+            rewrite,
+            values,
+            leads: false,
+        }
+    }
+}
+
+/// The folded scalars that Helm 4's second pass would alter, as changes; documents that leave are left out.
+fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
+    let mut found = Vec::new();
+    for document in &stream.documents {
+        let body = stream.body(document.index);
+        let dropped = changes
+            .iter()
+            .any(|c| c.op == ChangeOp::Drop && c.document == document.index && c.pointer.is_empty());
+        if dropped || !body.contains('>') {
+            continue;
+        }
+        if !yaml::restyle_folded(body).is_ok_and(|(_, pointers)| !pointers.is_empty()) {
+            continue;
+        }
+        if let Some(object) = stream.objects.iter().find(|o| o.document == document.index) {
+            found.push(Change {
+                op: ChangeOp::Restyle,
+                ..Change::drop(object, "Helm 4 would add a line break to a folded text on its way back")
+            });
+        }
+    }
+    found
+}
