@@ -184,3 +184,38 @@ fn the_facts_are_printed_with_where_and_when() {
     let page = self::text("docs/facts.md");
     assert!(tables.keys().all(|name| page.contains(&format!("`{name}.yaml`"))));
 }
+
+/// The names below a heading of `Cargo.toml`.
+fn dependencies(manifest: &str, heading: &str) -> Vec<String> {
+    let below = manifest.split(&format!("\n[{heading}]\n")).nth(1).expect("the heading");
+    let lines = below.lines().take_while(|l| !l.starts_with('['));
+    let names = lines
+        .filter(|l| !l.starts_with('#'))
+        .filter_map(|l| l.split_once(" = "));
+    names.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn every_dependency_is_justified() {
+    let (page, manifest) = (text("docs/dependencies.md"), text("Cargo.toml"));
+    let mut tables = page.split("\n|---").skip(1).map(|table| {
+        let rows = table.lines().skip(1).take_while(|l| l.starts_with("| `"));
+        let mut names: Vec<String> = rows
+            .map(|r| r.split('`').nth(1).unwrap_or_default().to_owned())
+            .collect();
+        names.sort();
+        names
+    });
+    let mut linked = dependencies(&manifest, "dependencies");
+    linked.extend(dependencies(&manifest, "target.'cfg(unix)'.dependencies"));
+    assert!(page.contains(&format!("linked from {} crates", linked.len())));
+    let all = [
+        linked,
+        dependencies(&manifest, "build-dependencies"),
+        dependencies(&manifest, "dev-dependencies"),
+    ];
+    for mut names in all {
+        names.sort();
+        assert_eq!(tables.next(), Some(names));
+    }
+}

@@ -82,8 +82,9 @@ impl Whole<'_> {
     }
 
     /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
-    /// what today's queue lives in, while the configuration that names it is still held back. Versions (MU1xx) are those
-    /// of the transition in every stage.
+    /// what today's queue lives in, while the configuration that names it is still held back. So is one that ends without
+    /// a component (MU113): the stream is not whole, whatever this stage takes of it. Versions are those of the transition
+    /// in every stage.
     pub(super) fn whole_way(
         &self,
         judged: &[Judged],
@@ -114,7 +115,8 @@ impl Whole<'_> {
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;
-                if refuses && finding.code.starts_with("MU3") && !findings.iter().any(said) {
+                let ends = finding.code.starts_with("MU3") || finding.code == "MU113";
+                if refuses && ends && !findings.iter().any(said) {
                     findings.push(finding);
                 }
             }

@@ -122,9 +122,11 @@ fn renewed(object: &Object, sum: &str) -> Option<Change> {
     ))
 }
 
-/// SHA-256 of a ConfigMap's data, in hex as the chart writes it.
-/// The checksum of a ConfigMap's `data`, as the rewrite notes it.
+/// The checksum of a ConfigMap's `data`, as the rewrite notes it: SHA-256 in hex, as the chart writes it. The order of the
+/// keys has no part in it: pods need no restart for that.
 pub fn checksum(data: &Value) -> String {
+    let mut data = data.clone();
+    data.sort_all_objects();
     let digest = Sha256::digest(data.to_string().as_bytes());
     digest.iter().map(|b| format!("{b:02x}")).collect()
 }

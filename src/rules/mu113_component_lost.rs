@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use super::case::{Case, Side};
+use super::component::{list, since_streaming};
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
-use crate::milvus::release::{Inventory, Mode, Release, inventory};
-use crate::milvus::role::Role;
+use crate::milvus::release::{Component, Inventory, Mode, Release, inventory};
+use crate::milvus::role::{Role, Spelling};
+use crate::milvus::version::Version;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
 
@@ -84,20 +86,41 @@ fn check(case: &Case) -> Vec<Finding> {
 /// Roles that run now and would not run any more.
 fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let topology = crate::rewrite::topology(case.came, &case.transition.to);
+    let after = &case.after.release;
     let replaced = |role: Role| {
         let coordinator = role.is_legacy_coordinator() || (role == Role::MixCoord && topology == Topology::AsRendered);
-        (coordinator && case.after.release.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
+        (coordinator && after.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
             || (role == Role::IndexNode && topology == Topology::Streaming && case.after.release.mode() == Mode::Cluster)
     };
+    let assume = &case.options.assume;
+    let coordinated: Vec<Role> =
+        after.components.iter().flat_map(|c| coordinates(c, assume.target_version.as_ref())).collect();
     let mut seen = Vec::new();
     for component in before.running() {
-        if seen.contains(&component.role) || case.after.release.has(component.role) || replaced(component.role) {
+        let mut lost = coordinates(component, assume.current_version.as_ref());
+        lost.retain(|role| !coordinated.contains(role));
+        let stays = after.has(component.role) || replaced(component.role);
+        if seen.contains(&component.role) || (stays && lost.is_empty()) {
             continue;
         }
         seen.push(component.role);
-        let message = format!("{} {} is deployed and the manifests run no {} any more", before.object(component).reference.kind, component.name, component.role);
+        let words: Vec<&str> = lost.iter().map(|r| r.as_str()).collect();
+        let words = if stays { list(&words) } else { component.role.as_str().to_owned() };
+        let message = format!("{} {} is deployed and the manifests run no {words} any more", before.object(component).reference.kind, component.name);
         found.push(before.point(RULE.finding(message, HELP), component, ""));
     }
+}
+
+/// The coordinators that a component runs. Up to 2.5 a mixture runs those its flags name, one or all; from 2.6 on all or
+/// none, which is MU204's matter. The index coordinator is left out: from 2.3 on the data coordinator does its work.
+fn coordinates(component: &Component, assumed: Option<&Version>) -> Vec<Role> {
+    let all = [Role::RootCoord, Role::QueryCoord, Role::DataCoord];
+    let mixture = component.role == Role::MixCoord;
+    let by_flags = component.run.spelled == Spelling::Mixture && since_streaming(component, assumed) == Some(false);
+    let flag = |role: &Role| component.run.mixture_flags.iter().any(|f| f == role.as_str());
+    all.into_iter()
+        .filter(|role| if mixture { !by_flags || flag(role) } else { component.role == *role })
+        .collect()
 }
 
 /// ConfigMaps and claims that Milvus' pods still mount and that the release would lose. Secrets may be hidden from a
@@ -187,6 +210,24 @@ mod tests {
         let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").drop_target("Deployment", "rel-milvus-proxy"));
         assert_eq!(all.len(), 1);
         assert!(all[0].contains("run no proxy"));
+    }
+
+    #[test]
+    fn up_to_2_5_a_mixture_coordinates_what_its_flags_name() {
+        for (flag, name) in [("\"-querycoord\", ", "querycoord"), ("\"-rootcoord\", ", "rootcoord")] {
+            let all = lost(Scenario::upgrade("v2.5.16", "v2.5.22").edit_target(flag, ""));
+            assert!(all.len() == 1 && all[0].contains(&format!("run no {name} any more")), "{all:?}");
+        }
+        assert!(lost(Scenario::upgrade("v2.5.16", "v2.5.22").edit_target(", \"-indexcoord\"", "")).is_empty());
+    }
+
+    #[test]
+    fn one_coordinator_stands_in_for_no_other() {
+        let older = Scenario::consolidation("v2.5.4", "v2.5.10");
+        assert!(lost(older.clone()).is_empty());
+        let all = lost(older.clone().drop_target("Deployment", "rel-milvus-rootcoord"));
+        assert!(all.len() == 1 && all[0].contains("run no rootcoord any more"), "{all:?}");
+        assert!(lost(older.drop_target("Deployment", "rel-milvus-indexcoord")).is_empty());
     }
 
     #[test]

@@ -1,0 +1,368 @@
+//! A passing case of `testdata`, held so that one thing of it can be changed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Parser as _;
+use milvus_uplift::cli::args::Cli;
+use milvus_uplift::finding::Input;
+use milvus_uplift::judge::{Current, Judgement, Request, ValuesFile, judge};
+use milvus_uplift::kube::Object;
+use milvus_uplift::milvus::release::{Component, Inventory, Release, inventory};
+use milvus_uplift::options::{Allowances, Assumptions, Options, RewriteMode};
+use milvus_uplift::order::Order;
+use milvus_uplift::state;
+use milvus_uplift::stream::Stream;
+use milvus_uplift::{rules, yaml};
+use serde_json::Value;
+
+use super::write::{self, Style};
+
+/// Which of the variants of a case are taken: another one of each kind for each case, always the same. `None`: all.
+#[derive(Clone, Copy)]
+pub struct Pick(Option<usize>);
+
+impl Pick {
+    pub fn of(folder: &Path) -> Pick {
+        let all = std::env::var("FAULTS").is_ok_and(|f| f == "all");
+        let name = folder.to_string_lossy();
+        let own = name.rsplit("testdata").next().unwrap_or_default();
+        let seed = own
+            .bytes()
+            .fold(7, |sum: usize, b| (sum * 31 + usize::from(b)) % 10_007);
+        Pick((!all).then_some(seed))
+    }
+
+    /// The first one to take, and those to take where it cannot be; everything where all are taken.
+    pub fn turned<T>(self, mut all: Vec<T>) -> Vec<T> {
+        if let Some(seed) = self.0.filter(|_| !all.is_empty()) {
+            let first = seed % all.len();
+            all.rotate_left(first);
+        }
+        all
+    }
+
+    /// How many of a kind are enough.
+    pub fn enough(self, count: usize) -> bool {
+        self.0.is_some() && count > 0
+    }
+
+    /// One of each kind, or all.
+    pub fn of_each_kind<T>(self, all: Vec<T>, kind: impl Fn(&T) -> &'static str) -> Vec<T> {
+        if self.0.is_none() {
+            return all;
+        }
+        let mut kinds: BTreeMap<&str, Vec<T>> = BTreeMap::new();
+        for one in all {
+            kinds.entry(kind(&one)).or_default().push(one);
+        }
+        kinds
+            .into_values()
+            .filter_map(|of| self.turned(of).into_iter().next())
+            .collect()
+    }
+}
+
+/// What `--current` says.
+#[derive(Clone)]
+pub enum Deployed {
+    Unsaid,
+    Nothing,
+    Text(Vec<u8>),
+}
+
+/// The inputs of one judgement.
+#[derive(Clone)]
+pub struct Scenario {
+    pub target: String,
+    pub current: Deployed,
+    pub values: Vec<(String, Vec<u8>)>,
+    /// Where among the values those of the release record stand.
+    pub stored_values: Option<usize>,
+    pub options: Options,
+    /// `--assume` as written.
+    pub assumed: Vec<String>,
+    pub helm: Vec<String>,
+}
+
+impl Scenario {
+    /// Reads a folder; `None` where its case does not pass.
+    pub fn read(folder: &Path) -> Option<Scenario> {
+        let text = |name: &str| std::fs::read_to_string(folder.join(name));
+        let case: Value = serde_yaml::from_str(&text("case.yaml").expect("case.yaml")).expect("a case");
+        if case["exit"] != 0 {
+            return None;
+        }
+        let words = |key: &str| -> Vec<String> {
+            let list = case[key].as_array().into_iter().flatten();
+            list.map(|w| w.as_str().expect("a text").to_owned()).collect()
+        };
+        let args = words("args");
+        let line = ["milvus-uplift".to_owned()].into_iter().chain(args);
+        let context = Cli::try_parse_from(line).expect("the case's arguments").context;
+        let file = ["current.yaml", "current.json"]
+            .into_iter()
+            .find_map(|f| std::fs::read(folder.join(f)).ok());
+        let current = match (context.current.as_deref(), file) {
+            (Some("none"), _) => Deployed::Nothing,
+            (None, Some(bytes)) => Deployed::Text(bytes),
+            (None, None) => Deployed::Unsaid,
+            (Some(other), _) => panic!("--current {other}"),
+        };
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .expect("the folder")
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .filter(|n| n.starts_with("values") && n.ends_with(".yaml"))
+            .collect();
+        names.sort();
+        let bytes = |name: String| (name.clone(), std::fs::read(folder.join(name)).expect("values"));
+        let options = Options {
+            assume: Assumptions::parse(context.assume.iter().map(String::as_str)).expect("--assume"),
+            allow: Allowances::parse(context.allow.iter().map(String::as_str), &rules::codes(), false)
+                .expect("--allow"),
+            rewrite: match context.rewrite {
+                milvus_uplift::cli::args::Rewrite::Auto => RewriteMode::Auto,
+                milvus_uplift::cli::args::Rewrite::Never => RewriteMode::Never,
+            },
+            stage: context.stage,
+            order: Order::Unsaid,
+        };
+        let stored = context.values.iter().any(|v| v.as_os_str() == "current");
+        assert!(stored || context.values.is_empty(), "values are files of the folder");
+        let values: Vec<_> = names.into_iter().map(bytes).collect();
+        Some(Scenario {
+            target: text("target.yaml").expect("target.yaml"),
+            current,
+            stored_values: stored.then_some(values.len()),
+            values,
+            options,
+            assumed: context.assume,
+            helm: words("helm"),
+        })
+    }
+
+    pub fn judge(&self) -> Judgement {
+        judge(&Request {
+            target: self.target.clone().into_bytes(),
+            current: self.current(),
+            values: self
+                .values
+                .iter()
+                .map(|(name, bytes)| ValuesFile {
+                    name: name.clone(),
+                    bytes: bytes.clone(),
+                })
+                .collect(),
+            stored_values: self.stored_values,
+            options: self.options.clone(),
+            host_command: (!self.helm.is_empty())
+                .then(|| std::iter::once("helm".to_owned()).chain(self.helm.clone()).collect()),
+            ..Request::default()
+        })
+    }
+
+    fn current(&self) -> Current {
+        match &self.current {
+            Deployed::Unsaid => Current::Unsaid,
+            Deployed::Nothing => Current::Nothing,
+            Deployed::Text(bytes) => Current::Manifests(bytes.clone()),
+        }
+    }
+
+    pub fn with_target(&self, target: String) -> Scenario {
+        Scenario { target, ..self.clone() }
+    }
+
+    pub fn with_current(&self, current: impl Into<Vec<u8>>) -> Scenario {
+        Scenario {
+            current: Deployed::Text(current.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The text of `--current`, where it holds manifests of its own and not a packed release.
+    pub fn current_text(&self) -> Option<&str> {
+        let Deployed::Text(bytes) = &self.current else {
+            return None;
+        };
+        let text = std::str::from_utf8(bytes).ok()?;
+        let stream = Stream::read(bytes, Input::Current).ok()?;
+        (!inventory(&stream.objects).releases.is_empty()).then_some(text)
+    }
+}
+
+/// A scenario that passes, with what is known of it.
+pub struct Base {
+    pub pick: Pick,
+    pub scenario: Scenario,
+    pub judgement: Judgement,
+    pub stream: Stream,
+    pub came: Inventory,
+    /// What is deployed, as `--current` tells it.
+    pub deployed: Option<(Vec<Object>, Inventory)>,
+    /// The objects of the output, in order.
+    pub objects: Vec<Value>,
+}
+
+impl Base {
+    pub fn of(scenario: Scenario, pick: Pick) -> Base {
+        let judgement = scenario.judge();
+        let output = judgement.output.clone().expect("the case passes");
+        let stream = read(&scenario.target);
+        let came = inventory(&stream.objects);
+        let source = state::read(&scenario.current(), Some((&stream, &came))).expect("the current state");
+        let deployed = source.map(|s| {
+            let inventory = s.inventory();
+            (s.stream.objects, inventory)
+        });
+        Base {
+            pick,
+            objects: objects(&output),
+            scenario,
+            judgement,
+            stream,
+            came,
+            deployed,
+        }
+    }
+
+    /// The releases that are deployed already, each with what is deployed of it.
+    pub fn upgraded(&self) -> Vec<(&Release, &Release)> {
+        let Some((_, before)) = &self.deployed else {
+            return vec![];
+        };
+        let of = |r: &Release| before.releases.iter().position(|b| b.is(r));
+        let all = self.came.releases.iter();
+        all.filter_map(|r| of(r).map(|i| (r, &before.releases[i]))).collect()
+    }
+
+    /// Whether an object of the input is in the output under its own name.
+    pub fn stays(&self, index: usize) -> bool {
+        let own = &self.stream.objects[index].reference;
+        self.objects.iter().any(|o| {
+            o["kind"] == *own.kind
+                && o["metadata"]["name"] == *own.name
+                && o["metadata"]["namespace"].as_str().unwrap_or_default() == own.namespace
+        })
+    }
+
+    /// The components of a release that stay.
+    pub fn staying<'r>(&'r self, release: &'r Release) -> impl Iterator<Item = &'r Component> {
+        release.components.iter().filter(|c| self.stays(c.object))
+    }
+
+    /// The scenario with one object of the target changed.
+    pub fn edit(&self, index: usize, change: impl FnOnce(&mut Value)) -> Scenario {
+        self.scenario.with_target(edited(&self.stream, index, change))
+    }
+
+    /// The scenario with several objects of the target changed alike.
+    pub fn edit_all(&self, indices: &[usize], change: impl Fn(&mut Value)) -> Scenario {
+        let text = edited_some(&self.stream, |index, object| {
+            if indices.contains(&index) {
+                change(object);
+            }
+        });
+        self.scenario.with_target(text)
+    }
+
+    /// The scenario without one object of the target.
+    pub fn without(&self, index: usize) -> Scenario {
+        self.scenario.with_target(without(&self.stream, index))
+    }
+
+    /// The report's line of a release.
+    pub fn line(&self, release: &Release) -> Option<&milvus_uplift::report::ReleaseReport> {
+        let all = self.judgement.releases.iter();
+        let mut own = all.filter(|r| r.name == release.name && r.namespace == release.namespace);
+        match (own.next(), own.next()) {
+            (Some(line), None) => Some(line),
+            _ => None,
+        }
+    }
+}
+
+pub fn read(text: &str) -> Stream {
+    Stream::read(text.as_bytes(), Input::Target).expect("a stream")
+}
+
+/// The objects of a text, as Kubernetes would read them.
+pub fn objects(text: &str) -> Vec<Value> {
+    read(text).objects.iter().map(|o| (*o.value).clone()).collect()
+}
+
+/// The document of an object, written anew with one object in it changed.
+pub fn edited(stream: &Stream, index: usize, change: impl FnOnce(&mut Value)) -> String {
+    let object = &stream.objects[index];
+    let body = stream.body(object.document);
+    let mut root = yaml::read(body).expect("read before").expect("an object");
+    change(root.pointer_mut(&object.pointer).expect("it was there"));
+    replaced(
+        stream,
+        object.document,
+        &write::document(&comments(body), &root, Style::plain()),
+    )
+}
+
+/// The stream with its objects changed, each told by its index; documents where none is stay as they are.
+pub fn edited_some(stream: &Stream, change: impl Fn(usize, &mut Value)) -> String {
+    let mut text = stream.text.clone();
+    for document in stream.documents.iter().rev() {
+        let body = stream.body(document.index);
+        let Some(mut root) = yaml::read(body).expect("read before") else {
+            continue;
+        };
+        let old = root.clone();
+        for (index, object) in stream
+            .objects
+            .iter()
+            .enumerate()
+            .filter(|(_, o)| o.document == document.index)
+        {
+            change(index, root.pointer_mut(&object.pointer).expect("it was there"));
+        }
+        if root != old {
+            let new = write::document(&comments(body), &root, Style::plain());
+            text.replace_range(document.body.clone(), &new);
+        }
+    }
+    text
+}
+
+/// The stream with every object changed alike.
+pub fn edited_all(stream: &Stream, change: impl Fn(&mut Value)) -> String {
+    edited_some(stream, |_, object| change(object))
+}
+
+/// Takes one object away: out of its List, or with its whole document.
+pub fn without(stream: &Stream, index: usize) -> String {
+    let object = &stream.objects[index];
+    let Some((list, at)) = object.pointer.rsplit_once('/') else {
+        let whole = stream.documents[object.document].whole.clone();
+        return [&stream.text[..whole.start], &stream.text[whole.end..]].concat();
+    };
+    let body = stream.body(object.document);
+    let mut root = yaml::read(body).expect("read before").expect("an object");
+    let items = root.pointer_mut(list).and_then(Value::as_array_mut).expect("a list");
+    items.remove(at.parse().expect("an index"));
+    replaced(
+        stream,
+        object.document,
+        &write::document(&comments(body), &root, Style::plain()),
+    )
+}
+
+/// The stream with another body for one document.
+pub fn replaced(stream: &Stream, document: usize, body: &str) -> String {
+    let old = stream.documents[document].body.clone();
+    [&stream.text[..old.start], body, &stream.text[old.end..]].concat()
+}
+
+/// The comment lines a document begins with.
+pub fn comments(body: &str) -> String {
+    let lines = body.split_inclusive('\n');
+    lines
+        .take_while(|l| l.starts_with('#') || l.trim().is_empty())
+        .collect()
+}
