@@ -68,6 +68,7 @@ impl Whole<'_> {
             },
             before: side.filter(|_| !before.releases.is_empty()),
             transition: &one.transition,
+            leads: one.leads,
             rewrite: &one.rewrite,
             values: one.values.as_ref(),
             options: self.options,

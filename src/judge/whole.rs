@@ -43,6 +43,8 @@ pub(super) struct Judged<'a> {
     pub came: &'a Release,
     pub before: Option<&'a Release>,
     pub transition: Transition,
+    /// See [`rules::case::Case::leads`].
+    pub leads: bool,
     pub rewrite: Rewrite,
     pub values: Option<Values>,
 }
@@ -251,10 +253,13 @@ impl Whole<'_> {
             RewriteMode::Auto => rewrite::rewrite(&scene),
             RewriteMode::Never => Rewrite::default(),
         };
+        let is_deployed = |r: &&Release| before.releases.iter().any(|b| b.is(r));
+        let leader = came.releases.iter().find(is_deployed).or(came.releases.first());
         Judged {
             came: release,
             before: deployed,
             transition,
+            leads: leader.is_some_and(|r| r.is(release)),
             rewrite,
             values,
         }

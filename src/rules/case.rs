@@ -142,6 +142,9 @@ pub struct Case<'a> {
     pub before: Option<Side<'a>>,
     /// From what to what.
     pub transition: &'a Transition,
+    /// Whether it is the first of the stream's releases that is deployed (of none, the first): it looks at what is no
+    /// release's own.
+    pub leads: bool,
     /// What the rewrite did and could not do.
     pub rewrite: &'a Rewrite,
     /// The chart's values, where given.

@@ -2,15 +2,16 @@
 //!
 //! Which fields these are is the API server's validation of updates (kubernetes `pkg/apis/*/validation`).
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
-use super::case::{Case, Side};
+use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
 use crate::kube::object::escape;
 use crate::kube::quantity::Quantity;
-use crate::milvus::release::inventory;
 use crate::report::mask;
 use crate::rewrite::values::printed;
 
@@ -107,8 +108,14 @@ const SERVER_OWNED: [&str; 6] = [
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = case.before else { return vec![] };
-    if !speaks_for_the_stream(case, &before) {
+    // Objects are no release's own: one looks at all of them.
+    if !case.leads {
         return vec![];
+    }
+    let mut deployed: HashMap<(&str, &str), Vec<&Object>> = HashMap::new();
+    for object in before.objects.iter().filter(|o| !o.is_hook()) {
+        let named = (&object.reference.kind[..], &object.reference.name[..]);
+        deployed.entry(named).or_default().push(object);
     }
     let mut found = Vec::new();
     for proposed in case
@@ -117,8 +124,9 @@ fn check(case: &Case) -> Vec<Finding> {
         .iter()
         .filter(|o| !o.is_hook() && !o.reference.name.is_empty())
     {
-        let same = |o: &&Object| !o.is_hook() && o.reference.same_object(&proposed.reference);
-        let Some(current) = before.objects.iter().find(same) else {
+        let reference = &proposed.reference;
+        let named = deployed.get(&(&reference.kind[..], &reference.name[..]));
+        let Some(current) = named.into_iter().flatten().find(|o| o.reference.same_object(reference)) else {
             continue;
         };
         for (kinds, field, how) in FIELDS {
@@ -130,14 +138,6 @@ fn check(case: &Case) -> Vec<Finding> {
         }
     }
     found
-}
-
-/// Objects are no release's own: of several releases in a stream the first that is deployed looks at all of them.
-fn speaks_for_the_stream(case: &Case, before: &Side) -> bool {
-    let (came, deployed) = (inventory(&case.target.objects), inventory(before.objects));
-    let known = |r: &&crate::milvus::release::Release| deployed.releases.iter().any(|b| b.is(r));
-    let first = came.releases.iter().find(known).or(came.releases.first());
-    first.is_some_and(|r| r.is(case.came))
 }
 
 /// A pointer to the first place at which a field differs and may not.

@@ -112,24 +112,22 @@ impl<'a> Dependencies<'a> {
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
         let kind = object.reference.kind.as_str();
-        let milvus = case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
+        let milvus = || case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
-        if milvus || object.is_hook() || !ours || !workload::SERVING_KINDS.contains(&kind) {
-            return false;
-        }
-        // What the rewrite brings is Milvus, of this release or of another in the stream.
-        if !case.target.objects.iter().any(|o| o.reference == object.reference) {
+        if !ours || !workload::SERVING_KINDS.contains(&kind) || object.is_hook() || milvus() {
             return false;
         }
         let template = host::template_of(case.target, object.document);
         let labels = workload::pod_labels(object);
-        match (&self.charts, template) {
+        let meant = match (&self.charts, template) {
             (Some(charts), Some(path)) if path.starts_with(charts.as_str()) => true,
             _ => {
                 let served = |l: &Value| self.services.iter().any(|s| selector::selects(s, true, l));
                 labels.is_some_and(served) || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
             }
-        }
+        };
+        // What the rewrite brings is Milvus, of this release or of another in the stream.
+        meant && case.target.objects.iter().any(|o| o.reference == object.reference)
     }
 }
 

@@ -55,6 +55,7 @@ pub fn check(
             effective: &then,
         }),
         transition: &goal.transition,
+        leads: true,
         rewrite: &rewrite,
         values: None,
         options: &request.options,
