@@ -57,6 +57,8 @@ pub fn read(data: &[u8]) {
     if text.contains("<<") || text.contains('!') {
         return;
     }
+    // Behind a byte order mark a `---` is no separator there.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Ok(theirs) = serde_yaml::from_str::<serde_yaml::Value>(text) {
         assert!(alike(&value, &theirs), "{value} and {theirs:?}");
     }
