@@ -22,6 +22,7 @@
 //! * [`diff`] tells what differs between two sets of objects; it knows no rules.
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
 //! * [`verify`] looks at the cluster afterwards: live objects against what was deployed before.
+//! * [`timings`] is what each of these steps cost.
 //! * [`judge`] walks that way once; [`plan`] walks it for every stop between two versions; [`cli`] is the program around it.
 
 pub mod apply;
@@ -43,6 +44,7 @@ pub mod rules;
 pub mod stage;
 pub mod state;
 pub mod stream;
+pub mod timings;
 pub mod transition;
 pub mod verify;
 pub mod yaml;

@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// The judgement makes and drops many small texts; with musl's allocator, which the released binaries would have, that is
+/// most of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut io = milvus_uplift::cli::Io {
         stdin: &mut std::io::stdin().lock(),

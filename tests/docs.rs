@@ -96,6 +96,20 @@ fn fits(text: &str, wanted: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// Puts testdata where a page's commands run: as links, but for the example, into which some of them write.
+fn bring_testdata(here: &Path) {
+    let there = here.join("testdata");
+    std::fs::create_dir_all(there.join("example")).unwrap();
+    for entry in std::fs::read_dir(root().join("testdata")).unwrap().flatten() {
+        if entry.file_name() != "example" {
+            std::os::unix::fs::symlink(entry.path(), there.join(entry.file_name())).unwrap();
+        }
+    }
+    for entry in std::fs::read_dir(root().join("testdata/example")).unwrap().flatten() {
+        std::fs::copy(entry.path(), there.join("example").join(entry.file_name())).unwrap();
+    }
+}
+
 #[test]
 fn every_example_of_the_docs_does_what_it_shows() {
     let program = Path::new(env!("CARGO_BIN_EXE_milvus-uplift"));
@@ -110,7 +124,7 @@ fn every_example_of_the_docs_does_what_it_shows() {
     assert!(shown.iter().any(|(name, _)| name == "docs/check.md"));
     for (page, text) in &shown {
         let here = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(root().join("testdata"), here.path().join("testdata")).unwrap();
+        bring_testdata(here.path());
         let all = steps(text);
         assert!(!all.is_empty(), "{page} shows no command");
         let mut exports = String::new();

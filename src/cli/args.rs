@@ -95,6 +95,10 @@ pub struct Context {
     )]
     pub patch: Vec<PathBuf>,
 
+    /// Tell on stderr what each step of the judgement cost
+    #[arg(long, global = true, env = "MILVUS_UPLIFT_TIMINGS", hide_env = true, value_parser = FalseyValueParser::new())]
+    pub timings: bool,
+
     /// How much to change
     #[arg(
         long,

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::args::{CheckArgs, Context, Format};
 use super::outputs::Sink;
-use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_file, read_stdin, request, write_report};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_file, read_stdin, request, tell_timings, write_report};
 use crate::judge::judge;
 use crate::options::{Options, RewriteMode};
 use crate::report::view::{Names, View};
@@ -52,6 +52,7 @@ pub fn run(
     for sink in sinks.iter().filter(|s| s.file.is_none()) {
         put(io.stdout, render(&view, sink.format)?.as_bytes())?;
     }
+    tell_timings(context, &judgement, io);
     Ok(match (judgement.unvouched, view.passes()) {
         (true, _) => EXIT_FAILED,
         (false, true) => EXIT_OK,

@@ -260,6 +260,15 @@ fn put(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<u8> {
     Ok(EXIT_OK)
 }
 
+/// Says what the steps cost, where that is asked for.
+fn tell_timings(context: &Context, judgement: &crate::judge::Judgement, io: &mut Io) {
+    if context.timings {
+        let _ = io
+            .stderr
+            .write_all(crate::timings::table(&judgement.timings).as_bytes());
+    }
+}
+
 /// Writes the report where one is wanted: before the output, so that a full disk leaves stdout empty.
 fn write_report(context: &Context, judgement: &crate::judge::Judgement) -> anyhow::Result<()> {
     if let Some(path) = &context.report {

@@ -13,6 +13,7 @@ use crate::rewrite::{Change, ChangeOp};
 use crate::rules;
 use crate::state::Source;
 use crate::stream::Stream;
+use crate::timings::Clock;
 
 /// What the judgement of the whole stream collects.
 #[derive(Default)]
@@ -26,7 +27,7 @@ pub(super) struct Answer {
 }
 
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.
-pub(super) fn answer(mut done: Answer, request: &Request, host: Host) -> Judgement {
+pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clock) -> Judgement {
     let options = &request.options;
     let only = |targets: &[Option<Version>]| targets.first().cloned().flatten();
     let mut findings = std::mem::take(&mut done.findings);
@@ -51,6 +52,7 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host) -> Judgeme
         }
     }
     done.findings = unique;
+    clock.lap("find the places");
     let mut output = None;
     let mut unvouched = false;
     if !done.findings.iter().any(Finding::refuses)
@@ -64,6 +66,7 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host) -> Judgeme
             }
         }
     }
+    clock.lap("write, read back, compare");
     unvouched |= done.findings.iter().any(|f| f.code == "MU901");
     done.findings
         .sort_by(|a, b| (a.severity, a.code).cmp(&(b.severity, b.code)));
@@ -74,6 +77,8 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host) -> Judgeme
         output,
         host,
         unvouched,
+        read: (done.target, done.current),
+        timings: clock.laps(),
     }
 }
 

@@ -14,9 +14,11 @@ use crate::order::Order;
 use crate::report::ReleaseReport;
 use crate::rewrite::Change;
 use crate::rules;
-use crate::state;
 use crate::state::helm::Unavailable;
 use crate::state::record::Record;
+use crate::state::{self, Source};
+use crate::stream::Stream;
+use crate::timings::{Clock, Lap};
 use answer::{Answer, answer};
 use whole::{State, Whole};
 
@@ -91,6 +93,10 @@ pub struct Judgement {
     pub host: Host,
     /// Whether the refusal is ours: the output could not be vouched for (MU901).
     pub unvouched: bool,
+    /// The manifests and what is deployed, as they were read, where they could be.
+    pub read: (Option<Stream>, Option<Source>),
+    /// What each step cost.
+    pub timings: Vec<Lap>,
 }
 
 impl Judgement {
@@ -102,17 +108,21 @@ impl Judgement {
 
 /// Judges the inputs. A pure function of them.
 pub fn judge(request: &Request) -> Judgement {
+    let clock = Clock::default();
     let mut findings = Vec::new();
     let target = inputs::read(&request.target, Input::Target, &mut findings);
     if request.options.order == Order::ArgoCd && target.as_ref().is_some_and(|t| t.objects.is_empty()) {
         findings.push(rules::mu001_unreadable_input::nothing());
     }
+    clock.lap("read the manifests");
     let files = inputs::read_values(&request.values, &mut findings);
+    clock.lap("read the values");
     let came = target.as_ref().map(|t| inventory(&t.objects));
     let current = state::read(&request.current, target.as_ref().zip(came.as_ref())).unwrap_or_else(|why| {
         findings.extend(why);
         None
     });
+    clock.lap("read what is deployed");
     let files = files.and_then(|files| inputs::stored_values(request, current.as_ref(), files, &mut findings));
     let overlays = inputs::read_patches(&request.patches, &mut findings);
     let unread =
@@ -127,7 +137,7 @@ pub fn judge(request: &Request) -> Judgement {
                 current,
                 ..Answer::default()
             };
-            return answer(done, request, host);
+            return answer(done, request, host, clock);
         }
     };
     let state = match (&request.current, &current) {
@@ -135,6 +145,7 @@ pub fn judge(request: &Request) -> Judgement {
         (_, Some(source)) => State::Source(source),
         _ => State::Unsaid,
     };
+    let came = came.unwrap_or_default();
     let whole = Whole {
         target: &target,
         state: &state,
@@ -142,10 +153,11 @@ pub fn judge(request: &Request) -> Judgement {
         overlays: overlays.as_deref().unwrap_or_default(),
         options: &request.options,
         host_command: request.host_command.as_deref(),
+        clock: &clock,
     };
-    let mut done = whole.judge(findings);
+    let mut done = whole.judge(&came, findings);
     let host = target.host;
     done.current = current;
     done.target = Some(target);
-    answer(done, request, host)
+    answer(done, request, host, clock)
 }

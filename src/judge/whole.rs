@@ -18,6 +18,7 @@ use crate::rules;
 use crate::stage::Stage;
 use crate::state::{self, Source};
 use crate::stream::Stream;
+use crate::timings::Clock;
 use crate::transition::{From, Transition};
 use crate::yaml;
 
@@ -36,6 +37,7 @@ pub(super) struct Whole<'a> {
     pub overlays: &'a [Overlay],
     pub options: &'a Options,
     pub host_command: Option<&'a [String]>,
+    pub clock: &'a Clock,
 }
 
 /// A release with what its rewrite decided.
@@ -43,30 +45,38 @@ pub(super) struct Judged<'a> {
     pub came: &'a Release,
     pub before: Option<&'a Release>,
     pub transition: Transition,
-    /// See [`rules::case::Case::leads`].
-    pub leads: bool,
     pub rewrite: Rewrite,
     pub values: Option<Values>,
+    /// Whether it speaks for what is no release's own.
+    pub leads: bool,
 }
 
 impl Whole<'_> {
-    pub(super) fn judge(&self, mut findings: Vec<Finding>) -> Answer {
-        let came = inventory(&self.target.objects);
+    pub(super) fn judge(&self, came: &Inventory, mut findings: Vec<Finding>) -> Answer {
         let before = match self.state {
             State::Source(source) => source.inventory(),
             _ => Inventory::default(),
         };
-        self.streams(&came, &before, &mut findings);
-        let gone = self.gone(&came);
-        let releases = came.releases.iter();
-        let judged: Vec<Judged> = releases.map(|r| self.decide(r, &came, &before, &gone)).collect();
+        self.streams(came, &before, &mut findings);
+        let gone = self.gone(came);
+        // Of several releases in a stream the first that is deployed speaks for all objects.
+        let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
+        let lead = came.releases.iter().position(known).unwrap_or_default();
+        let judge = |(i, release)| Judged {
+            leads: i == lead,
+            ..self.decide(release, came, &before, &gone)
+        };
+        let judged: Vec<Judged> = came.releases.iter().enumerate().map(judge).collect();
+        self.clock.lap("take the inventory, tell the transition");
         let mut changes = self.changes(&judged, &mut findings);
+        self.clock.lap("decide the changes");
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
         let stages = self.hold_back(&judged, &mut changes);
         if self.options.order == Order::ArgoCd {
             self.order(&judged, &mut changes);
         }
         place::note(self.target, &mut changes);
+        self.clock.lap("hold back, order");
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
@@ -82,7 +92,8 @@ impl Whole<'_> {
         if let Some(all_at_once) = all_at_once {
             self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
         }
-        self.source(&judged, &changes, &came, &before, &mut findings);
+        self.source(&judged, &changes, came, &before, &mut findings);
+        self.clock.lap("judge by the rules");
         Answer {
             releases,
             findings,
@@ -253,15 +264,13 @@ impl Whole<'_> {
             RewriteMode::Auto => rewrite::rewrite(&scene),
             RewriteMode::Never => Rewrite::default(),
         };
-        let is_deployed = |r: &&Release| before.releases.iter().any(|b| b.is(r));
-        let leader = came.releases.iter().find(is_deployed).or(came.releases.first());
         Judged {
             came: release,
             before: deployed,
             transition,
-            leads: leader.is_some_and(|r| r.is(release)),
             rewrite,
             values,
+            leads: false,
         }
     }
 }

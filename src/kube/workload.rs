@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::{Object, at};
+use super::object::{Object, at, reach};
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
 pub const SERVING_KINDS: [&str; 8] = [
@@ -35,7 +35,7 @@ pub fn template_pointer(kind: &str) -> Option<&'static str> {
 
 /// The pod template of a workload: `None` for objects that make no pods.
 pub fn template(object: &Object) -> Option<&Value> {
-    object.value.pointer(template_pointer(&object.reference.kind)?)
+    reach(&object.value, template_pointer(&object.reference.kind)?)
 }
 
 /// The labels of the pods a workload makes.
@@ -48,10 +48,7 @@ pub fn containers(object: &Object) -> Vec<(String, &Value)> {
     let Some(base) = template_pointer(&object.reference.kind) else {
         return vec![];
     };
-    let list = object
-        .value
-        .pointer(&format!("{base}/spec/containers"))
-        .and_then(Value::as_array);
+    let list = reach(&object.value, &format!("{base}/spec/containers")).and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .enumerate()

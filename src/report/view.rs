@@ -143,6 +143,8 @@ pub(super) mod tests {
             output: None,
             host: crate::host::Host::Plain,
             unvouched: false,
+            read: (None, None),
+            timings: vec![],
         }
     }
 

@@ -142,9 +142,6 @@ pub struct Case<'a> {
     pub before: Option<Side<'a>>,
     /// From what to what.
     pub transition: &'a Transition,
-    /// Whether it is the first of the stream's releases that is deployed (of none, the first): it looks at what is no
-    /// release's own.
-    pub leads: bool,
     /// What the rewrite did and could not do.
     pub rewrite: &'a Rewrite,
     /// The chart's values, where given.
@@ -153,6 +150,8 @@ pub struct Case<'a> {
     pub options: &'a Options,
     /// How far the stages go; `None` where the kind has none.
     pub stage: Option<StageReport>,
+    /// Whether it is the one of the stream's releases that speaks for what is no release's own.
+    pub leads: bool,
     /// Configuration texts already read.
     pub texts: RefCell<Texts>,
     /// What [`super::keys::set_by_user`] found.

@@ -10,7 +10,7 @@ use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
-use crate::kube::object::escape;
+use crate::kube::object::{escape, reach};
 use crate::kube::quantity::Quantity;
 use crate::report::mask;
 use crate::rewrite::values::printed;
@@ -143,8 +143,8 @@ fn check(case: &Case) -> Vec<Finding> {
 /// A pointer to the first place at which a field differs and may not.
 fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option<String> {
     let live = is_live(current);
-    let old = current.value.pointer(field).unwrap_or(&Value::Null);
-    let new = proposed.value.pointer(field).unwrap_or(&Value::Null);
+    let old = reach(&current.value, field).unwrap_or(&Value::Null);
+    let new = reach(&proposed.value, field).unwrap_or(&Value::Null);
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
     let text = |v: &Value, default: &str| {
         printed(v)

@@ -5,8 +5,10 @@
 //! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
 //! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
 
+use memchr::{memchr, memchr2_iter};
+
 use super::limits::MAX_DEPTH;
-use super::resolve::{Scalar, resolve};
+use super::resolve::resolve;
 use super::{Map, Value};
 
 /// A key longer than this is no simple key to libyaml.
@@ -16,7 +18,7 @@ const MAX_KEY: usize = 1000;
 pub(super) fn read(text: &str) -> Option<Value> {
     let bytes = text.as_bytes();
     // Block scalars at the very end depend on the last line break; the parser knows how.
-    if bytes.last() != Some(&b'\n') || !bytes.iter().all(|b| matches!(b, b'\n' | 0x20..=0x7e)) {
+    if bytes.last() != Some(&b'\n') || !is_plain(bytes) {
         return None;
     }
     let mut reader = Reader { text, at: 0, depth: 0 };
@@ -25,6 +27,17 @@ pub(super) fn read(text: &str) -> Option<Value> {
     // Anything left over is the parser's to judge.
     reader.content().is_none().then_some(value)
 }
+
+/// Whether all is printable ASCII and line breaks. By pieces without a way out of each, which the compiler makes wide
+/// steps of.
+fn is_plain(bytes: &[u8]) -> bool {
+    let odd = |b: &u8| !matches!(b, b'\n' | 0x20..=0x7e);
+    let mut pieces = bytes.chunks(256);
+    pieces.all(|piece| !piece.iter().fold(false, |found, b| found | odd(b)))
+}
+
+/// Words that are booleans or null to somebody, in any case.
+const NO_TEXTS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
 struct Reader<'t> {
     text: &'t str,
@@ -35,7 +48,7 @@ struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     fn line_end(&self, from: usize) -> usize {
-        self.text[from..].find('\n').map_or(self.text.len(), |i| from + i)
+        memchr(b'\n', &self.text.as_bytes()[from..]).map_or(self.text.len(), |i| from + i)
     }
 
     /// Skips blank lines and comments; the indentation of the next line of content, `None` at the end. Leaves `at` on
@@ -156,8 +169,7 @@ impl<'t> Reader<'t> {
                 let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-');
                 let end = start + bytes[start..].iter().position(|b| !word(b))?;
                 let key = &self.text[start..end];
-                // Words that may be booleans or null; with another letter in them they are not.
-                if key.len() <= 5 && !matches!(resolve(None, key.to_owned(), true), Ok(Scalar::Str(_))) {
+                if key.len() <= 5 && NO_TEXTS.iter().any(|word| word.eq_ignore_ascii_case(key)) {
                     return None;
                 }
                 (key, end)
@@ -249,10 +261,19 @@ impl<'t> Reader<'t> {
 
     fn plain(&self, start: usize) -> Option<(Value, usize)> {
         let line = &self.text[start..self.line_end(start)];
-        let text = line.find(" #").map_or(line, |i| &line[..i]).trim_end_matches(' ');
-        if text.contains(": ") || text.ends_with(':') {
-            return None;
+        let bytes = line.as_bytes();
+        let mut end = bytes.len();
+        for i in memchr2_iter(b'#', b':', bytes) {
+            match bytes[i] {
+                b'#' if i > 0 && bytes[i - 1] == b' ' => {
+                    end = i;
+                    break;
+                }
+                b':' if matches!(bytes.get(i + 1), None | Some(b' ')) => return None,
+                _ => {}
+            }
         }
+        let text = line[..end].trim_end_matches(' ');
         let value = resolve(None, text.to_owned(), true).ok()?.into_value().ok()?;
         Some((value, start + text.len()))
     }

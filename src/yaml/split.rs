@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::YamlError;
 
 /// One document of a stream.
@@ -32,8 +34,13 @@ pub fn split(text: &str) -> Result<Vec<Document>, YamlError> {
     let mut ended_at = None;
     let mut at = 0;
     while at < text.len() {
-        let end = text[at..].find('\n').map_or(text.len(), |len| at + len + 1);
+        let end = memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |len| at + len + 1);
         let from = if at == 0 { bom } else { at };
+        // Most lines are neither; nothing but `...` lines makes the others matter.
+        if ended_at.is_none() && !matches!(text.as_bytes().get(from), Some(b'-' | b'.')) {
+            at = end;
+            continue;
+        }
         let line = text[from..end].trim_end_matches(['\n', '\r']);
         if is_separator(line, from)? {
             if at > 0 {

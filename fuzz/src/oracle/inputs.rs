@@ -89,7 +89,7 @@ pub fn values(data: &[u8]) {
         assert_eq!(all.truthy(&[key]).is_some(), values::truthy(Some(value)));
         let (_, _) = (values::printed(value), values::int(Some(value)));
         let scoped = Values::new(&files, std::slice::from_ref(key));
-        assert_eq!(scoped.scoped().is_object(), true);
+        assert!(scoped.scoped().is_object());
         assert!(!value.is_object() || scoped.scoped() == value);
     }
 }
