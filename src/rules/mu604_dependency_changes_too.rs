@@ -100,11 +100,14 @@ impl<'a> Dependencies<'a> {
             fields.extend(stores.meta.iter().chain(&stores.object));
         }
         let namespace = &case.after.release.namespace;
-        let hosts: Vec<String> = fields.iter().flat_map(|f| addresses(f)).map(|a| bare_host(&a).to_owned()).collect();
+        let address = |host: &str| Address::parse(host, 1, namespace);
+        let hosts: Vec<Address> = fields.iter().flat_map(|f| addresses(f)).map(|a| address(bare_host(&a))).collect();
         let behind = |o: &&Object| {
-            let name = &o.reference.name;
-            let reached = hosts.iter().any(|h| Address::parse(h, 1, namespace).reaches(&Address::parse(name, 1, namespace)));
-            o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace) && reached
+            let service = o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
+            service && {
+                let own = address(&o.reference.name);
+                hosts.iter().any(|h| h.reaches(&own))
+            }
         };
         let services = case.after.objects.iter().filter(behind).filter_map(|o| o.at(&["spec", "selector"]));
         Dependencies { charts, services: services.collect() }
