@@ -43,9 +43,10 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clo
     findings.iter_mut().for_each(mask::finding);
     // What is wrong with the call as a whole is found once for each release.
     let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
-    let mut saying: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut saying: HashMap<(String, Option<(usize, usize)>), Vec<usize>> = HashMap::new();
     for finding in findings {
-        let same = saying.entry(finding.message.clone()).or_default();
+        let place = finding.location.as_ref().map(|l| (l.line, l.column));
+        let same = saying.entry((finding.message.clone(), place)).or_default();
         if !same.iter().any(|i| unique[*i] == finding) {
             same.push(unique.len());
             unique.push(finding);
