@@ -2,7 +2,7 @@
 
 pub mod items;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -128,24 +128,22 @@ fn plan<'a>(stream: &Stream, changes: &'a [Change]) -> BTreeMap<usize, Plan<'a>>
         plan.inserted.sort_by_key(|c| !c.behind);
     }
     // Items of a List leave from its end, so that the indices of the others stay true; an emptied List leaves whole.
-    for (index, plan) in &mut plans {
-        let mut items: Vec<&Change> = changes
-            .iter()
-            .filter(|c| c.op == ChangeOp::Drop && c.document == *index && !c.pointer.is_empty())
-            .collect();
-        let all = stream.objects.iter().filter(|o| o.document == *index).count();
-        if !items.is_empty() && items.len() == all {
+    let mut leaving: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
+    for change in changes
+        .iter()
+        .filter(|c| c.op == ChangeOp::Drop && !c.pointer.is_empty())
+    {
+        leaving.entry(change.document).or_default().push(change);
+    }
+    for (index, mut items) in leaving {
+        let Some(plan) = plans.get_mut(&index) else { continue };
+        let standing = stream.objects.iter().filter(|o| o.document == index);
+        let order: HashMap<&str, usize> = standing.enumerate().map(|(i, o)| (&o.pointer[..], i)).collect();
+        if items.len() == order.len() {
             plan.dropped = true;
             continue;
         }
-        items.sort_by_key(|c| {
-            std::cmp::Reverse(
-                stream
-                    .objects
-                    .iter()
-                    .position(|o| o.document == *index && o.pointer == c.pointer),
-            )
-        });
+        items.sort_by_key(|c| std::cmp::Reverse(order.get(&c.pointer[..])));
         for item in items {
             let inside = format!("{}/", item.pointer);
             plan.patch.retain(|op| !op.path.starts_with(&inside));
@@ -240,12 +238,20 @@ fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
 /// When a patch does not fit its object.
 pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotVouched> {
     let mut out = Vec::with_capacity(stream.objects.len() + 4);
+    let mut coming: HashMap<usize, Vec<&Change>> = HashMap::new();
+    let mut of_object: HashMap<(usize, &str), Vec<&Change>> = HashMap::new();
+    for change in changes {
+        match change.op {
+            ChangeOp::Inject => coming.entry(change.document).or_default().push(change),
+            _ => of_object
+                .entry((change.document, &change.pointer))
+                .or_default()
+                .push(change),
+        }
+    }
     let injected = |before: usize| {
-        let here = |behind: bool| {
-            changes
-                .iter()
-                .filter(move |c| c.op == ChangeOp::Inject && c.document == before && c.behind == behind)
-        };
+        let all = || coming.get(&before).into_iter().flatten();
+        let here = |behind: bool| all().filter(move |c| c.behind == behind);
         here(true).chain(here(false)).map(|c| Object {
             document: c.document,
             pointer: String::new(),
@@ -264,16 +270,13 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
             out.extend(injected(next));
             next += 1;
         }
-        let mine =
-            |c: &&Change| c.document == object.document && c.pointer == object.pointer && c.op != ChangeOp::Inject;
-        if changes.iter().filter(mine).any(|c| c.op == ChangeOp::Drop) {
+        let place = (object.document, &object.pointer[..]);
+        let mine = || of_object.get(&place).into_iter().flatten();
+        if mine().any(|c| c.op == ChangeOp::Drop) {
             continue;
         }
         let mut object = object.clone();
-        for change in changes
-            .iter()
-            .filter(|c| c.op == ChangeOp::Patch && c.document == object.document && c.pointer == object.pointer)
-        {
+        for change in mine().filter(|c| c.op == ChangeOp::Patch) {
             object.value = yaml::patch_value(&object.value, &change.patch)
                 .map_err(|e| NotVouched(format!("{}: {e}", object.reference)))?
                 .into();

@@ -1,12 +1,12 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
 
 use crate::finding::Input;
 use crate::host::{self, Host, krm};
 use crate::kube::Object;
 use crate::kube::object::NotAnObject;
-use crate::yaml::{self, Document, Position};
+use crate::yaml::{self, Document, Lines, Position};
 
 /// A stream that was read whole.
 #[derive(Debug)]
@@ -65,11 +65,12 @@ impl Stream {
         };
         let mut objects = Vec::new();
         let mut bad = Vec::new();
+        let lines = LazyCell::new(|| Lines::of(&text));
         let (mut filled, mut envelope) = (0, None);
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
-                let position = yaml::position(&text, document.body.start + offset);
+                let position = lines.position(document.body.start + offset);
                 bad.push(Unreadable {
                     message,
                     document: document.index,
@@ -104,6 +105,7 @@ impl Stream {
                 position: yaml::position(&text, documents[document].body.start),
             });
         }
+        drop(lines);
         if !bad.is_empty() {
             return Err(bad);
         }
@@ -137,16 +139,22 @@ impl Stream {
 
     /// The same for many pointers at once: each document is read once, however large a List it holds.
     pub fn positions(&self, of: &[(usize, &str)]) -> Vec<Position> {
-        let mut trees: BTreeMap<usize, Option<yaml::Tree>> = BTreeMap::new();
-        let each = of.iter().map(|(document, pointer)| {
-            let body = self.body(*document);
-            let tree = trees
-                .entry(*document)
-                .or_insert_with(|| yaml::Tree::parse(body).ok().flatten());
-            let offset = tree.as_ref().map_or(0, |tree| offset_in(tree, pointer));
-            yaml::position(&self.text, self.documents[*document].body.start + offset)
-        });
-        each.collect()
+        let lines = Lines::of(&self.text);
+        let mut order: Vec<usize> = (0..of.len()).collect();
+        order.sort_by_key(|i| of[*i].0);
+        let mut found = vec![Position { line: 1, column: 1 }; of.len()];
+        // One document's tree at a time: those of a large stream take many times its size.
+        let mut last: Option<(usize, Option<yaml::Tree>)> = None;
+        for i in order {
+            let (document, pointer) = of[i];
+            if last.as_ref().is_none_or(|(before, _)| *before != document) {
+                last = Some((document, yaml::Tree::parse(self.body(document)).ok().flatten()));
+            }
+            let tree = last.as_ref().and_then(|(_, tree)| tree.as_ref());
+            let offset = tree.map_or(0, |tree| offset_in(tree, pointer));
+            found[i] = lines.position(self.documents[document].body.start + offset);
+        }
+        found
     }
 }
 

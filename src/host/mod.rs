@@ -5,6 +5,7 @@ pub mod parent;
 
 use serde_json::{Map, Value};
 
+use crate::kube::Object;
 use crate::stream::Stream;
 
 /// Helm 4 names the template a document came from in this annotation and takes it away again
@@ -42,13 +43,13 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     match stream.host {
         Host::Plain | Host::Krm => None,
         Host::Helm4 => {
-            let object = stream.objects.iter().find(|o| o.document == document)?;
+            let object = first_at_or_behind(stream, document).filter(|o| o.document == document)?;
             object.annotation(FILENAME).map(str::to_owned)
         }
         // A template that begins with an empty document leaves the comment alone in a document of its own (hosts.md 1.8).
         Host::Helm3 => source_comment(stream.body(document)).or_else(|| {
             let before = document.checked_sub(1)?;
-            let empty = stream.objects.iter().all(|o| o.document != before);
+            let empty = first_at_or_behind(stream, before).is_none_or(|o| o.document != before);
             if empty {
                 source_comment(stream.body(before))
             } else {
@@ -58,9 +59,14 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     }
 }
 
-/// The template of the document around a line (from 1) of a text that could not be read: by lines alone.
-pub fn template_near(text: &str, line: usize) -> Option<String> {
-    let lines: Vec<&str> = text.lines().collect();
+/// The first object of a document or of those behind it: objects stand in the order of their documents.
+fn first_at_or_behind(stream: &Stream, document: usize) -> Option<&Object> {
+    let at = stream.objects.partition_point(|o| o.document < document);
+    stream.objects.get(at)
+}
+
+/// The template of the document around a line (from 1) of a text that could not be read: by its lines alone.
+pub fn template_near(lines: &[&str], line: usize) -> Option<String> {
     let at = line.saturating_sub(1).min(lines.len().checked_sub(1)?);
     let separator = |l: &str| l.starts_with("---");
     let start = lines[..=at].iter().rposition(|l| separator(l)).map_or(0, |i| i + 1);
@@ -193,15 +199,16 @@ mod tests {
     #[test]
     fn a_broken_document_still_names_its_template() {
         let text = "---\n# Source: a/templates/x.yaml\na: 1\n---\n# Source: a/templates/y.yaml\nb: [\n---\nc: 1\n";
-        let near = |line| template_near(text, line);
+        let lines = |text: &'static str| text.lines().collect::<Vec<_>>();
+        let near = |line| template_near(&lines(text), line);
         assert_eq!(near(3).as_deref(), Some("a/templates/x.yaml"));
         assert_eq!(near(6).as_deref(), Some("a/templates/y.yaml"));
         assert_eq!((near(8), near(0).as_deref()), (None, Some("a/templates/x.yaml")));
-        assert_eq!(template_near("", 1), None);
+        assert_eq!(template_near(&[], 1), None);
         let helm4 =
             "a: b: c\nmetadata:\n  annotations:\n    postrenderer.helm.sh/postrender-filename: 'm/templates/z.yaml'\n";
-        assert_eq!(template_near(helm4, 1).as_deref(), Some("m/templates/z.yaml"));
-        assert_eq!(template_near(helm4, 99).as_deref(), Some("m/templates/z.yaml"));
+        assert_eq!(template_near(&lines(helm4), 1).as_deref(), Some("m/templates/z.yaml"));
+        assert_eq!(template_near(&lines(helm4), 99).as_deref(), Some("m/templates/z.yaml"));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! From what was found to the answer: what was allowed, where each finding stands, and the output where nothing refuses it.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Judgement, Places, Request};
 use crate::apply;
 use crate::finding::{Anchor, Finding, Input, Location};
 use crate::host::{self, Host};
+use crate::kube::ObjectRef;
 use crate::milvus::version::Version;
 use crate::report::{ReleaseReport, mask};
 use crate::rewrite::{Change, ChangeOp};
@@ -34,20 +37,18 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clo
         finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
     }
     let located = request.places == Places::Always || findings.iter().any(Finding::refuses);
-    for finding in &mut findings {
-        if located
-            && let (None, Some(anchor)) = (&finding.location, &finding.anchor)
-            && !comes(finding, &done.changes)
-            && let Some((location, template)) = resolve(anchor, &done)
-        {
-            (finding.location, finding.template) = (Some(location), template);
-        }
-        mask::finding(finding);
+    if located {
+        locate(&mut findings, &done);
     }
+    findings.iter_mut().for_each(mask::finding);
     // What is wrong with the call as a whole is found once for each release.
     let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut saying: HashMap<(String, Option<(usize, usize)>), Vec<usize>> = HashMap::new();
     for finding in findings {
-        if !unique.contains(&finding) {
+        let place = finding.location.as_ref().map(|l| (l.line, l.column));
+        let same = saying.entry((finding.message.clone(), place)).or_default();
+        if !same.iter().any(|i| unique[*i] == finding) {
+            same.push(unique.len());
             unique.push(finding);
         }
     }
@@ -82,27 +83,38 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clo
     }
 }
 
-/// Whether a finding is about an object that the rewrite brings: it stands nowhere in the input.
-fn comes(finding: &Finding, changes: &[Change]) -> bool {
-    let target = finding.anchor.as_ref().is_some_and(|a| a.stream == Input::Target);
-    let brought = |c: &&Change| c.op == ChangeOp::Inject && Some(&c.object) == finding.object.as_ref();
-    target && changes.iter().any(|c| brought(&c))
-}
-
-/// The place an anchor names, and the chart's template that rendered it.
-fn resolve(anchor: &Anchor, done: &Answer) -> Option<(Location, Option<String>)> {
-    let stream = match anchor.stream {
-        Input::Target => done.target.as_ref()?,
-        Input::Current => &done.current.as_ref()?.stream,
-        Input::Values => return None,
-    };
-    stream.documents.get(anchor.document)?;
-    let place = stream.position(anchor.document, &anchor.pointer);
-    let location = Location {
-        stream: anchor.stream,
-        document: anchor.document,
-        line: place.line,
-        column: place.column,
-    };
-    Some((location, host::template_of(stream, anchor.document)))
+/// Notes where each finding stands, and the chart's template that rendered it; all places of a stream at once. What is
+/// about an object that the rewrite brings stands nowhere in the input.
+fn locate(findings: &mut [Finding], done: &Answer) {
+    let injected = done.changes.iter().filter(|c| c.op == ChangeOp::Inject);
+    let brought: HashSet<&ObjectRef> = injected.map(|c| &c.object).collect();
+    let streams = [
+        (Input::Target, done.target.as_ref()),
+        (Input::Current, done.current.as_ref().map(|source| &source.stream)),
+    ];
+    for (input, stream) in streams {
+        let Some(stream) = stream else { continue };
+        let anchor = |finding: &Finding| {
+            let comes = input == Input::Target && finding.object.as_ref().is_some_and(|o| brought.contains(o));
+            let wanted = finding.location.is_none() && !comes;
+            let anchor = finding.anchor.clone().filter(|a| wanted && a.stream == input)?;
+            stream.documents.get(anchor.document).map(|_| anchor)
+        };
+        let anchored: Vec<(usize, Anchor)> = findings
+            .iter()
+            .map(anchor)
+            .enumerate()
+            .filter_map(|(i, a)| Some((i, a?)))
+            .collect();
+        let of: Vec<(usize, &str)> = anchored.iter().map(|(_, a)| (a.document, &a.pointer[..])).collect();
+        for ((i, anchor), place) in anchored.iter().zip(stream.positions(&of)) {
+            findings[*i].location = Some(Location {
+                stream: input,
+                document: anchor.document,
+                line: place.line,
+                column: place.column,
+            });
+            findings[*i].template = host::template_of(stream, anchor.document);
+        }
+    }
 }

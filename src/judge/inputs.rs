@@ -46,8 +46,9 @@ pub(super) fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> O
         Ok(stream) => Some(stream),
         Err(all) => {
             let text = String::from_utf8_lossy(bytes);
+            let lines: Vec<&str> = text.lines().collect();
             findings.extend(all.into_iter().map(|u| Finding {
-                template: host::template_near(&text, u.position.line),
+                template: host::template_near(&lines, u.position.line),
                 ..rules::mu001_unreadable_input::finding(&u, input, None)
             }));
             None

@@ -31,6 +31,9 @@ impl Whole<'_> {
         let (Some(current), Some(deployed), Some(kind)) = (documents, one.before, one.transition.kind) else {
             return whole;
         };
+        if self.options.stage == Stage::All {
+            return whole;
+        }
         let Ok(objects) = apply::proposed(self.target, changes) else {
             return whole;
         };

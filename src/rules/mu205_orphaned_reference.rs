@@ -335,6 +335,9 @@ fn affinity(object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
     let Some(base) = workload::template_pointer(&object.reference.kind) else {
         return vec![];
     };
+    if object.value.pointer(&format!("{base}/spec/affinity")).is_none() {
+        return vec![];
+    }
     let mut found = Vec::new();
     for (which, near) in [("podAffinity", true), ("podAntiAffinity", false)] {
         for (when, term) in [

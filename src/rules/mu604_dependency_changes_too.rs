@@ -100,11 +100,14 @@ impl<'a> Dependencies<'a> {
             fields.extend(stores.meta.iter().chain(&stores.object));
         }
         let namespace = &case.after.release.namespace;
-        let hosts: Vec<String> = fields.iter().flat_map(|f| addresses(f)).map(|a| bare_host(&a).to_owned()).collect();
+        let address = |host: &str| Address::parse(host, 1, namespace);
+        let hosts: Vec<Address> = fields.iter().flat_map(|f| addresses(f)).map(|a| address(bare_host(&a))).collect();
         let behind = |o: &&Object| {
-            let name = &o.reference.name;
-            let reached = hosts.iter().any(|h| Address::parse(h, 1, namespace).reaches(&Address::parse(name, 1, namespace)));
-            o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace) && reached
+            let service = o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
+            service && {
+                let own = address(&o.reference.name);
+                hosts.iter().any(|h| h.reaches(&own))
+            }
         };
         let services = case.after.objects.iter().filter(behind).filter_map(|o| o.at(&["spec", "selector"]));
         Dependencies { charts, services: services.collect() }
@@ -112,24 +115,22 @@ impl<'a> Dependencies<'a> {
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
         let kind = object.reference.kind.as_str();
-        let milvus = case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
+        let milvus = || case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
-        if milvus || object.is_hook() || !ours || !workload::SERVING_KINDS.contains(&kind) {
-            return false;
-        }
-        // What the rewrite brings is Milvus, of this release or of another in the stream.
-        if !case.target.objects.iter().any(|o| o.reference == object.reference) {
+        if !ours || !workload::SERVING_KINDS.contains(&kind) || object.is_hook() || milvus() {
             return false;
         }
         let template = host::template_of(case.target, object.document);
         let labels = workload::pod_labels(object);
-        match (&self.charts, template) {
+        let meant = match (&self.charts, template) {
             (Some(charts), Some(path)) if path.starts_with(charts.as_str()) => true,
             _ => {
                 let served = |l: &Value| self.services.iter().any(|s| selector::selects(s, true, l));
                 labels.is_some_and(served) || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
             }
-        }
+        };
+        // What the rewrite brings is Milvus, of this release or of another in the stream.
+        meant && case.target.objects.iter().any(|o| o.reference == object.reference)
     }
 }
 

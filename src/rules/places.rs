@@ -230,16 +230,14 @@ fn service_names(address: &str) -> Vec<(String, String)> {
 pub fn service_behind<'a>(address: &str, namespace: &str, objects: &'a [Object]) -> Option<&'a Object> {
     service_names(address).into_iter().find_map(|(name, space)| {
         let space = if space.is_empty() { namespace } else { &space };
-        objects.iter().find(|o| {
+        let named = |o: &&Object| o.reference.kind == "Service" && o.reference.name == name;
+        objects.iter().filter(named).find(|o| {
             let own = match o.reference.namespace.as_str() {
                 "" => namespace,
                 own => own,
             };
             let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
-            o.reference.kind == "Service"
-                && o.reference.name == name
-                && own == space
-                && selector.is_some_and(|s| !s.is_empty())
+            own == space && selector.is_some_and(|s| !s.is_empty())
         })
     })
 }

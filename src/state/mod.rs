@@ -13,6 +13,8 @@ pub mod reduce;
 pub mod scrub;
 pub mod view;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::finding::{Finding, Input};
@@ -58,7 +60,7 @@ pub enum Form {
 }
 
 /// Images of one release that were seen beside its structure.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Seen {
     /// Where, in words: `revision 4 (failed)`.
     pub place: String,
@@ -356,18 +358,17 @@ fn children(source: &mut Source) {
         .into_iter()
         .partition(workload::is_made);
     source.stream.objects = own;
+    let elsewhere = |seen: &Seen| Seen {
+        place: String::new(),
+        ..seen.clone()
+    };
+    let mut known: HashSet<Seen> = source.seen.iter().map(elsewhere).collect();
     for object in &made {
         let running = !workload::is_finished(object) && workload::replicas(object) != Some(0);
         let place = format!("{} {}", object.reference.kind, object.reference.name);
         for release in inventory_of_made(std::slice::from_ref(object)).releases {
             let seen = Seen::of(&place, &release, running);
-            let twin = |s: &Seen| {
-                Seen {
-                    place: place.clone(),
-                    ..s.clone()
-                } == seen
-            };
-            if !source.seen.iter().any(twin) {
+            if known.insert(elsewhere(&seen)) {
                 source.seen.push(seen);
             }
         }

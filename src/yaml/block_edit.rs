@@ -25,7 +25,13 @@ pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], va
         return replace_in_flow(context, shape, entry, value);
     }
     let Some(parent) = parents.last() else {
-        return Some(vec![Edit::new(shape.span.clone(), lines(value).join(context.newline))]);
+        // The new lines start at the margin, wherever the old ones did.
+        let start = match context.is_first(shape.span.start) {
+            true => context.line_start(shape.span.start),
+            false => shape.span.start,
+        };
+        let lines = lines(value).join(context.newline);
+        return Some(vec![Edit::new(start..shape.span.end, lines)]);
     };
     let slot = slot(context, parent, entry, tokens.last()?)?;
     Some(fill(context, &slot, shape, value))

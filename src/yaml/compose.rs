@@ -285,7 +285,7 @@ impl Composer<'_> {
 
     fn mapping<R: Record>(&mut self, head: &Head) -> Result<Node<R::Node>, YamlError> {
         let (mut map, mut entries, mut size) = (Map::new(), R::Entries::default(), 1);
-        let mut typed_keys = Vec::new();
+        let mut typed_keys = HashMap::new();
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::MappingEnd) {
@@ -332,14 +332,13 @@ impl Composer<'_> {
     /// Refuses a key that is there twice as different types (`1` and `'1'`): which one wins is chance in Go.
     fn check_key_type(
         &self,
-        typed: &mut Vec<(String, Scalar)>,
+        typed: &mut HashMap<String, Scalar>,
         key: String,
         key_type: Option<Scalar>,
         is_known: bool,
         mark: Mark,
     ) -> Result<(), YamlError> {
-        let before = typed.iter().find(|(known, _)| *known == key).map(|(_, scalar)| scalar);
-        if is_known && before != key_type.as_ref() {
+        if is_known && typed.get(&key) != key_type.as_ref() {
             return self.fail(
                 format!("the key `{key}` is there twice, spelled so that either may win"),
                 mark,

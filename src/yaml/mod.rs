@@ -83,6 +83,37 @@ pub struct Position {
     pub column: usize,
 }
 
+/// The lines of a text, for many positions in it: each is found without reading the text again.
+#[derive(Debug)]
+pub struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    /// Finds where each line starts.
+    pub fn of(text: &'t str) -> Self {
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            text,
+            starts: std::iter::once(0).chain(breaks).collect(),
+        }
+    }
+
+    /// The same as [`position`] says.
+    pub fn position(&self, offset: usize) -> Position {
+        let before = self
+            .starts
+            .partition_point(|start| *start <= offset.min(self.text.len()))
+            - 1;
+        let start = self.starts[before];
+        Position {
+            line: before + 1,
+            column: position(&self.text[start..], offset - start.min(offset)).column,
+        }
+    }
+}
+
 /// The line and column of a byte offset. An offset past the end, or inside a character, counts as the nearest before.
 pub fn position(text: &str, offset: usize) -> Position {
     let mut offset = offset.min(text.len());

@@ -1,0 +1,3 @@
+#![no_main]
+
+milvus_uplift_fuzz::target!(milvus_uplift_fuzz::oracle::inputs::record);

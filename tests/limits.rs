@@ -1,0 +1,462 @@
+//! What an input may ask of the program: everything under 64 MiB takes time linear in its size, and what no reader of
+//! Kubernetes would take is MU001 with its place.
+
+use std::io::Write;
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use milvus_uplift::judge::{Current, Judgement, Places, Request, ValuesFile, judge};
+use serde_json::json;
+
+const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+
+fn of_target(target: impl Into<Vec<u8>>) -> Judgement {
+    judge(&Request {
+        target: target.into(),
+        current: Current::Nothing,
+        ..Request::default()
+    })
+}
+
+/// The one MU001 of a judgement, as `input line:column message`.
+fn unreadable(judgement: &Judgement) -> String {
+    let [finding] = &judgement
+        .findings
+        .iter()
+        .filter(|f| f.code == "MU001")
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("not one MU001: {:?}", judgement.findings);
+    };
+    assert!(judgement.refused() && judgement.output.is_none());
+    let place = finding.location.as_ref().expect("a place");
+    format!("{:?} {}:{} {}", place.stream, place.line, place.column, finding.message)
+}
+
+/// Refused alike wherever it comes in: as manifests, as what is deployed, as values.
+fn refused_everywhere(name: &str, bytes: &[u8], words: &str) {
+    let said = unreadable(&of_target(bytes));
+    assert!(said.contains(words), "{name}: {said}");
+    let current = judge(&Request {
+        target: OBJECT.into(),
+        current: Current::Manifests(bytes.to_vec()),
+        ..Request::default()
+    });
+    let said = unreadable(&current);
+    assert!(said.starts_with("Current") && said.contains(words), "{name}: {said}");
+    let values = judge(&Request {
+        target: OBJECT.into(),
+        current: Current::Nothing,
+        values: vec![ValuesFile {
+            name: "values.yaml".into(),
+            bytes: bytes.to_vec(),
+        }],
+        ..Request::default()
+    });
+    let said = unreadable(&values);
+    assert!(
+        said.starts_with("Values") && said.contains("values.yaml"),
+        "{name}: {said}"
+    );
+}
+
+fn utf16(text: &str, big: bool) -> Vec<u8> {
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units
+        .flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() })
+        .collect()
+}
+
+/// Each name ten times the one before.
+fn aliases(levels: usize) -> String {
+    let mut text = format!("{OBJECT}x0: &x0 [lol]\n");
+    for level in 1..=levels {
+        let items = vec![format!("*x{}", level - 1); 10].join(", ");
+        text += &format!("x{level}: &x{level} [{items}]\n");
+    }
+    text
+}
+
+fn merges(levels: usize) -> String {
+    let mut text = format!("{OBJECT}x0: &x0 {{a: b}}\n");
+    for level in 1..=levels {
+        let entries: Vec<String> = (0..10).map(|i| format!("k{i}: *x{}", level - 1)).collect();
+        text += &format!(
+            "x{level}: &x{level} {{{}}}\ny{level}: {{<<: *x{level}}}\n",
+            entries.join(", ")
+        );
+    }
+    text
+}
+
+#[test]
+fn what_no_reader_takes_is_refused_with_its_place() {
+    let nested = |open: &str, n: usize| format!("{OBJECT}x: {}", open.repeat(n));
+    let stairs: String = (0..2000).map(|n| format!("{}k:\n", " ".repeat(n))).collect();
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("an alias bomb", aliases(9).into(), "multiplies itself through aliases"),
+        ("a merge bomb", merges(9).into(), "multiplies itself through aliases"),
+        (
+            "an alias of itself",
+            format!("{OBJECT}x: &a [*a]\n").into(),
+            "contains itself",
+        ),
+        (
+            "deep brackets",
+            nested("[", 100_000).into(),
+            "nested deeper than 100 levels",
+        ),
+        (
+            "deep braces",
+            nested("{a: ", 100_000).into(),
+            "nested deeper than 100 levels",
+        ),
+        (
+            "deep dashes",
+            format!("{OBJECT}x:\n{}a\n", "- ".repeat(5_000)).into(),
+            "nested deeper than 100 levels",
+        ),
+        ("deep keys", stairs.into(), "nested deeper than 100 levels"),
+        (
+            "deep questions",
+            format!("{OBJECT}x:\n  {}a\n", "? ".repeat(5_000)).into(),
+            "nested deeper than 100 levels",
+        ),
+        ("NUL", b"a: 1\nb: x\0y\n".to_vec(), "2:5 "),
+        ("NUL alone", vec![0], "control characters are not allowed (U+0000)"),
+        (
+            "UTF-16, little end first",
+            utf16(OBJECT, false),
+            "byte 0xff is no UTF-8",
+        ),
+        ("UTF-16, big end first", utf16(OBJECT, true), "byte 0xfe is no UTF-8"),
+        (
+            "UTF-16 without a mark",
+            utf16(OBJECT, false)[2..].to_vec(),
+            "control characters are not allowed (U+0000)",
+        ),
+        ("a lone surrogate", format!("{OBJECT}x: \"\\ud800\"\n").into(), "5:"),
+        (
+            "a pair of surrogates",
+            format!("{OBJECT}x: \"\\ud83c\\udf89\"\n").into(),
+            "5:",
+        ),
+        ("a surrogate's bytes", b"x: \xed\xa0\x80\n".to_vec(), "1:4 "),
+        ("a tab that indents", format!("{OBJECT}x:\n\ty: 1\n").into(), "6:"),
+        (
+            "a tab below a dash",
+            format!("{OBJECT}x:\n-\ta: 1\n\tb: 2\n").into(),
+            ":",
+        ),
+        ("half a document", format!("{OBJECT}x: \"").into(), "5:"),
+    ];
+    for (name, bytes, words) in &cases {
+        refused_everywhere(name, bytes, words);
+    }
+}
+
+#[test]
+fn what_lies_below_the_limits_passes() {
+    for text in [
+        format!("{OBJECT}x: {}{}\n", "[".repeat(98), "]".repeat(98)),
+        aliases(3),
+        format!("{OBJECT}x: a\tb\n"),
+        format!("{OBJECT}x: \"\\U0001F389\"\n"),
+        format!("\u{feff}{OBJECT}"),
+    ] {
+        let judgement = of_target(text.clone());
+        assert_eq!(judgement.output.as_deref(), Some(&text[..]), "{:?}", judgement.findings);
+    }
+}
+
+fn gzip(parts: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    parts.for_each(|part| out.write_all(&part).expect("memory"));
+    out.finish().expect("memory")
+}
+
+#[test]
+fn a_record_that_unpacks_without_end_is_refused() {
+    let megabyte = || vec![b' '; 1 << 20];
+    let bomb = gzip(std::iter::repeat_with(megabyte).take(80));
+    // Members one behind the other are one stream.
+    let members = gzip(std::iter::repeat_with(megabyte).take(5)).repeat(16);
+    for bytes in [bomb, members] {
+        let payload = STANDARD.encode(&bytes);
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+            "metadata": {"name": "sh.helm.release.v1.x.v1", "labels": {"owner": "helm"}}, "data": {"release": STANDARD.encode(&payload)}});
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [secret, secret]});
+        for current in [
+            bytes,
+            payload.into_bytes(),
+            secret.to_string().into_bytes(),
+            list.to_string().into_bytes(),
+        ] {
+            let judgement = judge(&Request {
+                target: OBJECT.into(),
+                current: Current::Manifests(current),
+                ..Request::default()
+            });
+            let all: Vec<_> = judgement.findings.iter().filter(|f| f.code == "MU001").collect();
+            assert!(
+                !all.is_empty() && all.iter().all(|f| f.message.contains("more than 64 MiB")),
+                "{all:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn records_that_are_no_records_are_refused() {
+    let deep = format!("{{\"a\": {}", "[".repeat(100_000));
+    let payloads = [
+        gzip(std::iter::once(deep.into_bytes())),
+        gzip(std::iter::once(b"{\"name\": \"\\ud800\"}".to_vec())),
+        gzip(std::iter::once(vec![0; 4096])),
+        gzip(std::iter::once(vec![b'x'; 4096]))[..30].to_vec(),
+    ];
+    for bytes in payloads {
+        let judgement = judge(&Request {
+            target: OBJECT.into(),
+            current: Current::Manifests(STANDARD.encode(&bytes).into_bytes()),
+            ..Request::default()
+        });
+        assert!(judgement.refused(), "{bytes:?}");
+        assert!(
+            judgement.findings.iter().all(|f| ["MU001", "MU003"].contains(&f.code)),
+            "{:?}",
+            judgement.findings
+        );
+    }
+}
+
+#[test]
+fn long_scalars_and_many_documents_pass_unchanged() {
+    let size = 50 << 20;
+    let texts = [
+        format!("{OBJECT}x: {}\n", "y".repeat(size)),
+        format!("{OBJECT}x: |\n{}", "  some words of a text\n".repeat(size / 200)),
+        format!("---\n{OBJECT}").repeat(100_000),
+    ];
+    for text in texts {
+        let judgement = of_target(text.clone());
+        assert!(
+            judgement.output.as_deref() == Some(&text[..]),
+            "{:?}",
+            judgement.findings
+        );
+    }
+}
+
+/// CPU time of this thread where the kernel tells it, since other tests share the machine.
+fn cpu_time(run: impl FnOnce()) -> Duration {
+    let used = || {
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    };
+    let (start, before) = (Instant::now(), used());
+    run();
+    match (before, used()) {
+        (Some(before), Some(after)) => after - before,
+        _ => start.elapsed(),
+    }
+}
+
+fn object(kind: &str, number: usize, rest: &str) -> String {
+    format!("---\napiVersion: v1\nkind: {kind}\nmetadata:\n  name: c{number}\n{rest}")
+}
+
+fn many(n: usize, each: impl Fn(usize) -> String) -> String {
+    (0..n).map(each).collect()
+}
+
+fn release(number: usize) -> String {
+    const ROLES: [&str; 4] = ["rootcoord", "indexnode", "datanode", "proxy"];
+    let each = ROLES.iter().map(|role| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: r{number}-milvus-{role}\nspec:\n  selector:\n    matchLabels: &l\n      \
+             app.kubernetes.io/instance: r{number}\n      component: {role}\n  template:\n    metadata:\n      labels: *l\n    spec:\n      containers:\n      \
+             - name: {role}\n        image: milvusdb/milvus:v2.5.10\n        args: [milvus, run, {role}]\n"
+        )
+    });
+    each.collect()
+}
+
+/// Streams of about a size: what they hold most of, and how much of it for one unit.
+#[allow(clippy::type_complexity)]
+fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
+    let below = |text: String| format!("{OBJECT}{text}");
+    vec![
+        (
+            "documents",
+            500,
+            Box::new(|n| many(n, |i| object("ConfigMap", i, "data:\n  a: b\n"))),
+        ),
+        ("empty documents", 5000, Box::new(|n| "---\n".repeat(n))),
+        (
+            "keys",
+            2000,
+            Box::new(move |n| below(format!("x:\n{}", many(n, |i| format!("  k{i}: v\n"))))),
+        ),
+        (
+            "numbers as keys",
+            2000,
+            Box::new(move |n| below(format!("x:\n{}", many(n, |i| format!("  {i}: v\n"))))),
+        ),
+        (
+            "one key again and again",
+            2000,
+            Box::new(move |n| below("x: y\n".repeat(n))),
+        ),
+        (
+            "a flow list",
+            4000,
+            Box::new(move |n| below(format!("x: [{}]\n", "a, ".repeat(n)))),
+        ),
+        (
+            "anchors",
+            1500,
+            Box::new(move |n| below(many(n, |i| format!("k{i}: &a{i} v\nl{i}: *a{i}\n")))),
+        ),
+        (
+            "merges",
+            1000,
+            Box::new(move |n| below(format!("x: &a {{b: c}}\ny:\n{}", "- <<: *a\n  d: 1\n".repeat(n)))),
+        ),
+        (
+            "comments",
+            8000,
+            Box::new(move |n| below(format!("x: &a y\n{}z: 1\n", "# c\n".repeat(n)))),
+        ),
+        (
+            "a long line of escapes",
+            8000,
+            Box::new(move |n| below(format!("x: \"{}\"\n", "a\\n".repeat(n)))),
+        ),
+        (
+            "lines of a quoted text",
+            4000,
+            Box::new(move |n| below(format!("x: '{}'\n", "a\n  ".repeat(n)))),
+        ),
+        (
+            "folded texts",
+            400,
+            Box::new(move |n| below(many(n, |i| format!("k{i}: >\n  a\n   b\n\n  c\n")))),
+        ),
+        (
+            "texts of a Helm 4 stream",
+            300,
+            Box::new(|n| {
+                let note = "  annotations:\n    postrenderer.helm.sh/postrender-filename: m/templates/x.yaml\n";
+                many(n, |i| {
+                    object("ConfigMap", i, &format!("{note}data:\n  a: >\n    b\n      c\n"))
+                }) + &release(0)
+            }),
+        ),
+        (
+            "exclamation marks",
+            8000,
+            Box::new(move |n| below(format!("x: '{}'\n", "!".repeat(n)))),
+        ),
+        (
+            "items of a List",
+            500,
+            Box::new(|n| {
+                let item = |i| format!("- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: c{i}\n");
+                format!("apiVersion: v1\nkind: List\nitems:\n{}", many(n, item))
+            }),
+        ),
+        (
+            "Services",
+            400,
+            Box::new(|n| release(0) + &many(n, |i| object("Service", i, "spec:\n  selector:\n    app: a\n"))),
+        ),
+        (
+            "policies",
+            400,
+            Box::new(|n| {
+                let rest = "spec:\n  podSelector:\n    matchLabels:\n      app: a\n  ingress:\n  - from: []\n";
+                release(0) + &many(n, |i| object("NetworkPolicy", i, rest))
+            }),
+        ),
+        ("unreadable documents", 300, Box::new(|n| "---\na: [\n".repeat(n))),
+        (
+            "documents without an object",
+            300,
+            Box::new(|n| "---\na: b\n".repeat(n)),
+        ),
+        ("releases", 12, Box::new(|n| many(n, release))),
+    ]
+}
+
+#[test]
+fn time_is_linear_in_the_size() {
+    for (name, unit, shape) in shapes() {
+        let (small, large) = (shape(unit), shape(4 * unit));
+        let time = |text: &str| {
+            let request = Request {
+                target: text.into(),
+                current: Current::Manifests(text.into()),
+                places: Places::IfRefused,
+                ..Request::default()
+            };
+            let once = || cpu_time(|| drop(judge(&request)));
+            once().min(once())
+        };
+        let (of_small, of_large) = (time(&small), time(&large));
+        // Squared it would be 16 times.
+        let limit = 9 * of_small.max(Duration::from_millis(5));
+        assert!(
+            of_large < limit,
+            "{name}: {} bytes take {of_small:?}, {} take {of_large:?}",
+            small.len(),
+            large.len()
+        );
+    }
+}
+
+/// Runs the program with no more address space than this many MiB.
+#[cfg(target_os = "linux")]
+fn within(mebibytes: usize, input: &[u8]) -> std::process::Output {
+    let script = format!("ulimit -v {}; exec \"$0\" --current none", mebibytes << 10);
+    let mut child = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_milvus-uplift")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let (mut pipe, input) = (child.stdin.take().expect("piped"), input.to_vec());
+    let writer = std::thread::spawn(move || pipe.write_all(&input));
+    let output = child.wait_with_output().expect("an end");
+    let _ = writer.join();
+    output
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded() {
+    let long = format!("{OBJECT}x: {}\n", "y".repeat(50 << 20));
+    let passed = within(400, long.as_bytes());
+    assert_eq!(
+        passed.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&passed.stderr)
+    );
+    assert!(passed.stdout == long.as_bytes());
+    for bomb in [
+        aliases(9),
+        merges(9),
+        format!("x: {}", "[".repeat(5 << 20)),
+        format!("x: {}", "- ".repeat(1 << 20)),
+    ] {
+        let refused = within(400, bomb.as_bytes());
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("MU001") && refused.stdout.is_empty(), "{said}");
+    }
+}
