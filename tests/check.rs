@@ -358,3 +358,39 @@ fn no_format_shows_a_secret() {
         assert_eq!(place.check(&["--as-is", "--format", format]).0, 1, "{format}");
     }
 }
+
+#[test]
+fn an_empty_line_of_a_variable_names_no_file() {
+    let place = Place::new();
+    std::fs::write(place.path("values.yaml"), "image: {all: {tag: v2.6.16}}\n").unwrap();
+    let args = [
+        "check",
+        "--format",
+        "json",
+        "--current",
+        "current.yaml",
+        "out/target.yaml",
+    ];
+    let with = |values: &str| {
+        place.run(
+            &args,
+            "",
+            &[("MILVUS_UPLIFT_VALUES", values), ("MILVUS_UPLIFT_PATCH", "\n")],
+        )
+    };
+    let typed = place.run(&[&args[..], &["--values", "values.yaml"]].concat(), "", &[]);
+    for values in ["values.yaml", "values.yaml\n", "\nvalues.yaml\n  \n", "values.yaml\n\n"] {
+        assert_eq!(with(values), typed, "{values:?}");
+    }
+    for nothing in ["", "\n", " \n"] {
+        assert_eq!(with(nothing), place.run(&args, "", &[]), "{nothing:?}");
+    }
+    let unset = place.run(&[&args[..], &["--values", ""]].concat(), "", &[]);
+    assert_eq!(unset.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&unset.stderr).contains("--values names no file"),
+        "{unset:?}"
+    );
+    let missing = with("nowhere.yaml\n");
+    assert_eq!(missing.status.code(), Some(3), "{missing:?}");
+}

@@ -153,9 +153,10 @@ mod walk {
 
     type Check = fn() -> Result<(), String>;
 
-    pub const ALL: [(&str, Check); 6] = [
+    pub const ALL: [(&str, Check); 7] = [
         ("walks with Helm 3", || walks("v3.14.4+gc309b6f")),
         ("walks with Helm 4", || walks("v4.2.4+g0000000")),
+        ("walks with the user's patches", patched),
         ("refuses what would roll back", refuses),
         ("changes nothing in a dry run", dry),
         ("stops at a failure and goes on from there", resumes),
@@ -315,6 +316,29 @@ esac
             cluster.read("manifest") == manifest,
             "a second walk changes the manifests",
         )
+    }
+
+    fn patched() -> Result<(), String> {
+        let cluster = Cluster::new();
+        let patches = "- target: {role: mixcoord}\n  patch: [{op: add, path: /spec/template/spec/priorityClassName, value: control}]\n\
+                       - target: {role: querynode}\n  patch: {spec: {template: {spec: {priorityClassName: reads}}}}\n";
+        std::fs::write(cluster.folder.path().join("uplift.yaml"), patches).expect("written");
+        let (code, said) = cluster.run("v3.14.4", &["--patch", "uplift.yaml"], &[]);
+        want(code == Some(0) && said.contains("all stages are complete"), &said)?;
+        let has = |n: u8, class: &str| {
+            cluster
+                .read(&format!("deployed.{n}"))
+                .contains(&format!("priorityClassName: {class}"))
+        };
+        // Each comes with the stage of its component: revision 2 is stage 1.
+        want(
+            has(2, "control") && !has(2, "reads") && has(3, "reads"),
+            "a patch comes at another stage",
+        )?;
+        want(has(6, "control") && has(6, "reads"), "a patch is lost on the way")?;
+        let manifest = cluster.read("manifest");
+        let (code, said) = cluster.run("v3.14.4", &["--patch", "uplift.yaml"], &[]);
+        want(code == Some(0) && cluster.read("manifest") == manifest, &said)
     }
 
     fn refuses() -> Result<(), String> {

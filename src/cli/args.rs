@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::builder::{EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, PossibleValue, TypedValueParser};
+use clap::builder::{
+    EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, OsStringValueParser, PossibleValue, TypedValueParser,
+};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use crate::stage::{LAST, Stage};
@@ -79,7 +81,8 @@ pub struct Context {
         global = true,
         env = "MILVUS_UPLIFT_VALUES",
         hide_env = true,
-        value_delimiter = '\n'
+        value_delimiter = '\n',
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub values: Vec<PathBuf>,
 
@@ -91,7 +94,8 @@ pub struct Context {
         global = true,
         env = "MILVUS_UPLIFT_PATCH",
         hide_env = true,
-        value_delimiter = '\n'
+        value_delimiter = '\n',
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub patch: Vec<PathBuf>,
 
@@ -160,7 +164,8 @@ pub struct Context {
     pub report: Option<PathBuf>,
 
     /// How to say it; text where not given. `check` knows text, json, sarif, github, junit and markdown and takes several,
-    /// each with its --output; `diff` knows text, json, jsonpatch, markdown and flux; the other commands text and json
+    /// each with its --output; `diff` text, json, jsonpatch, markdown and flux; `plan` text, json, markdown and mermaid;
+    /// `inspect` text, json and yaml; the other commands text and json
     #[arg(
         long,
         value_name = "FORMAT",
@@ -387,7 +392,7 @@ pub enum Command {
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read
-        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true)]
+        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true, value_parser = FalseyValueParser::new())]
         facts: bool,
     },
     /// The page of one rule

@@ -96,7 +96,7 @@ fn one_stream(
         })) = source
     {
         let why = "--against current needs the deployed manifests: --current names a state file, which keeps no whole objects; \
-                   helm get manifest RELEASE > current.yaml, or --current release:NAME";
+                   give --current release:NAME --namespace NAMESPACE";
         return Err(Usage(why.into()));
     }
     let diff = match (&stream, &source) {

@@ -20,9 +20,10 @@ const API_VERSION: &str = "milvus-uplift.io/v1alpha1";
 const KIND: &str = "MilvusUplift";
 
 /// The options a functionConfig may hold: as on the command line, in a `spec` also in camel case; whether repeatable.
-const OPTIONS: [(&str, &str, bool); 11] = [
+const OPTIONS: [(&str, &str, bool); 12] = [
     ("current", "current", false),
     ("values", "values", true),
+    ("patch", "patch", true),
     ("namespace", "namespace", false),
     ("kube-context", "kubeContext", false),
     ("helm-timeout", "helmTimeout", false),
@@ -323,9 +324,11 @@ mod tests {
     #[test]
     fn options_of_both_kinds_become_arguments() {
         let data = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"},
-            "data": {"current": "state.yaml", "stage": "2", "assume": "a=1\nb=2\n", "kube-context": "c"}});
+            "data": {"current": "state.yaml", "patch": "a.yaml\nb.yaml", "stage": "2", "assume": "a=1\nb=2\n", "kube-context": "c"}});
         let wanted = [
             "--current=state.yaml",
+            "--patch=a.yaml",
+            "--patch=b.yaml",
             "--stage=2",
             "--assume=a=1",
             "--assume=b=2",
@@ -333,7 +336,7 @@ mod tests {
         ];
         assert_eq!(args(data).unwrap(), wanted);
         let spec = json!({"apiVersion": API_VERSION, "kind": KIND,
-            "spec": {"current": "state.yaml", "stage": 2, "assume": {"a": 1, "b": "2"}, "kubeContext": "c"}});
+            "spec": {"current": "state.yaml", "patch": ["a.yaml", "b.yaml"], "stage": 2, "assume": {"a": 1, "b": "2"}, "kubeContext": "c"}});
         assert_eq!(args(spec).unwrap(), wanted);
         assert_eq!(args(Value::Null).unwrap(), [""; 0]);
     }

@@ -13,7 +13,7 @@ mod state_file;
 mod verify;
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -82,6 +82,7 @@ fn dispatch(
 ) -> Result<anyhow::Result<u8>, Usage> {
     let context = &cli.context;
     let from_env = allow_from_env(matches);
+    files_are_named(matches)?;
     Ok(match cli.command.unwrap_or(Command::Render) {
         Command::Render => {
             let format = outputs::single(context, "render")?;
@@ -160,6 +161,29 @@ fn allow_from_env(matches: &clap::ArgMatches) -> bool {
         .any(|m| m.value_source("allow") == Some(ValueSource::EnvVariable))
 }
 
+/// An empty `--values` on the command line is a variable that is not set. In the environment, where there is one to a
+/// line, an empty line names nothing.
+fn files_are_named(matches: &clap::ArgMatches) -> Result<(), Usage> {
+    let level = matches.subcommand().map_or(matches, |(_, sub)| sub);
+    for m in [matches, level] {
+        for option in ["values", "patch"] {
+            let typed = m.value_source(option) == Some(ValueSource::CommandLine);
+            let blank = || {
+                let mut files = m.get_many::<PathBuf>(option).into_iter().flatten();
+                files.any(|f| is_blank(f))
+            };
+            if typed && blank() {
+                return Err(Usage(format!("--{option} names no file: --{option} FILE")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_blank(path: &Path) -> bool {
+    path.to_string_lossy().trim().is_empty()
+}
+
 fn options(context: &Context, allow_from_env: bool) -> Result<Options, Usage> {
     let given = |list: &[String]| {
         list.iter()
@@ -190,7 +214,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
     let current = current(context)?;
     let mut values = Vec::new();
     let mut stored_values = None;
-    for path in context.values.iter().filter(|p| !p.as_os_str().is_empty()) {
+    for path in context.values.iter().filter(|p| !is_blank(p)) {
         if path == Path::new("current") {
             stored_values = Some(values.len());
             continue;
@@ -202,7 +226,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
         });
     }
     let mut patches = Vec::new();
-    for path in context.patch.iter().filter(|p| !p.as_os_str().is_empty()) {
+    for path in context.patch.iter().filter(|p| !is_blank(p)) {
         let name = path.display().to_string();
         patches.push(ValuesFile {
             bytes: read_file(path).with_context(|| format!("--patch {name}"))?,

@@ -51,6 +51,14 @@ pub fn run(
     if let Some(folder) = &args.emit_migration {
         emit(&plans, folder, io)?;
     }
+    // A patch for what a later version brings fits nothing before, so it cannot be handed on with every command.
+    for patch in &context.patch {
+        let note = format!(
+            "milvus-uplift: --patch {0} is not in the plan's commands: give it to the steps that it fits, with Helm as --post-renderer-args=--patch={0}\n",
+            patch.display()
+        );
+        let _ = io.stderr.write_all(note.as_bytes());
+    }
     let text = match format {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&plans)?),
         Format::Markdown => write::markdown(&plans),

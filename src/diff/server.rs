@@ -120,8 +120,57 @@ fn is_servers(kind: &str, path: &[String], value: &Value, parent: Option<&Map<St
     }
     let joined = path.join("/");
     let of_kind = |k: &str| k.is_empty() || k == kind;
-    ASSIGNED.iter().any(|(k, field)| of_kind(k) && *field == joined)
+    // A Service without an address is one that somebody asked for.
+    let asked = joined == "spec/clusterIP" && value == "None";
+    ASSIGNED
+        .iter()
+        .any(|(k, field)| of_kind(k) && *field == joined && !asked)
         || (path[0] != "data" && is_default(kind, path, value, parent))
+}
+
+/// Fields that the server leaves out where they hold nothing: false, zero, an empty text.
+const DROPPED: &[&str] = &[
+    "value",
+    "hostNetwork",
+    "hostPID",
+    "hostIPC",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "readOnly",
+    "paused",
+    "minReadySeconds",
+    "initialDelaySeconds",
+    "hostPort",
+    "hostIP",
+    "subPath",
+    "subPathExpr",
+    "workingDir",
+    "nodeName",
+    "hostname",
+    "subdomain",
+    "priorityClassName",
+    "medium",
+    "publishNotReadyAddresses",
+    "nodePort",
+    "clusterIP",
+    "loadBalancerIP",
+    "externalName",
+];
+
+/// Whether a value says nothing that a live object would show: the server does not keep it.
+/// Source: the `omitempty` fields of kubernetes.io/docs/reference/kubernetes-api that are no pointers.
+pub fn is_dropped(path: &[String], value: &Value) -> bool {
+    let Some(key) = path.last().filter(|_| path[0] == "spec") else {
+        return false;
+    };
+    match value {
+        Value::Array(list) => list.is_empty(),
+        Value::Bool(false) => DROPPED.contains(&key.as_str()),
+        Value::String(text) => text.is_empty() && DROPPED.contains(&key.as_str()),
+        Value::Number(n) => n.as_i64() == Some(0) && DROPPED.contains(&key.as_str()),
+        _ => false,
+    }
 }
 
 /// Whether a value is what the server fills in.
@@ -255,6 +304,22 @@ mod tests {
         assert!(is_nothing("Pod", &path, &json!("m/templates/x.yaml"), None, false));
         assert!(nothing("Pod", "metadata.annotations", json!({}), false));
         assert!(!nothing("NetworkPolicy", "spec.podSelector", json!({}), false));
+    }
+
+    #[test]
+    fn what_the_server_does_not_keep_is_only_said_by_manifests() {
+        let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
+        let env = "spec.template.spec.containers.env.value";
+        assert!(is_dropped(&path(env), &json!("")) && !is_dropped(&path(env), &json!("0")));
+        assert!(is_dropped(&path("spec.template.spec.hostNetwork"), &json!(false)));
+        // Pointers keep their zero, and the texts of a ConfigMap are nobody's to drop.
+        assert!(!is_dropped(&path("spec.replicas"), &json!(0)));
+        assert!(!is_dropped(
+            &path("spec.template.spec.automountServiceAccountToken"),
+            &json!(false)
+        ));
+        assert!(!is_dropped(&path("data.value"), &json!("")));
+        assert!(!nothing("Service", "spec.clusterIP", json!("None"), true));
     }
 
     #[test]

@@ -119,8 +119,8 @@ impl Walk<'_> {
         if !self.embedded {
             match (said(before), said(after)) {
                 (false, false) => return self.kept(before),
-                (true, false) => return self.one_sided(before, before, None, parents.0, self.scope.live.0),
-                (false, true) => return self.one_sided(before, None, after, parents.1, self.scope.live.1),
+                (true, false) => return self.one_sided(before, before, None, parents.0),
+                (false, true) => return self.one_sided(before, None, after, parents.1),
                 (true, true) => {}
             }
         }
@@ -163,14 +163,18 @@ impl Walk<'_> {
         before: Option<&Value>,
         after: Option<&Value>,
         parent: Option<&Map<String, Value>>,
-        live: bool,
     ) -> Node {
+        let (live, other_live) = match before {
+            Some(_) => self.scope.live,
+            None => (self.scope.live.1, self.scope.live.0),
+        };
         let Some(value) = before.or(after) else {
             return self.kept(stands);
         };
         // Objects are one where one of them leaves its namespace to the client.
         let namespace = matches!(&self.path[..], [metadata, key] if metadata == "metadata" && key == "namespace");
-        if namespace || server::is_nothing(self.scope.kind, &self.path, value, parent, live) {
+        let dropped = other_live && server::is_dropped(&self.path, value);
+        if namespace || dropped || server::is_nothing(self.scope.kind, &self.path, value, parent, live) {
             return self.kept(stands);
         }
         // Among them stands bookkeeping, which neither comes nor leaves.

@@ -188,6 +188,13 @@ impl Charts {
     pub fn app_version(&self, chart: &semver::Version) -> Option<&Version> {
         self.releases.iter().find(|r| r.chart == *chart).map(|r| &r.app)
     }
+
+    /// The newest release of a line that a chart here installs, candidates left out; `None` where none does.
+    #[must_use]
+    pub fn newest(&self, line: (u64, u64)) -> Option<&Version> {
+        let of_line = self.releases.iter().map(|r| &r.app);
+        of_line.filter(|v| v.line() == line && !v.is_pre()).max()
+    }
 }
 
 /// The table of charts.

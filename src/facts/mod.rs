@@ -16,7 +16,8 @@ pub use keys::{
 pub use print::{Row, rows};
 pub use sizing::{PortRow, Size, Sizing, Slots, StreamingRow, ports, sizing};
 pub use versions::{
-    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, streaming_line, versions,
+    Back, Defect, Fix, Hop, Hops, How, Mark, Marks, Minimum, Platform, Range, Versions, hops, stop_in, streaming_line,
+    versions,
 };
 
 use serde::Deserialize;

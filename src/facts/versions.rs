@@ -271,3 +271,13 @@ pub fn hops() -> &'static Hops {
     static TABLE: OnceLock<Hops> = OnceLock::new();
     TABLE.get_or_init(|| load("hops"))
 }
+
+/// Where to stop in a line on the way through it: the version from which it is best left, else the newest that is known,
+/// else its first.
+#[must_use]
+pub fn stop_in(line: (u64, u64)) -> Version {
+    let hop = hops().hops.iter().find(|h| h.from == line);
+    let preferred = hop.and_then(|h| h.prefer_at.as_ref().or(h.leave_at.as_ref()));
+    let known = preferred.or_else(|| super::charts().newest(line));
+    known.cloned().unwrap_or_else(|| Version::new(line.0, line.1, 0))
+}

@@ -32,7 +32,25 @@ pub fn command_line() -> Option<Vec<String>> {
 /// Writes to the stderr of Helm, where Helm called us and its stderr can be reached. Says whether it could.
 pub fn tell(text: &str) -> bool {
     let Some(pid) = helm() else { return false };
-    write_to(&format!("/proc/{pid}/fd/2"), text) || write_to("/dev/tty", text)
+    let room = room(&format!("/proc/{pid}"), 2);
+    write_to(&format!("/proc/{pid}/fd/2"), &format!("{room}{text}")) || write_to("/dev/tty", text)
+}
+
+/// How much of a file is left to what Helm itself says on a failure: about 200 bytes, more with `--debug`.
+const ROOM: usize = 511;
+
+/// What to write in front where the stderr of a process is a file that it does not append to: what it writes later goes
+/// to its own offset, over what we have written. Blanks there leave our text whole.
+fn room(process: &str, fd: i32) -> String {
+    const O_APPEND: u32 = 0o2000;
+    let is_file = fs::metadata(format!("{process}/fd/{fd}")).is_ok_and(|m| m.is_file());
+    let info = fs::read_to_string(format!("{process}/fdinfo/{fd}")).unwrap_or_default();
+    let flags = info.lines().find_map(|l| l.strip_prefix("flags:"));
+    let appends = flags.is_some_and(|f| u32::from_str_radix(f.trim(), 8).is_ok_and(|f| f & O_APPEND != 0));
+    match is_file && !appends {
+        true => " ".repeat(ROOM) + "\n",
+        false => String::new(),
+    }
 }
 
 fn write_to(path: &str, text: &str) -> bool {
@@ -98,6 +116,32 @@ mod tests {
         ] {
             assert_eq!(named_helm(path), want, "{path}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_a_file_that_is_written_over_gets_room() {
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr");
+        let over = fs::File::create(&path).unwrap();
+        let behind = OpenOptions::new().append(true).open(&path).unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        assert_eq!(room("/proc/self", over.as_raw_fd()).len(), ROOM + 1);
+        assert_eq!(room("/proc/self", behind.as_raw_fd()), "");
+        assert_eq!(room("/proc/self", writer.as_raw_fd()), "");
+        drop(reader);
+        let text = "what is wrong\n";
+        assert!(write_to(
+            &format!("/proc/self/fd/{}", over.as_raw_fd()),
+            &format!("{}{text}", room("/proc/self", over.as_raw_fd()))
+        ));
+        (&over).write_all(b"Error: the plugin failed\n").unwrap();
+        let all = fs::read_to_string(&path).unwrap();
+        assert!(
+            all.starts_with("Error: the plugin failed\n") && all.ends_with(text),
+            "{all}"
+        );
     }
 
     #[test]

@@ -161,7 +161,10 @@ impl Whole<'_> {
         let transitions: Vec<&Transition> = judged.iter().map(|j| &j.transition).collect();
         let changing = changes.iter().any(|c| c.op != ChangeOp::Restyle);
         match self.state {
-            State::Unsaid => findings.extend(rules::mu003_state_unknown::check(&transitions, changing)),
+            State::Unsaid => {
+                let releases: Vec<&Release> = judged.iter().map(|j| j.came).collect();
+                findings.extend(rules::mu003_state_unknown::check(&transitions, changing, &releases));
+            }
             State::Nothing => findings.extend(rules::mu002_no_milvus_found::asserted(came)),
             State::Source(source) => {
                 let unsaid: Vec<&Judged> = judged
@@ -174,17 +177,21 @@ impl Whole<'_> {
                     && (known || before.releases.is_empty())
                 {
                     let transitions: Vec<&Transition> = unsaid.iter().map(|j| &j.transition).collect();
-                    let (name, place) = (&first.came.name, &source.taken_from);
+                    let place = &source.taken_from;
                     findings.extend(rules::mu003_state_unknown::not_there(
                         &transitions,
                         changing,
-                        name,
+                        first.came,
                         place,
                     ));
                 }
                 if self.by_state_file() {
                     let stage = self.options.stage;
-                    findings.extend(rules::mu115_stage_out_of_order::by_state_file(stage, &transitions));
+                    findings.extend(rules::mu115_stage_out_of_order::by_state_file(
+                        stage,
+                        &transitions,
+                        judged.first().map(|j| j.came),
+                    ));
                 }
                 findings.extend(rules::mu608_kept_object::from_manifests(source, &transitions));
             }

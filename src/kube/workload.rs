@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::object::{Object, at, reach};
+use super::object::{Object, at, reach, text_at};
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
 pub const SERVING_KINDS: [&str; 8] = [
@@ -36,6 +36,58 @@ pub fn template_pointer(kind: &str) -> Option<&'static str> {
 /// The pod template of a workload: `None` for objects that make no pods.
 pub fn template(object: &Object) -> Option<&Value> {
     reach(&object.value, template_pointer(&object.reference.kind)?)
+}
+
+/// The ConfigMaps and claims that the volumes of a pod template name, as kind and name.
+pub fn mounts(template: &Value) -> Vec<(&'static str, &str)> {
+    const SOURCES: [(&str, &str, &str); 2] = [
+        ("configMap", "name", "ConfigMap"),
+        ("persistentVolumeClaim", "claimName", "PersistentVolumeClaim"),
+    ];
+    let volumes = at(template, &["spec", "volumes"]).and_then(Value::as_array);
+    let mut found = Vec::new();
+    for volume in volumes.into_iter().flatten() {
+        for (source, field, kind) in SOURCES {
+            found.extend(text_at(volume, &[source, field]).map(|name| (kind, name)));
+        }
+    }
+    found
+}
+
+/// The objects without which the pods of a template do not start, as kind and name: what volumes and variables name, the
+/// account, the secrets to pull images with.
+pub fn needs(template: &Value) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    if let Some(spec) = template.get("spec") {
+        named(spec, &mut found);
+    }
+    found
+}
+
+fn named<'v>(value: &'v Value, found: &mut Vec<(&'static str, &'v str)>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|v| named(v, found)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let name = |field: &str| inner.get(field).and_then(Value::as_str);
+                let one = match key.as_str() {
+                    "configMap" | "configMapRef" | "configMapKeyRef" => name("name").map(|n| ("ConfigMap", n)),
+                    "secret" => name("secretName").or_else(|| name("name")).map(|n| ("Secret", n)),
+                    "secretRef" | "secretKeyRef" => name("name").map(|n| ("Secret", n)),
+                    "persistentVolumeClaim" => name("claimName").map(|n| ("PersistentVolumeClaim", n)),
+                    "serviceAccountName" => inner.as_str().map(|n| ("ServiceAccount", n)),
+                    _ => None,
+                };
+                found.extend(one);
+                if key == "imagePullSecrets" {
+                    let names = inner.as_array().into_iter().flatten();
+                    found.extend(names.filter_map(|v| text_at(v, &["name"])).map(|n| ("Secret", n)));
+                }
+                named(inner, found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The labels of the pods a workload makes.
@@ -90,4 +142,39 @@ pub fn replicas(object: &Object) -> Option<i64> {
 /// The labels by which a workload finds its pods; immutable once created (apps/v1).
 pub fn match_labels(object: &Object) -> Option<&Value> {
     object.at(&["spec", "selector", "matchLabels"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_pods_need_to_start() {
+        let template = json!({"metadata": {"labels": {"configMap": "no"}}, "spec": {
+            "serviceAccountName": "account", "imagePullSecrets": [{"name": "registry"}],
+            "containers": [{"name": "c", "envFrom": [{"configMapRef": {"name": "env"}}],
+                "env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "key", "key": "k"}}}]}],
+            "volumes": [{"name": "a", "configMap": {"name": "conf"}}, {"name": "b", "secret": {"secretName": "cert"}},
+                {"name": "c", "persistentVolumeClaim": {"claimName": "disk"}},
+                {"name": "d", "projected": {"sources": [{"secret": {"name": "token"}}, {"configMap": {"name": "ca"}}]}}]}});
+        let mut found = needs(&template);
+        found.sort_unstable();
+        let wanted = [
+            ("ConfigMap", "ca"),
+            ("ConfigMap", "conf"),
+            ("ConfigMap", "env"),
+            ("PersistentVolumeClaim", "disk"),
+            ("Secret", "cert"),
+            ("Secret", "key"),
+            ("Secret", "registry"),
+            ("Secret", "token"),
+            ("ServiceAccount", "account"),
+        ];
+        assert_eq!(found, wanted);
+        assert_eq!(
+            mounts(&template),
+            [("ConfigMap", "conf"), ("PersistentVolumeClaim", "disk")]
+        );
+    }
 }

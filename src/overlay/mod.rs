@@ -273,7 +273,9 @@ fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result
         match changes.iter().position(|c| brings(c, object)) {
             Some(at) => drop(changes.remove(at)),
             None => {
-                changes.retain(|c| !(c.document == object.document && c.pointer == object.pointer));
+                // What is brought in beside it stays.
+                let of_it = |c: &Change| c.document == object.document && c.pointer == object.pointer;
+                changes.retain(|c| c.op == ChangeOp::Inject || !of_it(c));
                 changes.push(Change::drop(object, format!("{place} takes it away")));
             }
         }

@@ -180,3 +180,25 @@ fn names_may_hold_wildcards() {
         assert_eq!(matches_name(wanted, name), is, "{wanted} {name}");
     }
 }
+
+#[test]
+fn what_is_taken_away_takes_nothing_along_that_was_brought_in_beside_it() {
+    let without = patched(
+        upgrade(),
+        "target: {role: proxy}\npatch: {metadata: {labels: {x: z}}}\n",
+    );
+    let all: Vec<ObjectRef> = objects(&without).into_iter().map(|o| o.reference).collect();
+    for gone in all.iter().filter(|r| r.kind != "ConfigMap") {
+        let patch = format!(
+            "target: {{kind: {}, name: {}}}\npatch: {{$patch: delete}}\n",
+            gone.kind, gone.name
+        );
+        let scenario = ["MU113", "MU203", "MU105", "MU205"]
+            .iter()
+            .fold(upgrade(), |scenario, code| scenario.allow(code));
+        let judgement = patched(scenario, &patch);
+        let left: Vec<ObjectRef> = objects(&judgement).into_iter().map(|o| o.reference).collect();
+        let wanted: Vec<ObjectRef> = all.iter().filter(|r| *r != gone).cloned().collect();
+        assert_eq!(left, wanted, "without {gone}");
+    }
+}

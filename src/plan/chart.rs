@@ -8,6 +8,7 @@ use super::shell::{command, quote};
 use super::site::Site;
 use crate::facts;
 use crate::milvus::version::Version;
+use crate::rules::steps::installed_chart;
 
 /// The chart of one leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,11 +115,7 @@ pub fn version_of(site: &Site, chart: &Chart) -> String {
         (Some(_), _) => String::new(),
         (None, Some(version)) => format!("--version {version}"),
         // Helm knows it, and prints it behind a name.
-        (None, None) => format!(
-            "--version \"$(helm get metadata {} {} | sed -n 's/^VERSION: *//p')\"",
-            quote(&site.release),
-            site.helm_place()
-        ),
+        (None, None) => installed_chart(&quote(&site.release), &site.helm_place()),
     }
 }
 

@@ -111,7 +111,7 @@ impl Way<'_> {
     }
 
     fn save(&self, site: &Site) -> Vec<String> {
-        let mut shell = vec![format!("{} > {}", site.helm("get manifest"), self.before_file(site))];
+        let mut shell = vec![site.keep_records(&self.before_file(site))];
         shell.extend(
             chart::repository_commands(&self.chart)
                 .into_iter()

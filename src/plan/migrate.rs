@@ -24,11 +24,7 @@ pub fn steps(site: &mut Site, leg: &Leg, order: &Order) -> Vec<Step> {
 }
 
 fn stop(site: &Site, leg: &Leg, order: &Order, folder: &str) -> Step {
-    let mut shell = vec![format!(
-        "{} > {}",
-        site.helm("get manifest"),
-        site.file(&format!("before-{}.yaml", leg.to))
-    )];
+    let mut shell = vec![site.keep_records(&site.file(&format!("before-{}.yaml", leg.to)))];
     if order.migration.is_none() {
         shell.push(site.uplift(&format!(
             "plan --current release:{} --to {} --emit-migration {folder} --output {}",

@@ -266,7 +266,7 @@ fn nothing(source: &Source) -> Finding {
             "nothing in --current ({}) runs Milvus, so there is no way to plan",
             source.taken_from
         ),
-        "give what is deployed: --current release:NAME --namespace NAMESPACE, or the output of `helm get manifest NAME`; \
+        "give what is deployed: --current release:NAME --namespace NAMESPACE, or Helm's records of it in a file; \
          --current none where nothing is installed yet",
     )
 }

@@ -88,7 +88,7 @@ fn rolling(site: &mut Site, leg: &Leg) -> Step {
             guarded: true,
         },
     );
-    let save = format!("{} > {}", site.helm("get manifest"), before_file(site, leg));
+    let save = site.keep_records(&before_file(site, leg));
     commands.shell = vec![save, format!("curl -fsSLO {SCRIPT}"), script(site, leg)];
     commands.shell.extend(
         chart::repository_commands(&chart)
@@ -161,7 +161,7 @@ fn by_helm(site: &mut Site, leg: &Leg, why: Option<String>) -> Step {
             guarded: true,
         },
     );
-    let save = format!("{} > {}", site.helm("get manifest"), before_file(site, leg));
+    let save = site.keep_records(&before_file(site, leg));
     commands.shell = vec![save];
     commands.shell.extend(
         chart::repository_commands(&chart)

@@ -9,8 +9,10 @@ use crate::milvus::version::Version;
 /// The ids of these steps.
 pub const IDS: [&str; 3] = ["tools", "healthy", "save"];
 
-/// The lowest Milvus that milvus-backup reads (its README).
-const BACKUP_FROM: (u64, u64, u64) = (2, 2, 9);
+/// The lowest Milvus that the newest milvus-backup reads, and the lowest it restores into (github.com/zilliztech/milvus-backup,
+/// README, compatibility; checked 2026-11-21).
+const BACKUP_FROM: (u64, u64, u64) = (2, 2, 0);
+const RESTORE_INTO: (u64, u64) = (2, 4);
 
 /// The steps before the first one that changes anything.
 pub fn steps(site: &Site, from: Option<&Version>, to: &Version) -> Vec<Step> {
@@ -90,7 +92,7 @@ fn save(site: &Site, from: Option<&Version>, to: &Version) -> Step {
             site.helm("get values"),
             site.file("values-before.yaml")
         ),
-        format!("{} > {}", site.helm("get manifest"), site.file("before.yaml")),
+        site.keep_records(&site.file("before.yaml")),
     ];
     shell.extend(flush(site, from));
     let mut expect = Vec::new();
@@ -123,6 +125,10 @@ fn save(site: &Site, from: Option<&Version>, to: &Version) -> Step {
     if from.is_none_or(|v| v.at_least(major, minor, patch)) {
         shell.push(format!("milvus-backup create -n before_{word}"));
         expect.push(format!("`milvus-backup get -n before_{word}` says that it is complete"));
+        let (major, minor) = RESTORE_INTO;
+        if from.is_some_and(|v| v.line() < RESTORE_INTO) {
+            expect.push(format!("milvus-backup restores it into {major}.{minor} or later only"));
+        }
     } else {
         expect.push(format!(
             "a copy of the bucket, made with the object store's own tools: milvus-backup reads Milvus from {major}.{minor}.{patch} on"

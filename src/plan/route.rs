@@ -78,7 +78,7 @@ pub fn route(
             push(&mut at, &stop);
         }
         let landing = match hops.get(i + 1) {
-            Some(next) => landing(next),
+            Some(next) => facts::stop_in(next.from),
             None => to.clone(),
         };
         push(&mut at, &landing);
@@ -105,23 +105,8 @@ fn stop_before(hop: &Hop, at: &Version, separate: bool) -> Option<Version> {
         (None, Some(prefer)) if to_26(prefer) => (at < prefer).then(|| prefer.clone()),
         (None, Some(_)) => None,
         (None, None) if hop.how == How::Migration => None,
-        (None, None) => newest(hop.from).filter(|n| at < n),
+        (None, None) => facts::charts().newest(hop.from).filter(|n| at < *n).cloned(),
     }
-}
-
-/// The version at which a line is reached that will be left by `next`.
-fn landing(next: &Hop) -> Version {
-    let preferred = next.prefer_at.as_ref().or(next.leave_at.as_ref());
-    match preferred {
-        Some(version) => version.clone(),
-        None => newest(next.from).unwrap_or_else(|| Version::new(next.from.0, next.from.1, 0)),
-    }
-}
-
-/// The newest release of a line that the table of charts knows.
-fn newest(line: (u64, u64)) -> Option<Version> {
-    let of_line = facts::charts().releases.iter().map(|r| &r.app);
-    of_line.filter(|v| v.line() == line && !v.is_pre()).max().cloned()
 }
 
 fn kind(from: &Version, to: &Version, separate: bool) -> Kind {

@@ -274,6 +274,14 @@ impl Site {
         command(&[format!("helm {what} {}", quote(&self.release)), self.helm_place()])
     }
 
+    /// Keeps Helm's records of the release in a file. `helm get manifest` would give the newest revision, which is the failed
+    /// one where a step is repeated.
+    pub fn keep_records(&self, file: &str) -> String {
+        let selector = quote(&format!("owner=helm,name={}", self.release));
+        let get = self.kubectl(&[format!("get secrets --selector {selector} --output yaml")]);
+        format!("{get} > {file}")
+    }
+
     /// A command of ours about the cluster, with what was stated.
     pub fn uplift(&self, words: &str) -> String {
         let mut all = vec![format!("milvus-uplift {words}"), self.helm_place()];

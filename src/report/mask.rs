@@ -82,11 +82,35 @@ fn walk(key: &str, value: &mut Value) {
     }
 }
 
-/// Configuration text with the values of its secret keys masked; line by line where it is no YAML.
+/// Configuration text with the values of its secret keys masked; line by line where it is no YAML. Where a secret does not
+/// stand on lines of its own (flow style, anchors), the text is written anew.
 pub fn embedded(text: &str) -> String {
-    if !matches!(yaml::read(text), Ok(Some(Value::Object(_)))) {
-        return text.lines().map(line).collect::<Vec<_>>().join("\n");
+    let Ok(Some(mut parsed @ Value::Object(_))) = yaml::read(text) else {
+        return text.lines().map(loose_line).collect::<Vec<_>>().join("\n");
+    };
+    walk("", &mut parsed);
+    // The mask itself is no YAML.
+    let mut again = yaml::read(&by_lines(text, STAND_IN)).ok().flatten();
+    again.as_mut().into_iter().for_each(masked_again);
+    match again.as_ref() == Some(&parsed) {
+        true => by_lines(text, MASK),
+        false => yaml::emit(&parsed),
     }
+}
+
+/// A word for the mask in a text that is to be read again.
+const STAND_IN: &str = "masked-by-milvus-uplift";
+
+fn masked_again(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(masked_again),
+        Value::Array(list) => list.iter_mut().for_each(masked_again),
+        Value::String(text) if text == STAND_IN => *text = MASK.into(),
+        _ => {}
+    }
+}
+
+fn by_lines(text: &str, mask: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut hiding: Option<usize> = None;
     for l in text.lines() {
@@ -95,7 +119,7 @@ pub fn embedded(text: &str) -> String {
             continue;
         }
         hiding = None;
-        let shown = line(l);
+        let shown = line(l, mask);
         if shown != l {
             hiding = Some(indent);
         }
@@ -108,12 +132,29 @@ pub fn embedded(text: &str) -> String {
     joined
 }
 
-fn line(l: &str) -> String {
+fn line(l: &str, mask: &str) -> String {
     if let Some((key, value)) = l.split_once(':')
         && !value.trim().is_empty()
         && is_secret_key(key.trim().trim_start_matches("- ").trim_matches(['"', '\'']))
     {
-        return format!("{key}: {MASK}");
+        return format!("{key}: {mask}");
+    }
+    url(l)
+}
+
+/// A line of a text that is no YAML, without what follows a secret's name anywhere in it.
+fn loose_line(l: &str) -> String {
+    for (at, _) in l.match_indices([':', '=']) {
+        let word = l[..at].trim_end().trim_end_matches(['"', '\'']);
+        let start = word
+            .rfind(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)))
+            .map_or(0, |i| i + 1);
+        let start = (start..=word.len())
+            .find(|i| word.is_char_boundary(*i))
+            .unwrap_or(word.len());
+        if is_secret_key(&word[start..]) && !l[at + 1..].trim().is_empty() {
+            return format!("{} {MASK}", &l[..=at]);
+        }
     }
     url(l)
 }
@@ -177,6 +218,29 @@ mod tests {
             embedded(text),
             "minio:\n  accessKeyID: ***\n  secretAccessKey: ***\n  port: 9000\nkafka:\n  saslPassword: ***\n"
         );
+    }
+
+    #[test]
+    fn secrets_in_flow_style_are_none_the_less() {
+        for text in [
+            "minio: {secretAccessKey: hunter2, port: 9000}\n",
+            "minio: {\n  port: 9000,\n  \"secretAccessKey\": hunter2\n}\n",
+            "{\"minio\": {\"secretAccessKey\": \"hunter2\"}, \"a\": 1}\n",
+            "all: [{name: MINIO_SECRET_ACCESS_KEY, value: hunter2}]\n",
+            "a: &a\n  secretAccessKey: hunter2\nb: {<<: *a, c: 1}\n",
+            "a:\n- {b: 1, saslPassword: hunter2}\n",
+            "minio:\n  ? secretAccessKey\n  : hunter2\n",
+            "minio:\n  secretAccessKey:\n    hunter2\n",
+            "log: \"secretAccessKey: hunter2\\nb: 1\"\n",
+            "no yaml: [ {secretAccessKey: hunter2\n",
+            "mc alias set x http://y \"$U\" MINIO_SECRET_ACCESS_KEY=hunter2 z\n\tb: [",
+        ] {
+            let shown = embedded(text);
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+            assert!(shown.contains(MASK), "{shown}");
+        }
+        let plain = "a: {b: 1, c: [2, 3]} # why\nd: e\n";
+        assert_eq!(embedded(plain), plain);
     }
 
     #[test]

@@ -5,8 +5,9 @@ pub mod component;
 pub mod hidden;
 pub mod keys;
 pub mod operated;
+pub mod pins;
 pub mod places;
-mod steps;
+pub mod steps;
 #[cfg(test)]
 pub mod testkit;
 pub mod volumes;

@@ -23,7 +23,7 @@ pub fn finding(unreadable: &Unreadable, input: Input, file: Option<&str>) -> Fin
         ),
         Input::Current => (
             "--current cannot be read".to_owned(),
-            "fetch it again, for example: helm get manifest RELEASE --namespace NAMESPACE > current.yaml".to_owned(),
+            "fetch it again, or let Helm be asked: --current release:RELEASE --namespace NAMESPACE".to_owned(),
         ),
         Input::Values => (
             format!("--values {} cannot be read", file.unwrap_or("FILE")),

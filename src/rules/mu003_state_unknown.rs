@@ -1,7 +1,8 @@
 //! MU003: nobody said what is deployed.
 
-use super::{Check, Rule};
+use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
+use crate::milvus::release::Release;
 use crate::transition::Transition;
 
 /// The rule.
@@ -15,15 +16,16 @@ pub static RULE: Rule = Rule {
 };
 
 /// Refuses where the judgement needs to know what runs and nobody said it. `changing` tells whether anything would be
-/// changed.
-pub fn check(transitions: &[&Transition], changing: bool) -> Vec<Finding> {
-    unsaid(transitions, changing, "nobody said what is deployed now")
+/// changed, `came` are the releases of the stream.
+pub fn check(transitions: &[&Transition], changing: bool, came: &[&Release]) -> Vec<Finding> {
+    unsaid(transitions, changing, "nobody said what is deployed now", came.first().copied())
 }
 
 /// As [`check`], where a source was given and does not hold the release: an empty file, a List of other kinds, the state
 /// of one of two.
-pub fn not_there(transitions: &[&Transition], changing: bool, name: &str, taken_from: &str) -> Vec<Finding> {
-    unsaid(transitions, changing, &format!("nothing in --current ({taken_from}) runs Milvus as release {name}"))
+pub fn not_there(transitions: &[&Transition], changing: bool, release: &Release, taken_from: &str) -> Vec<Finding> {
+    let why = format!("nothing in --current ({taken_from}) runs Milvus as release {}", release.name);
+    unsaid(transitions, changing, &why, Some(release))
 }
 
 /// A source that was asked for and could not be had.
@@ -39,7 +41,7 @@ pub fn no_values(taken_from: &str) -> Finding {
     RULE.finding(message, help)
 }
 
-fn unsaid(transitions: &[&Transition], changing: bool, why: &str) -> Vec<Finding> {
+fn unsaid(transitions: &[&Transition], changing: bool, why: &str, release: Option<&Release>) -> Vec<Finding> {
     let to_26 = transitions.iter().find(|t| t.to_26() || t.target_line().is_none());
     let message = match to_26 {
         Some(t) => {
@@ -51,15 +53,21 @@ fn unsaid(transitions: &[&Transition], changing: bool, why: &str) -> Vec<Finding
         }
         None => return vec![],
     };
-    vec![RULE.finding(message, HELP)]
+    vec![RULE.finding(message, help(release))]
 }
 
-const HELP: &str = "say it with one of\n\
-    \x20 --current release:RELEASE --namespace NAMESPACE   which asks Helm\n\
-    \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml\n\
-    \x20 kubectl get deployments,statefulsets,services,configmaps --namespace NAMESPACE --output yaml > live.yaml   and   --current live.yaml\n\
-    \x20 --current none   where nothing is installed yet\n\
-    with Helm: --post-renderer-args --current --post-renderer-args current.yaml, or the environment MILVUS_UPLIFT_CURRENT=current.yaml";
+fn help(release: Option<&Release>) -> String {
+    let (name, namespace) = steps::placed(release);
+    format!(
+        "say it with one of\n\
+         \x20 --current release:{name} --namespace {namespace}   which asks Helm for the whole history\n\
+         \x20 kubectl get secrets --selector owner=helm,name={name} --namespace {namespace} --output yaml > current.yaml   and   --current current.yaml\n\
+         \x20 helm get manifest {name} --namespace {namespace} > current.yaml   the same way, where `helm status {name}` says deployed: it gives the newest revision, a failed one too\n\
+         \x20 kubectl get deployments,statefulsets,services,configmaps --namespace {namespace} --output yaml > live.yaml   and   --current live.yaml\n\
+         \x20 --current none   where nothing is installed yet\n\
+         with Helm: --post-renderer-args --current --post-renderer-args current.yaml, or the environment MILVUS_UPLIFT_CURRENT=current.yaml"
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -69,7 +77,9 @@ mod tests {
     fn a_2_6_target_needs_a_current_state() {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").without_current();
         assert!(scenario.codes().contains(&"MU003"));
-        assert!(scenario.judge().findings.iter().any(|f| f.help.contains("--current none")));
+        let help = &scenario.of_rule("MU003")[0].help;
+        assert!(help.contains("helm get manifest rel --namespace ns > current.yaml"), "{help}");
+        assert!(help.contains("--current none"), "{help}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn check(came: &Inventory, before: &Inventory) -> Vec<Finding> {
     );
     let first = &came.releases[0];
     let namespace = if first.namespace.is_empty() { "NAMESPACE" } else { &first.namespace };
-    let help = format!("fetch the state of this release: helm get manifest {} --namespace {namespace} > current.yaml", first.name);
+    let help = format!("give the state of this release: --current release:{} --namespace {namespace}", first.name);
     vec![RULE.finding(message, help)]
 }
 

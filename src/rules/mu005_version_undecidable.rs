@@ -124,7 +124,7 @@ fn kind(case: &Case, component: &Component) -> String {
 fn set_tag(case: &Case, tag: &Undecidable) -> String {
     let sensible = &crate::facts::versions().marks.sensible_target.version;
     match tag.line {
-        Some(line) if line != sensible.line() => steps::set_tag_text(case, &format!("v{}.{}.PATCH", line.0, line.1)),
+        Some(line) if line != sensible.line() => steps::set_tag(case, &crate::facts::stop_in(line)),
         _ => steps::set_tag(case, sensible),
     }
 }

@@ -124,8 +124,12 @@ mod tests {
     fn from_2_4_all_stops_are_named_in_order() {
         let found = Scenario::consolidation("v2.4.5", "v3.0.0").of_rule("MU101");
         let help = &found[0].help;
+        assert!(
+            help.contains("--version 4.2.21 --reset-then-reuse-values --set image.all.tag=v2.4.16\n"),
+            "{help}"
+        );
         let at = |words: &str| help.find(words).unwrap_or_else(|| panic!("{words} in {help}"));
-        assert!(at("1. Milvus 2.4, the latest") < at("2. Milvus 2.5.16 or later"));
+        assert!(at("1. Milvus the latest 2.4 (2.4.16 or later)") < at("2. Milvus 2.5.16 or later"));
         assert!(
             at("2. Milvus 2.5.16") < at("3. Milvus 2.6.20 or later") && at("3. Milvus 2.6") < at("4. Milvus 3.0.0")
         );

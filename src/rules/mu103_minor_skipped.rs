@@ -128,11 +128,11 @@ mod tests {
 
     #[test]
     fn where_the_floor_has_the_commands_the_stops_are_one_line() {
-        let found = Scenario::consolidation("v2.4.23", "v2.6.16").of_rule("MU103");
+        let found = Scenario::consolidation("v2.4.5", "v2.6.16").of_rule("MU103");
         assert!(
             found[0]
                 .help
-                .contains("2.4, the latest of that line -> 2.5.16 or later"),
+                .contains("the latest 2.4 (2.4.16 or later) -> 2.5.16 or later"),
             "{}",
             found[0].help
         );

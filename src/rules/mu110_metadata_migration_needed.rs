@@ -39,10 +39,8 @@ fn finding(case: &Case, hop: &Hop) -> Finding {
         steps::source_name(case),
         steps::target_name(case)
     );
-    let to = match case.transition.target() {
-        Some(v) if v.line() == hop.to => v.to_string(),
-        _ => format!("{line}.PATCH"),
-    };
+    let target = case.transition.target().filter(|v| v.line() == hop.to);
+    let to = target.map_or_else(|| facts::stop_in(hop.to).to_string(), ToString::to_string);
     let older = match case.transition.source_line() {
         Some(from) if from < hop.from => format!("first upgrade to the latest {}.{}\n", hop.from.0, hop.from.1),
         _ => String::new(),
@@ -52,7 +50,7 @@ fn finding(case: &Case, hop: &Hop) -> Finding {
         help.push_str(&format!("  {command}\n"));
     }
     help.push_str("it stops all components first (a live session in etcd makes the migration fail); -e ENDPOINT names an etcd outside the release, -c CLASS the storage class of the backup");
-    if to.ends_with("PATCH") {
+    if target.is_none() {
         help.push_str(&format!("\nthen go on: {}", steps::way_in_short(case)));
     }
     steps::at_any_current_image(case, RULE.finding(message, help))
@@ -89,8 +87,8 @@ mod tests {
         let short = &of("MU101")[0].help;
         let order = [
             "2.2, by migrating",
-            "2.3, the latest",
-            "2.4, the latest",
+            "the latest 2.3 (2.3.11 or later)",
+            "the latest 2.4 (2.4.16 or later)",
             "2.5.16 or later",
             "2.6.16",
         ];

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::case::{Case, Side};
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
-use crate::kube::object::text_at;
+use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
-use crate::milvus::release::{Inventory, Mode, Release};
+use crate::milvus::release::{Inventory, Mode, Release, inventory};
 use crate::milvus::role::Role;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
@@ -129,9 +129,7 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
             let host = address.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
-                let Some(selector) = service.at(&["spec", "selector"]) else { continue };
-                let own = |o: &Object| before.release.components.iter().any(|c| std::ptr::eq(before.object(c), o));
-                let chosen = |o: &&Object| !own(o) && workload::pod_labels(o).is_some_and(|l| selector::selects(selector, true, l));
+                let chosen = |o: &&Object| backs(before, service, o);
                 for deployed in before.objects.iter().filter(chosen).filter(|o| o.reference.kind == "StatefulSet" || o.reference.kind == "Deployment") {
                     let gone = case.after.find(&deployed.reference.kind, &deployed.reference.name).is_none();
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
@@ -145,10 +143,35 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
     }
 }
 
+/// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by
+/// its labels than that: Milvus itself, or the pods of other releases.
+fn backs(before: Side, service: &Object, workload: &Object) -> bool {
+    let Some(selector) = service.at(&["spec", "selector"]) else { return false };
+    let chosen = workload::pod_labels(workload).is_some_and(|labels| selector::selects(selector, true, labels));
+    if !chosen || !namespaces_agree(&service.reference.namespace, &workload.reference.namespace) {
+        return false;
+    }
+    let instance = |o: &Object| ["app.kubernetes.io/instance", "release"].iter().find_map(|k| o.label(k).map(str::to_owned));
+    if matches!((instance(service), instance(workload)), (Some(a), Some(b)) if a != b) {
+        return false;
+    }
+    let helm = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
+    let own = before.release.components.iter().find_map(|c| helm(before.object(c)));
+    if is_live(workload) && own.is_some() && helm(workload) != own {
+        return false;
+    }
+    let releases = inventory(before.objects).releases;
+    let mut milvus = releases.iter().flat_map(|r| &r.components);
+    !milvus.any(|c| before.object(c).reference == workload.reference)
+}
+
 /// An object that Helm keeps, or that no release of Helm owns: a live List shows more than the release's own.
 fn is_live_only(object: &Object) -> bool {
-    let live = object.at(&["metadata", "uid"]).is_some();
-    object.is_kept() || (live && object.annotation(HELM_RELEASE).is_none())
+    object.is_kept() || (is_live(object) && object.annotation(HELM_RELEASE).is_none())
+}
+
+fn is_live(object: &Object) -> bool {
+    object.at(&["metadata", "uid"]).is_some()
 }
 
 #[cfg(test)]
@@ -186,6 +209,39 @@ mod tests {
         let wide = "  selector:\n    app.kubernetes.io/instance: rel\n";
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current("Service", "rel-etcd", "  selector:\n    component: etcd\n", wide);
         assert!(lost(scenario).is_empty());
+    }
+
+    #[test]
+    fn neither_is_lost_what_another_release_runs_behind_the_same_label() {
+        let etcd = |instance: &str, annotations: &str| {
+            format!(
+                "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: two-etcd\n  namespace: ns\n{annotations}  labels:\n    app.kubernetes.io/instance: {instance}\n\
+                 spec:\n  serviceName: two-etcd\n  selector:\n    matchLabels:\n      component: etcd\n  template:\n    metadata:\n      labels:\n        component: etcd\n    \
+                 spec:\n      containers:\n        - name: c\n          image: other:1\n"
+            )
+        };
+        let labelled = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current(
+            "Service",
+            "rel-etcd",
+            "  namespace: ns\nspec",
+            "  namespace: ns\n  labels:\n    app.kubernetes.io/instance: rel\nspec",
+        );
+        assert_eq!(lost(labelled.clone().add_current(&etcd("rel", ""))).len(), 1);
+        assert!(lost(labelled.clone().add_current(&etcd("two", ""))).is_empty());
+        // In a live List Helm's own annotation tells them apart, whatever the labels.
+        let helm = |release: &str| format!("  uid: u\n  annotations:\n    meta.helm.sh/release-name: {release}\n");
+        let live = cluster("v2.5.16", false).replace("  labels:\n    helm.sh/chart", &(helm("rel") + "  labels:\n    helm.sh/chart"));
+        let beside = |release: &str| lost(labelled.clone().with_current(live.clone() + &etcd("rel", &helm(release))));
+        assert!(beside("two").is_empty());
+        assert_eq!(beside("rel").len(), 1);
+    }
+
+    #[test]
+    fn a_milvus_that_is_named_etcd_is_no_etcd() {
+        let named = |text: &str| text.replace("component: \"rootcoord\"", "component: etcd");
+        let start = Scenario::consolidation("v2.5.10", "v2.5.16");
+        let current = named(&cluster("v2.5.10", true));
+        assert!(lost(start.with_current(current)).iter().all(|m| !m.contains("rootcoord")));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! MU115: a stage that is not next, or not possible.
 
 use super::case::{Case, Side};
-use super::{Check, Rule};
+use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
-use crate::milvus::release::Component;
+use crate::milvus::release::{Component, Release};
 use crate::milvus::version::Read;
 use crate::stage::{self, Stage};
 use crate::transition::{From, Kind, Transition};
@@ -34,27 +34,30 @@ fn check(case: &Case) -> Vec<Finding> {
 fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
     match case.transition.from {
         From::Release { .. } | From::Unsaid => {
-            vec![needs_documents(&format!("stage {wanted}"), "--current shows no manifests of them")]
+            vec![needs_documents(&format!("stage {wanted}"), "--current shows no manifests of them", Some(case.came))]
         }
         From::Nothing => vec![],
     }
 }
 
 /// A state file keeps what judging needs, which is not enough to write components back as they are deployed.
-pub fn by_state_file(stage: Stage, transitions: &[&Transition]) -> Vec<Finding> {
+pub fn by_state_file(stage: Stage, transitions: &[&Transition], release: Option<&Release>) -> Vec<Finding> {
     let staged = transitions.iter().any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
     let wanted = match stage {
         Stage::At(n) if staged => format!("stage {n}"),
         Stage::Next if staged => "--stage next".to_owned(),
         _ => return vec![],
     };
-    vec![needs_documents(&wanted, "--current names a state file, which holds no whole manifests")]
+    vec![needs_documents(&wanted, "--current names a state file, which holds no whole manifests", release)]
 }
 
-fn needs_documents(wanted: &str, why: &str) -> Finding {
+fn needs_documents(wanted: &str, why: &str, release: Option<&Release>) -> Finding {
     let message = format!("{wanted} keeps later components as they are deployed, and {why}");
-    let help = "give the manifests themselves: --current release:RELEASE --namespace NAMESPACE, or\n\
-        \x20 helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml";
+    let (name, namespace) = steps::placed(release);
+    let help = format!(
+        "give the manifests themselves: --current release:{name} --namespace {namespace}, or Helm's records:\n\
+         \x20 kubectl get secrets --selector owner=helm,name={name} --namespace {namespace} --output yaml > current.yaml   and   --current current.yaml"
+    );
     RULE.finding(message, help)
 }
 

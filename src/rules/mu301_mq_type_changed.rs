@@ -1,7 +1,7 @@
 //! MU301: another message queue.
 
 use super::case::Case;
-use super::{Check, Rule, places};
+use super::{Check, Rule, pins, places};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::{Layer, Origin};
@@ -52,13 +52,13 @@ fn help(case: &Case, current: &Mq, target: &Mq, origin: Option<&Origin>) -> Stri
     let mut lines = vec![match (forgotten(case, current, target), *current == Mq::NatsMq && case.transition.to_26()) {
         (Some(help), _) => help,
         (None, true) => "natsmq cannot be kept in 2.6: see MU303".to_owned(),
-        (None, false) => places::pin(case, current),
+        (None, false) => pins::pin(case, current),
     }];
     if let Some(Origin { layer: Layer::UserYaml | Layer::Env { .. }, object, path }) = origin {
         lines.push(format!("what asks for {target} now is {path} of {} {}: it wins over the chart's own choice, take it out", object.kind, object.name));
     }
     lines.push("switching queues is a step of its own, after the upgrade: milvus-uplift explain MU301".to_owned());
-    lines.extend(places::etcd_knows(case));
+    lines.extend(pins::etcd_knows(case));
     let assume = &case.options.assume;
     let unused = [
         ("current-mq", &assume.current_mq, current),

@@ -1,7 +1,7 @@
 //! MU302: the chart could not see the standalone it renders and gave it its own default queue.
 
 use super::case::Case;
-use super::{Check, Rule, places};
+use super::{Check, Rule, pins, places};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::{Layer, Origin};
@@ -70,7 +70,7 @@ fn finding(case: &Case, component: &Component, current: &Mq) -> Finding {
     );
     let mut help = format!(
         "{}\nfor a preview of what an upgrade would render, let Helm ask the cluster: helm upgrade --dry-run=server",
-        places::pin(case, current)
+        pins::pin(case, current)
     );
     let mark = &facts::versions().marks.mq_sticks.version;
     if case.transition.target().is_some_and(|v| v >= mark) {

@@ -1,7 +1,7 @@
 //! MU303: natsmq does not exist in 2.6.
 
 use super::case::{Case, Side};
-use super::{Check, Rule, places};
+use super::{Check, Rule, pins, places};
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::Origin;
 use crate::milvus::queue::{self, Mq};
@@ -61,7 +61,7 @@ fn help(case: &Case, current: Option<&Mq>) -> String {
              stop the writers, flush every collection, back up (milvus-backup), restore into a new release installed with --set standalone.messageQueue=rocksmq\n\
              keep the old release until the new one is checked"
             .to_owned(),
-        Some(mq) => format!("natsmq is not what runs today; {}", places::pin(case, mq)),
+        Some(mq) => format!("natsmq is not what runs today; {}", pins::pin(case, mq)),
         None => match case.standalone() {
             true => "choose one that 2.6 has: --set standalone.messageQueue=rocksmq (or woodpecker)".to_owned(),
             false => "choose one that 2.6 has: --set pulsarv3.enabled=true, kafka.enabled=true or woodpecker.enabled=true".to_owned(),

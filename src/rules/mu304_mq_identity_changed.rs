@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::places::{self, Difference};
-use super::{Check, Rule};
+use super::{Check, Rule, pins};
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::Layer;
 use crate::milvus::identity::Identity;
@@ -81,9 +81,9 @@ fn help(case: &Case, mq: &Mq, difference: &Difference, field: &str, current: &st
         (Some(was), _) if env(&was.layer) => lines.push(format!("keep what {} says (extraEnv in the chart's values)", key(was))),
         (_, Some(is)) if env(&is.layer) => lines.push(format!("take {} away (extraEnv in the chart's values)", key(is))),
         _ => match field {
-            "pulsar.address" | "kafka.brokerList" => lines.push(places::pin(case, mq)),
+            "pulsar.address" | "kafka.brokerList" => lines.push(pins::pin(case, mq)),
             _ if current.is_empty() => lines.push(format!("take {field} out of the configuration")),
-            _ => lines.push(format!("keep the old value, for example in the chart's values:\n{}", places::user_yaml(field, current))),
+            _ => lines.push(format!("keep the old value, for example in the chart's values:\n{}", pins::user_yaml(field, current))),
         },
     }
     if field == "pulsar.address" {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::case::Case;
-use super::{Check, Rule, places};
+use super::{Check, Rule, pins, places};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::{Config, Origin};
@@ -53,7 +53,7 @@ fn at(case: &Case, finding: Finding, key: &str, origin: Option<&Origin>, propose
 fn kept(case: &Case, otherwise: &str) -> String {
     let current = case.before.and_then(|b| places::likely_mq(b, case.current_mq()));
     match current.filter(|mq| matches!(mq, Mq::Pulsar | Mq::Kafka)) {
-        Some(mq) => places::pin(case, &mq),
+        Some(mq) => pins::pin(case, &mq),
         None => otherwise.to_owned(),
     }
 }
@@ -76,7 +76,7 @@ fn too_early(case: &Case) -> Finding {
     };
     let current = case.before.and_then(|b| places::likely_mq(b, case.current_mq()));
     let help = match current.filter(|mq| *mq != Mq::Woodpecker) {
-        Some(mq) => places::pin(case, &mq),
+        Some(mq) => pins::pin(case, &mq),
         None => otherwise.to_owned(),
     };
     tell(case, message, help, &Mq::Woodpecker)
@@ -102,7 +102,7 @@ fn local(case: &Case) -> Vec<Finding> {
     );
     let help = format!(
         "keep the log in the object store:\n{}\nif all pods share one file system there, say so with woodpecker.storage.forceLocalStorage: true (read from {mark} on)",
-        places::user_yaml("woodpecker.storage.type", "minio")
+        pins::user_yaml("woodpecker.storage.type", "minio")
     );
     let origin = configs[first].get("woodpecker.storage.type").map(|s| s.origin.clone());
     vec![at(case, RULE.finding(message, help), "woodpecker.storage.type", origin.as_ref(), "local")]
@@ -120,7 +120,7 @@ fn unheard_of(case: &Case, text: &str) -> Vec<Finding> {
     }
     let message = format!("the message queue would be `{text}`, which Milvus does not know (names are written in lower case): it would not start");
     let help = match current {
-        Some(mq) => places::pin(case, &mq),
+        Some(mq) => pins::pin(case, &mq),
         None => "mq.type takes pulsar, kafka, rocksmq (standalone) and, from 2.6 on, woodpecker".to_owned(),
     };
     vec![tell(case, message, help, &Mq::Other(text.to_owned()))]

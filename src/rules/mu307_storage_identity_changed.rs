@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::case::{Case, Side};
 use super::places::{self, Difference};
 use super::volumes::{self, Volume};
-use super::{Check, Rule};
+use super::{Check, Rule, pins};
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::{Layer, Origin};
 use crate::milvus::identity::Identity;
@@ -88,7 +88,7 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
         "minio.rootPath" => format!("--set minio.rootPath={current} (outside the release: --set externalS3.rootPath={current})"),
         "minio.address" => format!("for a store outside the release: --set externalS3.enabled=true and externalS3.host, externalS3.port as in {current}"),
         _ if current.is_empty() => return format!("take {field} out of the configuration"),
-        _ => format!("for example in the chart's values:\n{}", places::user_yaml(field, current)),
+        _ => format!("for example in the chart's values:\n{}", pins::user_yaml(field, current)),
     };
     format!("keep the old value; {values}\na move is a step of its own, with Milvus stopped; if both are one and the same place: --allow MU307")
 }

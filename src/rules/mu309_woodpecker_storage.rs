@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::case::Case;
-use super::{Check, Rule, places};
+use super::{Check, Rule, pins, places};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
@@ -128,7 +128,7 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
         return None;
     }
     let message = format!("chart {is} names the directory of woodpecker's local log, chart {was} did not (it does from {mark} on): the log is in {from} and would be looked for in {to}");
-    let help = format!("pin it in the chart's values:\n{}", places::user_yaml("woodpecker.storage.rootPath", &from));
+    let help = format!("pin it in the chart's values:\n{}", pins::user_yaml("woodpecker.storage.rootPath", &from));
     let origin = config.get("woodpecker.storage.rootPath").map(|s| s.origin.clone());
     let finding = RULE.finding(message, help).field(places::path_of("woodpecker.storage.rootPath", origin.as_ref()), from, to);
     Some(places::place(case, finding, origin.as_ref(), case.after.effective.speaker))

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::mu602_chart_image_mismatch::chart;
-use super::{Check, Rule};
+use super::{Check, Rule, steps};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::role::Role;
@@ -39,7 +39,9 @@ fn check(case: &Case) -> Vec<Finding> {
     let values = case.values_text(json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}}));
     let help = format!(
         "use --reset-then-reuse-values in place of --reuse-values; where these two were set by hand \
-         (helm get values RELEASE shows it), the values:\n{values}"
+         (helm get values {} --namespace {} shows it), the values:\n{values}",
+        case.came.name,
+        steps::namespace(case)
     );
     let object = &case.target.objects[indexnode.object];
     let finding = RULE.finding(message, help).on(&object.reference);

@@ -1,7 +1,7 @@
 //! MU609: components come after the shape of their siblings, of a chart that no table knows.
 
 use super::case::Case;
-use super::{Check, Rule};
+use super::{Check, Rule, steps};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::host;
@@ -39,9 +39,10 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(object) = labelled.or_else(|| objects().next()) else { return vec![] };
     let Some(why) = unknown(case, object) else { return vec![] };
     let message = format!("{why}: {} is made after the workloads beside it, and may differ from what that chart renders", comes.join(", "));
-    let help = "compare it with what the chart renders by itself, and read the difference before you apply:\n\
-        helm template RELEASE CHART --version VERSION -f values.yaml --set streaming.enabled=true --set indexNode.enabled=false --set mixCoordinator.enabled=true \
-        --set rootCoordinator.enabled=false --set queryCoordinator.enabled=false --set dataCoordinator.enabled=false --set indexCoordinator.enabled=false > chart.yaml";
+    let help = format!("compare it with what the chart renders by itself, and read the difference before you apply:\n\
+        helm template {} YOUR_CHART --namespace {} --version YOUR_VERSION -f values.yaml --set streaming.enabled=true --set indexNode.enabled=false --set mixCoordinator.enabled=true \
+        --set rootCoordinator.enabled=false --set queryCoordinator.enabled=false --set dataCoordinator.enabled=false --set indexCoordinator.enabled=false > chart.yaml",
+        case.came.name, steps::namespace(case));
     let finding = RULE.finding(message, help).on(&object.reference);
     vec![finding.at(case.after.input, object.document, format!("{}/metadata/labels", object.pointer))]
 }

@@ -1,11 +1,14 @@
 //! What the rules about versions share: the way from one version to another, with the upgrade guides' commands, and
-//! the images that a finding points at.
+//! (`images`) the images that a finding points at.
+
+mod images;
+
+pub use images::{at_any_current_image, at_current_image, at_image, at_target, at_target_image};
 
 use crate::facts::{self, Hop, How};
-use crate::finding::{Finding, Input};
 use crate::host;
-use crate::milvus::release::{Component, Mode};
-use crate::milvus::version::{Read, Version};
+use crate::milvus::release::{Mode, Release};
+use crate::milvus::version::Version;
 use crate::rules::case::Case;
 
 /// The chart of the upgrade guides.
@@ -85,7 +88,10 @@ fn stops(case: &Case) -> Vec<Stop> {
     let mut at = from;
     let first = facts::hops().hops.first().map_or(from, |h| h.from);
     if at < first {
-        found.push(latest(case, first));
+        found.push(Stop {
+            short: format!("the latest {}.{}, by the guide of that line", first.0, first.1),
+            commands: vec![],
+        });
         at = first;
     }
     let mut migrated = None;
@@ -124,23 +130,31 @@ fn stop_before(case: &Case, hop: &Hop) -> Option<Stop> {
         (None, Some(preferred)) if preferred.line() >= marks.streaming.version.line() => {
             (!there(preferred)).then(|| streaming(case, preferred))
         }
-        _ => Some(latest(case, hop.from)),
+        _ => {
+            let stop = facts::stop_in(hop.from);
+            (!there(&stop)).then(|| latest(case, &stop))
+        }
     }
 }
 
-/// The newest version of a line, which no table can know.
-fn latest(case: &Case, line: (u64, u64)) -> Stop {
-    let line = format!("{}.{}", line.0, line.1);
-    let commands = vec![
-        format!(
-            "helm repo update && helm search repo {CHART} --versions   # the newest APP VERSION {line}.x, and its CHART VERSION"
-        ),
-        helm(case, Some("CHART_VERSION"), &[format!("image.all.tag=v{line}.PATCH")]),
-    ];
+/// The end of a line: the newest version that is known, or a later one.
+fn latest(case: &Case, known: &Version) -> Stop {
+    let (major, minor) = known.line();
+    let chart = facts::charts().releases.iter().find(|r| r.app == *known);
     Stop {
-        short: format!("{line}, the latest of that line"),
-        commands,
+        short: format!("the latest {major}.{minor} ({known} or later)"),
+        commands: vec![helm(
+            case,
+            chart.map(|r| &r.chart),
+            &[format!("image.all.tag=v{known}")],
+        )],
     }
+}
+
+/// The words that keep `helm upgrade` at the chart that is installed, of which nothing here says the version. `release`
+/// and `place` (`--namespace …`) are quoted for a shell.
+pub fn installed_chart(release: &str, place: &str) -> String {
+    format!("--version \"$(helm get metadata {release} {place} | sed -n 's/^VERSION: *//p')\"")
 }
 
 fn consolidated(case: &Case, floor: &Version, preferred: &Version) -> Stop {
@@ -156,7 +170,7 @@ fn consolidated(case: &Case, floor: &Version, preferred: &Version) -> Stop {
         .releases
         .iter()
         .find(|r| r.app == *floor)
-        .map(|r| r.chart.to_string());
+        .map(|r| &r.chart);
     let with = if cluster {
         " with mixcoord in place of the coordinators"
     } else {
@@ -164,7 +178,7 @@ fn consolidated(case: &Case, floor: &Version, preferred: &Version) -> Stop {
     };
     Stop {
         short: format!("{floor} or later{with}"),
-        commands: vec![helm(case, chart.as_deref(), &sets)],
+        commands: vec![helm(case, chart, &sets)],
     }
 }
 
@@ -179,10 +193,10 @@ fn streaming(case: &Case, version: &Version) -> Stop {
         sets.push("streaming.enabled=true".into());
         sets.push("indexNode.enabled=false".into());
     }
-    let chart = facts::charts().marks.milvus_2_6.chart.to_string();
+    let chart = &facts::charts().marks.milvus_2_6.chart;
     Stop {
         short: format!("{version} or later"),
-        commands: vec![helm(case, Some(&chart), &sets)],
+        commands: vec![helm(case, Some(chart), &sets)],
     }
 }
 
@@ -190,7 +204,7 @@ fn migration(case: &Case, hop: &Hop) -> Stop {
     let line = format!("{}.{}", hop.to.0, hop.to.1);
     Stop {
         short: format!("{line}, by migrating the metadata while Milvus is stopped"),
-        commands: migration_commands(case, &format!("{line}.PATCH")),
+        commands: migration_commands(case, &facts::stop_in(hop.to).to_string()),
     }
 }
 
@@ -204,7 +218,7 @@ pub fn migration_commands(case: &Case, to: &str) -> Vec<String> {
         .map(|h| h.from);
     let from = match (case.transition.source(), old) {
         (Some(v), Some(line)) if v.line() == line => v.to_string(),
-        (_, Some((major, minor))) => format!("{major}.{minor}.PATCH"),
+        (_, Some(line)) => facts::stop_in(line).to_string(),
         (_, None) => source_name(case),
     };
     let root = case
@@ -235,8 +249,21 @@ pub fn namespace<'a>(case: &'a Case<'a>) -> &'a str {
     known.unwrap_or("NAMESPACE")
 }
 
-/// `helm upgrade` of this release with `--set` flags; in an umbrella chart they go to the subchart's key.
-pub fn helm(case: &Case, chart_version: Option<&str>, sets: &[String]) -> String {
+/// The name and the namespace of a release as a command needs them; in capitals what nothing says.
+pub fn placed(release: Option<&Release>) -> (String, String) {
+    let or = |said: Option<&String>, unknown: &str| match said {
+        Some(said) if !said.is_empty() => said.clone(),
+        _ => unknown.to_owned(),
+    };
+    (
+        or(release.map(|r| &r.name), "RELEASE"),
+        or(release.map(|r| &r.namespace), "NAMESPACE"),
+    )
+}
+
+/// `helm upgrade` of this release with `--set` flags, with the chart that is installed where none is given; in an umbrella
+/// chart they go to the subchart's key.
+pub fn helm(case: &Case, chart: Option<&semver::Version>, sets: &[String]) -> String {
     let path = values_path(case);
     let prefix: String = path.iter().map(|key| format!("{key}.")).collect();
     let mut words = match path.is_empty() {
@@ -251,8 +278,13 @@ pub fn helm(case: &Case, chart_version: Option<&str>, sets: &[String]) -> String
             namespace(case)
         )],
     };
-    if let (Some(version), true) = (chart_version, path.is_empty()) {
-        words.push(format!("--version {version}"));
+    match chart {
+        _ if !path.is_empty() => {}
+        Some(version) => words.push(format!("--version {version}")),
+        None => words.push(installed_chart(
+            &case.came.name,
+            &format!("--namespace {}", namespace(case)),
+        )),
     }
     words.push("--reset-then-reuse-values".into());
     words.extend(sets.iter().map(|s| format!("--set {prefix}{s}")));
@@ -284,62 +316,58 @@ pub fn set_tag_text(case: &Case, tag: &str) -> String {
     format!("--set {prefix}image.all.tag={tag}")
 }
 
-/// Points a finding at the image of the target version, where that version is known.
-pub fn at_target(case: &Case, finding: Finding) -> Finding {
-    match case.transition.target() {
-        Some(version) => at_target_image(case, finding, version),
-        None => finding,
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::Scenario;
+
+    #[test]
+    fn what_the_tables_know_stands_in_the_commands_and_nothing_is_left_to_fill_in() {
+        for (from, to) in [
+            ("v2.0.2", "v2.6.16"),
+            ("v2.1.4", "v2.6.16"),
+            ("v2.2.0", "v2.4.5"),
+            ("v2.2.16", "v2.6.16"),
+            ("v2.3.1", "v2.5.22"),
+            ("v2.4.5", "v2.6.16"),
+            ("v2.5.10", "v3.0.0"),
+        ] {
+            let judged = Scenario::consolidation(from, to).judge();
+            let help: String = judged.findings.iter().map(|f| format!("{}\n", f.help)).collect();
+            assert!(
+                help.contains("helm upgrade") || help.contains("migrate.sh"),
+                "{from} -> {to}: {help}"
+            );
+            for left in ["CHART_VERSION", "PATCH"] {
+                assert!(!help.contains(left), "{from} -> {to}: {left} in {help}");
+            }
+        }
     }
-}
 
-/// Points a finding at an image of the target stream: of the first component whose version is `version`, else of the
-/// first one.
-pub fn at_target_image(case: &Case, finding: Finding, version: &Version) -> Finding {
-    match choose(&case.came.components, version) {
-        Some(component) => at_image(case, finding, Input::Target, component),
-        None => finding,
+    #[test]
+    fn where_no_chart_is_known_the_installed_one_stays() {
+        let found = Scenario::consolidation("v2.2.0", "v2.4.5").of_rule("MU103");
+        let way = &found[0].help;
+        let installed = "--version \"$(helm get metadata rel --namespace ns | sed -n 's/^VERSION: *//p')\"";
+        assert!(
+            way.contains(&format!(
+                "{installed} --reset-then-reuse-values --set image.all.tag=v2.2.3"
+            )),
+            "{way}"
+        );
+        assert!(
+            way.contains("--version 4.1.24 --reset-then-reuse-values --set image.all.tag=v2.3.11"),
+            "{way}"
+        );
     }
-}
 
-/// Points a finding at an image that is deployed: of the first component whose version is `version`, else of the first
-/// one.
-pub fn at_current_image(case: &Case, finding: Finding, version: &Version) -> Finding {
-    match case.before.and_then(|b| choose(&b.release.components, version)) {
-        Some(component) => at_image(case, finding, Input::Current, component),
-        None => finding,
+    #[test]
+    fn at_the_end_of_a_line_as_it_is_known_no_stop_is_made() {
+        let short = |from: &str| {
+            Scenario::consolidation(from, "v2.6.16").of_rule("MU103")[0]
+                .help
+                .clone()
+        };
+        assert!(short("v2.4.15").contains("the latest 2.4"), "{}", short("v2.4.15"));
+        assert!(!short("v2.4.16").contains("the latest 2.4"), "{}", short("v2.4.16"));
     }
-}
-
-/// Points a finding at the first image that is deployed.
-pub fn at_any_current_image(case: &Case, finding: Finding) -> Finding {
-    match case.before.and_then(|b| b.release.components.first()) {
-        Some(component) => at_image(case, finding, Input::Current, component),
-        None => finding,
-    }
-}
-
-fn choose<'c>(components: &'c [Component], version: &Version) -> Option<&'c Component> {
-    let is = |c: &&Component| matches!(&c.version, Read::Known(v) if v == version);
-    components.iter().find(is).or_else(|| components.first())
-}
-
-/// Points a finding at a component's image in the stream that came in or in what is deployed, with the image of the
-/// same role on the other side.
-pub fn at_image(case: &Case, finding: Finding, input: Input, component: &Component) -> Finding {
-    let object = match (input, case.before) {
-        (Input::Current, Some(before)) => before.object(component),
-        (Input::Current, None) => return finding,
-        _ => &case.target.objects[component.object],
-    };
-    let same_role = |all: &[Component]| all.iter().find(|c| c.role == component.role).map(|c| c.image.clone());
-    let deployed = case.before.and_then(|b| same_role(&b.release.components));
-    let (current, proposed) = match input {
-        Input::Current => (Some(component.image.clone()), same_role(&case.after.release.components)),
-        _ => (deployed, Some(component.image.clone())),
-    };
-    let path = format!("{}/image", component.container);
-    finding
-        .on(&object.reference)
-        .at(input, object.document, format!("{}{path}", object.pointer))
-        .field(path, current, proposed)
 }

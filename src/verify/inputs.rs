@@ -44,7 +44,7 @@ pub fn read(request: &Request) -> Result<Inputs, Vec<Missing>> {
                 ..Missing::new(
                     "state-unknown",
                     "nobody said what was deployed before: whether queue, stores and later components are as they were cannot be told",
-                    "take it down before each upgrade, and name it: helm get manifest RELEASE --namespace NAMESPACE > current.yaml   and   --current current.yaml",
+                    "take it down before each upgrade, and name it: kubectl get secrets --selector owner=helm,name=RELEASE --namespace NAMESPACE --output yaml > current.yaml   and   --current current.yaml",
                 )
             }]);
         }

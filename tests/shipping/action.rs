@@ -55,6 +55,17 @@ fn the_action_shows_what_the_program_itself_changes() {
 }
 
 #[test]
+fn the_action_judges_with_the_patches_that_the_upgrade_is_given() {
+    let patch = tempfile::NamedTempFile::new().unwrap();
+    let none = "target: {role: streamingnode}\npatch: [{op: replace, path: /spec/replicas, value: 0}]\n";
+    fs::write(&patch, none).unwrap();
+    let program = ("binary", env!("CARGO_BIN_EXE_milvus-uplift"));
+    let ran = example(&[program, ("patches", patch.path().to_str().unwrap())]).run();
+    assert_eq!(ran.exit, 1, "{}", ran.log);
+    assert!(ran.log.contains("MU203"), "{}", ran.log);
+}
+
+#[test]
 fn the_action_refuses_annotates_and_uploads() {
     let manifests = tempfile::NamedTempFile::new().unwrap();
     let kafka = text("testdata/example/target.yaml").replace("      type: pulsar", "      type: kafka");

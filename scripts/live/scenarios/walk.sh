@@ -89,6 +89,41 @@ afterwards() {
   untouched "the committed values without us change nothing" "$(is4 "$v" && echo milvus_objects || echo objects)" helm_upgrade $new_chart $target "${overlays[@]}"
   check "the committed values: a success" ended 0
 }
+# The same by a List of live objects, beside another release of Helm and with an autoscaler at work.
+by_list() { # VERSION
+  v=$1 values=legacy
+  local n due=1
+  # The first call through any post-renderer adds a line break to Pulsar's folded texts on Helm 4.
+  ! is4 "$v" || due=0
+  ground by-list
+  check "installs $floor with one coordinator" helm_install $old_chart $floor "${one_coordinator[@]}" || return 0
+  neighbour
+  k scale deployment/$release-milvus-querynode --replicas=3 > /dev/null
+  mark upgrade
+  for n in $(seq $due 5); do
+    list
+    check "stage $n passes" uplift $new_chart $target --stage next || return 0
+    check "and is stage $n" is_stage "$n"
+    check "stage $n: the old pods end" settled
+    check "stage $n passes strict validation" strict
+  done
+  mark upgraded
+  check "all of Milvus is on $target" only_target
+  check "the order was kept: no violation" watched upgrade upgraded
+  list
+  untouched "the same command again changes no object and no pod" objects uplift $new_chart $target --stage next
+  check "and Helm calls it a success" ended 0
+  check "the other release is as it was" k get configmap/neighbour deployment/neighbour -o name
+}
+list() { # -> $d/current.yaml
+  k get deployments,statefulsets,services,configmaps,horizontalpodautoscalers,replicasets,pods -o yaml > "$d/current.yaml"
+}
+neighbour() {
+  k create configmap neighbour --from-literal=a=b > /dev/null
+  k create deployment neighbour --image=example.com/neighbour:v1 > /dev/null
+  k annotate deployment/neighbour configmap/neighbour meta.helm.sh/release-name=neighbour "meta.helm.sh/release-namespace=$ns" > /dev/null
+  k autoscale deployment/$release-milvus-querynode --min=2 --max=4 > /dev/null
+}
 ended() { [ "$code" = "$1" ] || { echo "exit $code"; cat "$d/said"; return 1; }; }
 overlays() { # -> -f FILE for the values that MU606 gives
   python3 - "$d" <<'PY'

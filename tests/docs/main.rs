@@ -5,6 +5,9 @@
 //! within a line or over lines; `[exit N]` ends it where the status is not 0.
 #![cfg(unix)]
 
+mod links;
+mod reference;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

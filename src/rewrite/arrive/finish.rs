@@ -1,0 +1,79 @@
+//! A neutral workload made the one of a role, in the chart's own kind.
+
+use serde_json::{Map, Value, json};
+
+use crate::facts;
+use crate::milvus::role::Role;
+use crate::rewrite::neutral::{CONTAINERS, filled, map_at, volume_names, without_mounts_of};
+
+/// Fields of StatefulSets and DaemonSets that Deployments do not have.
+const NOT_IN_DEPLOYMENTS: [&str; 6] = [
+    "serviceName",
+    "volumeClaimTemplates",
+    "podManagementPolicy",
+    "updateStrategy",
+    "persistentVolumeClaimRetentionPolicy",
+    "ordinals",
+];
+
+/// Puts the role's marks, its own port and the fixed first fields in.
+pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
+    let mut w = filled(neutral_workload, role, name);
+    if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
+        container.entry("name").or_insert(json!(role.as_str()));
+        if role == Role::StreamingNode {
+            let number = facts::ports(role)
+                .find(|p| p.name == role.as_str())
+                .map_or(22222, |p| p.port);
+            let port = json!({"name": role.as_str(), "containerPort": number, "protocol": "TCP"});
+            match container.get_mut("ports").and_then(Value::as_array_mut) {
+                Some(list) => list.insert(0, port),
+                None => {
+                    container.insert("ports".into(), json!([port]));
+                }
+            }
+        }
+    }
+    // A fork may run Milvus in StatefulSets or DaemonSets: what comes is the chart's own kind, without their fields.
+    let claims: Vec<Value> =
+        volume_names(&json!({"spec": {"volumeClaimTemplates": w["spec"]["volumeClaimTemplates"]}}));
+    without_mounts_of(&mut w, &claims);
+    if let Some(spec) = map_at(&mut w, &["spec"]) {
+        for field in NOT_IN_DEPLOYMENTS {
+            spec.shift_remove(field);
+        }
+    }
+    ordered(w)
+}
+
+/// Takes out keys without a value: charts print `annotations:` and `initContainers:` with nothing behind them.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// The fields in the order in which people read manifests.
+fn ordered(mut w: Value) -> Value {
+    without_nulls(&mut w);
+    let Some(map) = w.as_object_mut() else { return w };
+    let mut out = Map::new();
+    out.insert("apiVersion".into(), json!("apps/v1"));
+    out.insert("kind".into(), json!("Deployment"));
+    for key in ["metadata", "spec"] {
+        out.extend(map.shift_remove(key).map(|v| (key.to_owned(), v)));
+    }
+    for (field, first) in [("metadata", "name"), ("spec", "replicas")] {
+        if let Some(inner) = out.get_mut(field).and_then(Value::as_object_mut)
+            && let Some(v) = inner.shift_remove(first)
+        {
+            inner.shift_insert(0, first.into(), v);
+        }
+    }
+    Value::Object(out)
+}

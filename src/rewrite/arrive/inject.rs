@@ -1,0 +1,118 @@
+//! Where what comes stands in the stream, and its bookkeeping.
+
+use serde_json::{Value, json};
+
+use super::{Arrival, SPEAKERS};
+use crate::host;
+use crate::kube::{Object, ObjectRef};
+use crate::milvus::release::base_name;
+use crate::milvus::role::Role;
+use crate::rewrite::neutral::role_keys;
+use crate::rewrite::place::{self, Place};
+use crate::rewrite::service::metrics_service;
+use crate::rewrite::{Change, ChangeOp, Rewrite, Scene, add};
+
+/// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
+pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
+    let folder = scene.template_folder();
+    for arrival in arrivals {
+        let mut workload = arrival.workload;
+        if let Some(sum) = checksum
+            && let Some(old) = workload.pointer_mut("/spec/template/metadata/annotations/checksum~1config")
+        {
+            *old = json!(sum);
+        }
+        let why = match arrival.role {
+            Role::MixCoord => "the four coordinators run as one mixcoord",
+            _ => "Milvus 2.6 keeps its write-ahead log in streaming nodes",
+        };
+        for (value, file) in [(Some(workload), "deployment"), (arrival.service, "svc")] {
+            let Some(value) = value else { continue };
+            let reference = reference(&value);
+            if scene.stream.objects.iter().any(|o| o.reference.same_object(&reference)) {
+                if file == "deployment" {
+                    out.failures.push(format!(
+                        "{reference} is in the stream already and does not run {}",
+                        arrival.role
+                    ));
+                }
+                continue;
+            }
+            let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
+            let (value, text) = host::dress(scene.stream.host, template.as_deref(), &value);
+            let at = place(scene, arrival.role, &reference.kind, out);
+            out.changes.push(Change {
+                op: ChangeOp::Inject,
+                object: reference,
+                document: at.document,
+                behind: at.behind,
+                pointer: at.pointer,
+                patch: vec![add("", value)],
+                text,
+                why: why.into(),
+            });
+        }
+    }
+}
+
+/// The identity of an injected value.
+fn reference(value: &Value) -> ObjectRef {
+    let text = |p: &str| value.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ObjectRef {
+        api_version: text("/apiVersion"),
+        kind: text("/kind"),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+    }
+}
+
+/// Where an injected document stands: before the first of those it replaces, else behind the last document of its kind
+/// that belongs to the release.
+fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
+    let replaced: Vec<&ObjectRef> = scene
+        .release
+        .legacy_coordinators()
+        .map(|c| &scene.object(c).reference)
+        .chain(
+            out.changes
+                .iter()
+                .filter(|c| c.op == ChangeOp::Drop && c.object.kind == "Service" && is_coordinators(&c.object.name))
+                .map(|c| &c.object),
+        )
+        .collect();
+    let keys = role_keys(scene);
+    let ours = |o: &&Object| match kind {
+        "Service" => metrics_service(scene, o, &keys).is_some(),
+        _ => scene
+            .release
+            .components
+            .iter()
+            .any(|c| std::ptr::eq(scene.object(c), *o)),
+    };
+    let of_kind = || scene.stream.objects.iter().filter(|o| o.reference.kind == kind);
+    // A fork's coordinators need not be Deployments.
+    let stood = |o: &&Object| match kind {
+        "Service" => o.reference.kind == kind,
+        _ => o.reference.kind != "Service",
+    };
+    if role == Role::MixCoord
+        && let Some(first) = scene
+            .stream
+            .objects
+            .iter()
+            .filter(stood)
+            .find(|o| replaced.iter().any(|r| **r == o.reference))
+    {
+        return place::before(scene.stream, first);
+    }
+    let workloads = || scene.release.components.iter().map(|c| scene.object(c));
+    let last = of_kind()
+        .rfind(ours)
+        .or_else(|| workloads().rfind(|_| kind != "Service"))
+        .or_else(|| of_kind().next_back());
+    last.map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o))
+}
+
+fn is_coordinators(name: &str) -> bool {
+    SPEAKERS.iter().any(|role| base_name(name, *role).is_some())
+}

@@ -1,0 +1,206 @@
+//! What comes: mixcoord and the streaming nodes, their Services, and the place where they stand.
+
+mod finish;
+mod groups;
+mod inject;
+
+use serde_json::{Value, json};
+
+use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
+use super::join::{Coordinator, join};
+use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
+use super::service::service;
+use super::share::share;
+use super::{Rewrite, Scene, Topology};
+use crate::milvus::release::Component;
+use crate::milvus::role::Role;
+use finish::finish;
+use groups::{join_group, resource_groups};
+
+pub use inject::inject;
+
+/// One component that comes.
+pub struct Arrival {
+    /// Its role.
+    pub role: Role,
+    /// Its workload.
+    pub workload: Value,
+    /// Its Service, where the release has metrics Services.
+    pub service: Option<Value>,
+}
+
+/// The coordinators in the order in which they speak where they disagree.
+const SPEAKERS: [Role; 4] = [Role::RootCoord, Role::QueryCoord, Role::DataCoord, Role::IndexCoord];
+
+/// mixcoord, where none is there.
+pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
+    if scene.topology == Topology::AsRendered || scene.release.has(Role::MixCoord) {
+        return None;
+    }
+    if scene.values.is_none() && scene.release.legacy_coordinators().next().is_none() {
+        // Nothing to derive it from: the stream is refused for the missing coordinator (MU113).
+        return None;
+    }
+    let siblings = siblings(scene);
+    let base = base(scene, out)?;
+    let neutral_workload = match scene.values {
+        Some(values) => chart::workload(scene, values, Role::MixCoord, &skeleton(&siblings)?, &siblings),
+        None => {
+            let keys = role_keys(scene);
+            let coordinators: Vec<Coordinator> = SPEAKERS
+                .iter()
+                .flat_map(|role| distinct(scene, *role))
+                .filter_map(|c| {
+                    Some(Coordinator {
+                        role: c.role.as_str(),
+                        value: neutral(scene.object(c), c, &keys)?,
+                    })
+                })
+                .collect();
+            join(&coordinators, super::config::all_standby(scene), out)?
+        }
+    };
+    let name = format!("{base}-{}", Role::MixCoord);
+    let workload = finish(&neutral_workload, Role::MixCoord, &name);
+    let service = service(scene, Role::MixCoord, &name);
+    Some(Arrival {
+        role: Role::MixCoord,
+        workload,
+        service,
+    })
+}
+
+/// The streaming nodes, where there are none: one Deployment, or one for each resource group of the querynodes, and one
+/// Service for all.
+pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
+    if scene.topology != Topology::Streaming || scene.release.has(Role::StreamingNode) {
+        return vec![];
+    }
+    let siblings = siblings(scene);
+    let Some(base) = base(scene, out) else { return vec![] };
+    let Some(skeleton) = skeleton(&siblings) else {
+        return vec![];
+    };
+    let role = Role::StreamingNode;
+    let shared = match scene.values {
+        Some(values) => chart::workload(scene, values, role, &skeleton, &siblings),
+        None => {
+            let mut shared = skeleton.clone();
+            if let Some(env) = shared
+                .pointer_mut(&format!("{CONTAINERS}/0/env"))
+                .and_then(Value::as_array_mut)
+            {
+                env.retain(|v| !matches!(v["name"].as_str(), Some(STREAMING_SWITCH | RESOURCE_GROUP)));
+            }
+            shared["spec"]["replicas"] = json!(1);
+            shared
+        }
+    };
+    let name = format!("{base}-{role}");
+    let groups = resource_groups(scene);
+    let mut service = service(scene, role, &name);
+    if groups.is_empty() {
+        return vec![Arrival {
+            role,
+            workload: finish(&shared, role, &name),
+            service,
+        }];
+    }
+    groups
+        .into_iter()
+        .map(|(querynode, group)| {
+            let suffix = querynode
+                .name
+                .strip_prefix(&format!("{base}-{}", Role::QueryNode))
+                .unwrap_or("")
+                .to_owned();
+            let mut own = shared.clone();
+            join_group(&mut own, scene.object(querynode), &skeleton, &group, &suffix);
+            Arrival {
+                role,
+                workload: finish(&own, role, &format!("{name}{suffix}")),
+                service: service.take(),
+            }
+        })
+        .collect()
+}
+
+/// All Milvus Deployments of the release without the marks of their roles.
+fn siblings(scene: &Scene) -> Vec<Sibling> {
+    let keys = role_keys(scene);
+    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c, &keys)?));
+    let all: Vec<(&Component, Sibling)> = scene
+        .release
+        .components
+        .iter()
+        .filter_map(|c| Some((c, of(c)?)))
+        .collect();
+    let kind = |c: &Component| scene.object(c).reference.kind == "Deployment";
+    let deployments: Vec<Sibling> = all.iter().filter(|(c, _)| kind(c)).map(|(_, s)| s.clone()).collect();
+    if deployments.is_empty() {
+        all.into_iter().map(|(_, s)| s).collect()
+    } else {
+        deployments
+    }
+}
+
+/// What the siblings share. heaptrack is a switch of each component: it is shared only where all run under it.
+fn skeleton(siblings: &[Sibling]) -> Option<Value> {
+    let all = siblings.iter().all(|(_, v)| chart::has_heaptrack(v));
+    let mut values: Vec<Value> = siblings.iter().map(|(_, v)| v.clone()).collect();
+    if !all {
+        values.iter_mut().for_each(chart::without_heaptrack);
+    }
+    let mut shared = share(&values.iter().collect::<Vec<_>>())?;
+    // All may mount a volume of one name that is another one in each.
+    let kept = volume_names(&shared);
+    let lost: Vec<Value> = volume_names(values.first()?)
+        .into_iter()
+        .filter(|n| !kept.contains(n))
+        .collect();
+    without_mounts_of(&mut shared, &lost);
+    // One component may run another build of the same version: what comes runs the one that most run.
+    let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
+    if !container.contains_key("image") {
+        container.extend(most_run(&values).map(|image| ("image".to_owned(), image.clone())));
+    }
+    Some(shared)
+}
+
+/// The image that most workloads run, the first of those where several are run as often.
+fn most_run(values: &[Value]) -> Option<&Value> {
+    let images = || {
+        values
+            .iter()
+            .filter_map(|v| v.pointer(&format!("{CONTAINERS}/0/image")))
+    };
+    let mut best: Option<(&Value, usize)> = None;
+    for image in images() {
+        let times = images().filter(|i| *i == image).count();
+        if best.is_none_or(|(_, most)| times > most) {
+            best = Some((image, times));
+        }
+    }
+    best.map(|(image, _)| image)
+}
+
+fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
+    let base = scene.release.base();
+    if base.is_none() {
+        let names: Vec<_> = scene.release.components.iter().map(|c| c.name.as_str()).collect();
+        out.failures.push(format!(
+            "no workload's name ends in its role ({}), so mixcoord and streamingnode cannot be named as the chart names them",
+            names.join(", ")
+        ));
+    }
+    base
+}
+
+/// The components in a role; of an object that comes twice the last, which is the one that Helm leaves in the cluster.
+fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'a Component> + use<'s, 'a> {
+    let release = scene.release;
+    release.components.iter().enumerate().filter_map(move |(i, c)| {
+        let same = |d: &&Component| scene.object(d).reference == scene.object(c).reference;
+        (c.role == role && release.components[i + 1..].iter().find(same).is_none()).then_some(c)
+    })
+}

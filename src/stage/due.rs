@@ -1,0 +1,106 @@
+//! Which stage is due: the first that changes anything.
+
+use super::hold::{hold_back, is_scaled};
+use super::scene::{Others, is_live};
+use super::{LAST, Scene};
+use crate::diff::tree;
+use crate::host;
+use crate::kube::{Object, workload};
+use crate::order;
+use crate::rewrite::Change;
+
+/// Labels and annotations that change with every chart and say nothing of what runs.
+const IDLE: [&str; 7] = [
+    "helm.sh/chart",
+    "app.kubernetes.io/version",
+    "app.kubernetes.io/managed-by",
+    "chart",
+    "heritage",
+    order::WAVE,
+    order::SYNC_OPTIONS,
+];
+
+/// The first stage that changes a workload's spec or its configuration against what is deployed; the last where none
+/// does.
+pub fn next(scene: &Scene, changes: &[Change]) -> u8 {
+    let others = scene.others();
+    for stage in 0..LAST {
+        let Ok(objects) = crate::apply::proposed(scene.stream, &hold_back(scene, stage, changes)) else {
+            return stage;
+        };
+        if differs(scene, &others, &objects) {
+            return stage;
+        }
+    }
+    LAST
+}
+
+/// Whether a workload or a configuration differs; generated data, chart labels, checksums and bookkeeping do not count.
+/// What another Milvus release beside this one moves is that one's.
+fn differs(scene: &Scene, others: &Others, proposed: &[Object]) -> bool {
+    let own = |o: &&Object| counts(o) && !others.own_after(o, proposed);
+    let changed = proposed.iter().filter(own).any(|o| match scene.deployed(o) {
+        Some(current) => moves(scene, proposed, o, current),
+        None => scene.shows(&o.reference.kind),
+    });
+    let left = |c: &&Object| !proposed.iter().any(|o| o.reference.same_object(&c.reference));
+    changed
+        || scene
+            .current
+            .objects
+            .iter()
+            .filter(|c| counts(c))
+            .filter(left)
+            .any(|c| leaves(scene, others, c))
+}
+
+fn counts(object: &Object) -> bool {
+    let kind = object.reference.kind.as_str();
+    let workload = workload::template(object).is_some() && workload::SERVING_KINDS.contains(&kind);
+    !object.is_hook() && (workload || kind == "ConfigMap")
+}
+
+/// Whether a deployed object that is not applied any more leaves with that.
+fn leaves(scene: &Scene, others: &Others, current: &Object) -> bool {
+    if others.own_before(current, &scene.current.objects) {
+        return false;
+    }
+    if !is_live(current) {
+        return true;
+    }
+    // Helm takes nothing away that it did not apply.
+    let owned = scene.applied(current).unwrap_or_else(|| scene.owns(current));
+    owned && !current.is_kept()
+}
+
+/// Whether what is proposed changes what is deployed. What a live object holds and nobody proposes is no change: a
+/// controller put it there, or it leaves with the stage that its workload moves in.
+fn moves(scene: &Scene, proposed: &[Object], object: &Object, current: &Object) -> bool {
+    let live = is_live(current);
+    let scope = tree::Scope {
+        kind: &object.reference.kind,
+        live: (live, false),
+    };
+    let tree = tree::compare(&scope, Some(&current.value), Some(&object.value));
+    let scaled = || is_scaled(&scene.current.objects, current) || is_scaled(proposed, object);
+    tree.changes().iter().any(|change| {
+        let idle = is_idle(&change.path);
+        let stays = live && (change.moved || change.after.is_none() && !is_command(&change.path));
+        let by_others = change.path == "/spec/replicas" && scaled();
+        !idle && !stays && !by_others
+    })
+}
+
+/// Whether a path leads to a label or annotation that says nothing of what runs.
+fn is_idle(path: &str) -> bool {
+    let mut keys = path.rsplit('/');
+    let key = keys.next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
+    matches!(keys.next(), Some("labels" | "annotations"))
+        && keys.next() == Some("metadata")
+        && (key.starts_with("checksum/") || IDLE.contains(&key.as_str()) || host::is_bookkeeping(&key))
+}
+
+/// Whether a path leads to a word of a command line, where one less is another command.
+fn is_command(path: &str) -> bool {
+    path.contains("/args/") || path.contains("/command/")
+}

@@ -1,0 +1,241 @@
+//! What belongs to a release, and in which stage it moves.
+
+use serde_json::Value;
+
+use super::of_role;
+use crate::host;
+use crate::kube::object::namespaces_agree;
+use crate::kube::{Object, selector, workload};
+use crate::milvus::release::{Component, Release, inventory};
+use crate::milvus::role::Role;
+use crate::stream::Stream;
+use crate::transition::Kind;
+
+/// The annotation that Helm gives every object it applies.
+const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+
+/// One release on both sides, and the objects it stands in.
+pub struct Scene<'a> {
+    /// The stream as it came in.
+    pub stream: &'a Stream,
+    /// The release in it.
+    pub came: &'a Release,
+    /// The objects after the whole rewrite.
+    pub last: &'a [Object],
+    /// The release among them.
+    pub after: &'a Release,
+    /// What is deployed.
+    pub current: &'a Stream,
+    /// The release in it.
+    pub before: &'a Release,
+    /// The kind of the transition.
+    pub kind: Kind,
+}
+
+impl Scene<'_> {
+    /// The role an object has, or those it serves; none where it serves pods that are not Milvus.
+    pub fn roles(&self, object: &Object) -> Vec<Role> {
+        let sides = [
+            (self.last, self.after),
+            (&self.current.objects[..], self.before),
+            (&self.stream.objects[..], self.came),
+        ];
+        let own = |(objects, release): &(&[Object], &Release)| {
+            release
+                .components
+                .iter()
+                .find(|c| objects[c.object].reference.same_object(&object.reference))
+                .map(|c| c.role)
+        };
+        match sides.iter().find_map(own) {
+            Some(role) => vec![role],
+            None => sides
+                .iter()
+                .map(|(objects, release)| serves(object, objects, release))
+                .max_by_key(Vec::len)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The stage in which an object moves: a workload by its role, what serves one role only with it, what is Milvus and
+    /// no workload first, what is not Milvus before all.
+    pub fn stage_of(&self, object: &Object) -> u8 {
+        if let Some(stage) = self
+            .roles(object)
+            .into_iter()
+            .map(|role| of_role(self.kind, role))
+            .max()
+        {
+            return stage;
+        }
+        if !self.is_milvus(object) {
+            return 0;
+        }
+        let workload =
+            workload::template(object).is_some() && workload::SERVING_KINDS.contains(&object.reference.kind.as_str());
+        if workload { of_role(self.kind, Role::Proxy) } else { 1 }
+    }
+
+    /// Whether an object belongs to the Milvus chart: by the template it was rendered from, by the labels the chart
+    /// gives, or because Milvus' pods mount it.
+    fn is_milvus(&self, object: &Object) -> bool {
+        let release = self.came;
+        // Two releases can come from one chart in one stream.
+        let other = object
+            .label("app.kubernetes.io/instance")
+            .is_some_and(|i| i != release.name);
+        if other || !namespaces_agree(&object.reference.namespace, &release.namespace) {
+            return false;
+        }
+        labelled(object, release) || self.rendered_by_chart(object) || mounted(object, self.last, self.after)
+    }
+
+    fn rendered_by_chart(&self, object: &Object) -> bool {
+        let folder_of = |stream: &Stream, document: usize| {
+            host::template_of(stream, document).and_then(|t| host::template_folder(&t).map(str::to_owned))
+        };
+        for (stream, release) in [(self.stream, self.came), (self.current, self.before)] {
+            let ours = release
+                .components
+                .first()
+                .and_then(|c| folder_of(stream, stream.objects[c.object].document));
+            let Some(here) = stream
+                .objects
+                .iter()
+                .find(|o| o.reference.same_object(&object.reference))
+            else {
+                continue;
+            };
+            if ours.is_some() && folder_of(stream, here.document) == ours {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What is deployed under the identity of an object. A stream that leaves its namespaces to the client is compared
+    /// with those of the release, also where a List of the whole cluster holds namesakes in others.
+    pub fn deployed(&self, object: &Object) -> Option<&Object> {
+        let named = |o: &&Object| o.reference.same_object(&object.reference);
+        let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &self.before.namespace);
+        let all = || self.current.objects.iter().filter(named);
+        all().find(here).or_else(|| all().next())
+    }
+
+    /// Whether what is deployed was read from a cluster: there it holds more than this release, and as much of it as
+    /// somebody asked kubectl for.
+    pub fn is_live(&self) -> bool {
+        self.current.objects.iter().any(is_live)
+    }
+
+    /// Whether what is deployed can tell that there is no such object: a List shows the kinds that were asked for.
+    pub fn shows(&self, kind: &str) -> bool {
+        !self.is_live() || self.current.objects.iter().any(|o| o.reference.kind == kind)
+    }
+
+    /// Whether a deployed object was applied with this release: what is no live object was; on a live one Helm writes it
+    /// down. `None` where nothing of the release says it, since something else than Helm applied it.
+    pub fn applied(&self, current: &Object) -> Option<bool> {
+        if !is_live(current) {
+            return Some(true);
+        }
+        let helm = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
+        let mut components = self.before.components.iter().map(|c| &self.current.objects[c.object]);
+        let ours = components.find_map(helm)?;
+        Some(helm(current) == Some(ours))
+    }
+
+    /// Whether a deployed object is a workload of this release or serves one, and is not somebody else's.
+    pub fn owns(&self, current: &Object) -> bool {
+        let objects = &self.current.objects;
+        let ours = is_component(current, objects, self.before) || !serves(current, objects, self.before).is_empty();
+        ours && self.applied(current) != Some(false)
+    }
+
+    /// The other Milvus releases beside this one.
+    pub fn others(&self) -> Others {
+        let others = |objects: &[Object], own: &Release| {
+            let mut found = inventory(objects).releases;
+            found.retain(|r| !r.is(own));
+            found
+        };
+        Others {
+            after: others(self.last, self.after),
+            before: others(&self.current.objects, self.before),
+        }
+    }
+}
+
+/// Milvus releases beside the one that is looked at.
+pub struct Others {
+    after: Vec<Release>,
+    before: Vec<Release>,
+}
+
+impl Others {
+    /// Whether an object of `objects` is one of theirs, as it is after the rewrite.
+    pub fn own_after(&self, object: &Object, objects: &[Object]) -> bool {
+        own(&self.after, object, objects)
+    }
+
+    /// Whether a deployed object is one of theirs.
+    pub fn own_before(&self, object: &Object, objects: &[Object]) -> bool {
+        own(&self.before, object, objects)
+    }
+}
+
+fn own(releases: &[Release], object: &Object, objects: &[Object]) -> bool {
+    releases.iter().any(|r| {
+        namespaces_agree(&object.reference.namespace, &r.namespace)
+            && (labelled(object, r) || is_component(object, objects, r) || mounted(object, objects, r))
+    })
+}
+
+/// Whether an object carries the uid that only a server gives.
+pub fn is_live(object: &Object) -> bool {
+    object.at(&["metadata", "uid"]).is_some()
+}
+
+/// Whether an object is a workload of a release of `objects`.
+pub fn is_component(object: &Object, objects: &[Object], release: &Release) -> bool {
+    let mut components = release.components.iter().map(|c| &objects[c.object].reference);
+    components.any(|reference| reference.same_object(&object.reference))
+}
+
+fn labelled(object: &Object, release: &Release) -> bool {
+    object.label("app.kubernetes.io/instance") == Some(&release.name)
+        && object.label("app.kubernetes.io/name") == Some(&release.app)
+}
+
+/// Whether the pods of a release mount an object.
+fn mounted(object: &Object, objects: &[Object], release: &Release) -> bool {
+    let kind = object.reference.kind.as_str();
+    let named = |c: &Component| {
+        let template = workload::template(&objects[c.object]);
+        template.is_some_and(|t| workload::mounts(t).contains(&(kind, &object.reference.name)))
+    };
+    release.components.iter().any(named)
+}
+
+/// The roles whose pods an object serves; none where it serves pods that are not Milvus.
+pub fn serves(object: &Object, objects: &[Object], release: &Release) -> Vec<Role> {
+    let kind = object.reference.kind.as_str();
+    if let Some((kind, name)) = selector::scale_target(kind, &object.value) {
+        let target = release
+            .components
+            .iter()
+            .find(|c| c.name == name && objects[c.object].reference.kind == kind);
+        return target.map(|c| c.role).into_iter().collect();
+    }
+    if !matches!(kind, "Service" | "PodDisruptionBudget" | "PodMonitor") {
+        return vec![];
+    }
+    let Some(at) = selector::pod_selectors(kind, &object.value).into_iter().next() else {
+        return vec![];
+    };
+    let s = object.value.pointer(&at.pointer).unwrap_or(&Value::Null);
+    let chosen = release.components.iter().filter(|c| {
+        workload::pod_labels(&objects[c.object]).is_some_and(|labels| selector::selects(s, at.plain, labels))
+    });
+    chosen.map(|c| c.role).collect()
+}
