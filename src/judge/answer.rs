@@ -43,7 +43,8 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clo
     findings.iter_mut().for_each(mask::finding);
     // What is wrong with the call as a whole is found once for each release.
     let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
-    let mut saying: HashMap<(String, Option<(usize, usize)>), Vec<usize>> = HashMap::new();
+    type Place = Option<(usize, usize)>;
+    let mut saying: HashMap<(String, Place), Vec<usize>> = HashMap::new();
     for finding in findings {
         let place = finding.location.as_ref().map(|l| (l.line, l.column));
         let same = saying.entry((finding.message.clone(), place)).or_default();

@@ -86,8 +86,8 @@ impl Whole<'_> {
 
     /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
     /// what today's queue lives in, while the configuration that names it is still held back. So is one that ends without
-    /// a component (MU113): the stream is not whole, whatever this stage takes of it. Versions are those of the transition
-    /// in every stage.
+    /// a component (MU113) or with components of several versions (MU106): the stream is not whole, whatever this stage
+    /// takes of it. All other versions are those of the transition, in every stage.
     pub(super) fn whole_way(
         &self,
         judged: &[Judged],
@@ -118,7 +118,7 @@ impl Whole<'_> {
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;
-                let ends = finding.code.starts_with("MU3") || finding.code == "MU113";
+                let ends = finding.code.starts_with("MU3") || ["MU106", "MU113"].contains(&finding.code);
                 if refuses && ends && !findings.iter().any(said) {
                     findings.push(finding);
                 }

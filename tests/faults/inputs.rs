@@ -3,6 +3,7 @@
 use milvus_uplift::finding::Input;
 use milvus_uplift::host;
 use milvus_uplift::kube::object::namespaces_agree;
+use milvus_uplift::kube::{Object, selector};
 use milvus_uplift::milvus::release::{Component, Release, inventory};
 use milvus_uplift::milvus::role::Role;
 use milvus_uplift::milvus::version::Version;
@@ -254,6 +255,13 @@ fn values(base: &Base, found: &mut Vec<Fault>) {
                 continue;
             };
             let Some(replicas) = component.replicas else { continue };
+            // Where an autoscaler has the say, the values' number says nothing about the stream.
+            let scaled = |o: &Object| {
+                selector::scale_target(&o.reference.kind, &o.value).is_some_and(|(_, name)| name == component.name)
+            };
+            if base.stream.objects.iter().any(scaled) {
+                continue;
+            }
             let what = format!("{} more of {role}", 3);
             found.push(with(what, json!({key: {"enabled": true, "replicas": replicas + 3}})));
         }

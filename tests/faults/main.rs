@@ -30,7 +30,8 @@ const WRONG: &[(&str, &[&str], usize)] = &[
     ("another broker", &["MU304", "MU310"], 130),
     ("another bucket", &["MU307"], 150),
     ("another etcd", &["MU307"], 150),
-    ("version of one component", &["MU106"], 110),
+    // MU202: 2.4 has no such role.
+    ("version of one component", &["MU106", "MU202"], 110),
     ("no role", &["MU007"], 150),
     // MU007: nothing is left to make the new components of.
     ("a role of before", &["MU113", "MU201", "MU007"], 140),
@@ -46,7 +47,8 @@ const WRONG: &[(&str, &[&str], usize)] = &[
     // MU3xx: what is left of a workload mounts its configuration no more.
     ("a torn document", &["MU001", "MU007", "MU113", "MU304", "MU307"], 150),
     ("no current", &["MU003"], 140),
-    ("a swapped current", &["MU104"], 100),
+    // MU201: half way both sides know 2.6, and what comes back are roles that it does not have.
+    ("a swapped current", &["MU104", "MU201"], 100),
     ("a stale current", &["MU101", "MU103", "MU105"], 130),
     ("another release's current", &["MU004", "MU113"], 150),
     ("another namespace's current", &["MU004"], 150),
