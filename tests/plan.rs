@@ -6,6 +6,8 @@
 //! program takes; stages are those of `src/stage.rs`; no placeholder stands where a value is known; no secret is shown;
 //! Markdown holds every command, and the drawing is a flowchart.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -50,22 +52,7 @@ type Checked = Result<(), String>;
 
 fn main() {
     let args = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/plan");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(&root)
-        .expect("testdata/plan")
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.join("case.yaml").exists())
-        .collect();
-    folders.sort();
-    assert!(!folders.is_empty(), "no case under {}", root.display());
-    let mut trials: Vec<Trial> = folders
-        .into_iter()
-        .map(|folder| {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Trial::test(name, move || run(&folder).map_err(Failed::from))
-        })
-        .collect();
+    let mut trials = support::trials("plan", "case.yaml", run);
     trials.push(Trial::test("emitted-migration", || emitted().map_err(Failed::from)));
     trials.push(Trial::test("command-line", || command_line().map_err(Failed::from)));
     trials.push(Trial::test("sources", || sources().map_err(Failed::from)));

@@ -6,8 +6,10 @@
 //! byte; the changes
 //! applied to the input give the output; no secret of the input is in the report or the messages.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -48,7 +50,7 @@ fn main() {
     let args = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mut folders = Vec::new();
-    find(&root, &mut folders);
+    support::cases(&root, &mut folders);
     folders.sort();
     assert!(!folders.is_empty(), "no case under {}", root.display());
     let trials = folders.into_iter().map(|folder| {
@@ -56,18 +58,6 @@ fn main() {
         Trial::test(name, move || run(&folder).map_err(Failed::from))
     });
     libtest_mimic::run(&args, trials.collect()).exit();
-}
-
-fn find(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        // tests/plan.rs has its own.
-        if path.is_dir() && !path.ends_with("testdata/plan") {
-            find(&path, found);
-        } else if path.file_name().is_some_and(|n| n == "case.yaml") {
-            found.push(folder.to_owned());
-        }
-    }
 }
 
 type Checked = Result<(), String>;

@@ -7,7 +7,9 @@
 //! And `scripts/staged-upgrade` walks the stages there.
 #![cfg(unix)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -83,22 +85,7 @@ fn main() {
         return record(Path::new(&data));
     }
     let args = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(&root)
-        .expect("testdata/verify")
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.join("verify.yaml").exists())
-        .collect();
-    folders.sort();
-    assert!(!folders.is_empty(), "no case under {}", root.display());
-    let mut trials: Vec<Trial> = folders
-        .into_iter()
-        .map(|folder| {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Trial::test(name, move || run(&folder).map_err(Failed::from))
-        })
-        .collect();
+    let mut trials = support::trials("verify", "verify.yaml", run);
     for (name, check) in walk::ALL {
         trials.push(Trial::test(format!("staged-upgrade: {name}"), move || {
             check().map_err(Failed::from)

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Judgement, Places, Request};
 use crate::apply;
-use crate::finding::{Anchor, Finding, Input, Location};
+use crate::finding::{Anchor, Finding, Input, Location, Severity};
 use crate::host::{self, Host};
 use crate::kube::ObjectRef;
 use crate::milvus::version::Version;
@@ -29,12 +29,12 @@ pub(super) struct Answer {
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.
 pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clock) -> Judgement {
     let options = &request.options;
-    let only = |targets: &[Option<Version>]| targets.first().cloned().flatten();
+    let target = done.targets.first().and_then(Option::as_ref);
     let mut findings = std::mem::take(&mut done.findings);
     for finding in &mut findings {
         let never = crate::options::NEVER_ALLOWED.contains(&finding.code);
-        finding.allowed |= !never && options.allow.allows(finding.code, only(&done.targets).as_ref());
-        finding.allowed &= finding.severity == crate::finding::Severity::Refuse;
+        finding.allowed |= !never && options.allow.allows(finding.code, target);
+        finding.allowed &= finding.severity == Severity::Refuse;
     }
     let located = request.places == Places::Always || findings.iter().any(Finding::refuses);
     if located {

@@ -53,6 +53,13 @@ struct Target {
 
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said: Vec<String> = self.given().map(|(key, value)| format!("{key} {value}")).collect();
+        f.write_str(&said.join(", "))
+    }
+}
+
+impl Target {
+    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let parts = [
             ("group", &self.group),
             ("kind", &self.kind),
@@ -60,19 +67,9 @@ impl std::fmt::Display for Target {
             ("namespace", &self.namespace),
             ("role", &self.role),
         ];
-        let said: Vec<String> = parts
-            .iter()
-            .filter_map(|(key, value)| value.as_ref().map(|v| format!("{key} {v}")))
-            .collect();
-        f.write_str(&said.join(", "))
-    }
-}
-
-impl Target {
-    fn is_empty(&self) -> bool {
-        [&self.group, &self.kind, &self.name, &self.namespace, &self.role]
-            .iter()
-            .all(|v| v.is_none())
+        parts
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.as_deref()?)))
     }
 
     fn holds(&self, object: &Object, roles: &[&str]) -> bool {
@@ -174,7 +171,7 @@ fn one(place: String, item: Value) -> Result<Overlay, String> {
         }
     };
     let overlay = Overlay { place, target, how };
-    if overlay.target.is_empty() {
+    if overlay.target.given().next().is_none() {
         return Err(format!(
             "{}: `target` names nothing: give kind, name, role, group or namespace",
             overlay.place

@@ -10,6 +10,9 @@ use crate::facts;
 use crate::milvus::version::Version;
 use crate::rules::steps::installed_chart;
 
+/// The repository of today's charts: its name in commands, and its address.
+const USUAL: (&str, &str) = ("zilliztech", "https://zilliztech.github.io/milvus-helm");
+
 /// The chart of one leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chart {
@@ -96,7 +99,7 @@ fn repository(chart: &Chart) -> (&'static str, &'static str) {
     let moved = &facts::charts().marks.repository_moved.chart;
     match &chart.version {
         Some(version) if version < moved => ("milvus", "https://milvus-io.github.io/milvus-helm"),
-        _ => ("zilliztech", "https://zilliztech.github.io/milvus-helm"),
+        _ => USUAL,
     }
 }
 
@@ -107,6 +110,14 @@ pub fn repository_commands(chart: &Chart) -> Vec<String> {
         format!("helm repo add {name} {url}"),
         format!("helm repo update {name}"),
     ]
+}
+
+/// As [`repository_commands`], where the chart is not in the repository that the plan began with.
+pub fn further_repository(chart: &Chart) -> Vec<String> {
+    match repository(chart) {
+        USUAL => vec![],
+        _ => repository_commands(chart),
+    }
 }
 
 /// The words `--version …`.
@@ -130,6 +141,19 @@ pub struct Upgrade<'a> {
     pub stage: Option<u8>,
     /// Whether the post-renderer is plugged in.
     pub guarded: bool,
+}
+
+/// `helm upgrade` that changes nothing but the image to that of the leg.
+pub fn upgrade_image(site: &Site, leg: &Leg, chart: &Chart, guarded: bool) -> Commands {
+    let mut sets = vec![image(site, &leg.to)];
+    sets.extend(pins(site));
+    let asked = Upgrade {
+        chart,
+        sets,
+        stage: None,
+        guarded,
+    };
+    upgrade(site, &asked)
 }
 
 /// `helm upgrade`, once for each Helm.

@@ -112,11 +112,7 @@ impl Way<'_> {
 
     fn save(&self, site: &Site) -> Vec<String> {
         let mut shell = vec![site.keep_records(&self.before_file(site))];
-        shell.extend(
-            chart::repository_commands(&self.chart)
-                .into_iter()
-                .filter(|c| !c.contains("zilliztech")),
-        );
+        shell.extend(chart::further_repository(&self.chart));
         shell
     }
 

@@ -1,7 +1,7 @@
 //! The leg from 2.1 to 2.2: the metadata is migrated while Milvus is stopped.
 
 use super::back::rollback;
-use super::chart::{self, Chart, Upgrade};
+use super::chart::{self, Chart};
 use super::migration::{self, BACKUP, CLAIM, CONFIG, MIGRATE, ROLLBACK, pod_name};
 use super::route::Leg;
 use super::shell::quote;
@@ -129,21 +129,8 @@ fn migrate(site: &Site, leg: &Leg, folder: &str) -> Step {
 
 fn start(site: &mut Site, leg: &Leg) -> Step {
     let chart = Chart::of(site, leg, true);
-    let mut sets = vec![chart::image(site, &leg.to)];
-    sets.extend(chart::pins(site));
-    let mut commands = chart::upgrade(
-        site,
-        &Upgrade {
-            chart: &chart,
-            sets,
-            stage: None,
-            guarded: false,
-        },
-    );
-    commands.shell = chart::repository_commands(&chart)
-        .into_iter()
-        .filter(|c| !c.contains("zilliztech"))
-        .collect();
+    let mut commands = chart::upgrade_image(site, leg, &chart, false);
+    commands.shell = chart::further_repository(&chart);
     commands.then = vec![restart(site)];
     let ready = site
         .workloads

@@ -2,11 +2,11 @@
 //! outage.
 
 use super::back::rollback;
-use super::chart::{self, Chart, Upgrade};
+use super::chart::{self, Chart};
 use super::route::Leg;
 use super::shell::{command, quote};
 use super::site::Site;
-use super::{Check, Commands, Step};
+use super::{Check, Step};
 use crate::facts;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::Mode;
@@ -77,24 +77,10 @@ fn before_file(site: &Site, leg: &Leg) -> String {
 fn rolling(site: &mut Site, leg: &Leg) -> Step {
     // The script moves images alone; Helm is told what it did, with the chart that is installed.
     let chart = Chart::of(site, leg, true);
-    let mut sets = vec![chart::image(site, &leg.to)];
-    sets.extend(chart::pins(site));
-    let mut commands = chart::upgrade(
-        site,
-        &Upgrade {
-            chart: &chart,
-            sets,
-            stage: None,
-            guarded: true,
-        },
-    );
+    let mut commands = chart::upgrade_image(site, leg, &chart, true);
     let save = site.keep_records(&before_file(site, leg));
     commands.shell = vec![save, format!("curl -fsSLO {SCRIPT}"), script(site, leg)];
-    commands.shell.extend(
-        chart::repository_commands(&chart)
-            .into_iter()
-            .filter(|c| !c.contains("zilliztech")),
-    );
+    commands.shell.extend(chart::further_repository(&chart));
     let order: Vec<String> = ORDER
         .iter()
         .flat_map(|role| site.in_role(*role))
@@ -150,24 +136,10 @@ fn stop(leg: &Leg) -> String {
 /// With Helm alone: all Deployments at once.
 fn by_helm(site: &mut Site, leg: &Leg, why: Option<String>) -> Step {
     let chart = Chart::of(site, leg, false);
-    let mut sets = vec![chart::image(site, &leg.to)];
-    sets.extend(chart::pins(site));
-    let mut commands: Commands = chart::upgrade(
-        site,
-        &Upgrade {
-            chart: &chart,
-            sets,
-            stage: None,
-            guarded: true,
-        },
-    );
+    let mut commands = chart::upgrade_image(site, leg, &chart, true);
     let save = site.keep_records(&before_file(site, leg));
     commands.shell = vec![save];
-    commands.shell.extend(
-        chart::repository_commands(&chart)
-            .into_iter()
-            .filter(|c| !c.contains("zilliztech")),
-    );
+    commands.shell.extend(chart::further_repository(&chart));
     let unavailable = match (site.mode, &why) {
         (Mode::Standalone, _) => "everything, from the end of the old pod to the readiness of the new one",
         (_, Some(_)) => "everything, until all Deployments are ready: announce the outage and stop the writers",

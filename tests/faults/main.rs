@@ -11,11 +11,13 @@
 mod different;
 mod inputs;
 mod scenario;
+#[path = "../support/mod.rs"]
+mod support;
 mod write;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
@@ -73,7 +75,7 @@ fn main() {
     let args = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mut folders = Vec::new();
-    find(&root, &mut folders);
+    support::cases(&root, &mut folders);
     folders.sort();
     let counts = Arc::new(Mutex::new(Counts::new()));
     let trials = folders.into_iter().map(|folder| {
@@ -87,17 +89,6 @@ fn main() {
         std::process::exit(101);
     }
     conclusion.exit();
-}
-
-fn find(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() && !path.ends_with("testdata/plan") {
-            find(&path, found);
-        } else if path.file_name().is_some_and(|n| n == "case.yaml") {
-            found.push(folder.to_owned());
-        }
-    }
 }
 
 /// Prints the counts; whether a kind was derived too seldom.
