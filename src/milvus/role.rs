@@ -245,6 +245,9 @@ fn basename(word: &str) -> &str {
 
 /// Whether a text has the words `milvus run` in it, however they are quoted.
 fn mentions_run(text: &str) -> bool {
+    if !text.contains("milvus") {
+        return false;
+    }
     let words: Vec<&str> = text
         .split(|c: char| !(c.is_alphanumeric() || "/_.-${}".contains(c)))
         .filter(|w| !w.is_empty())
