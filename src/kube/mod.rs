@@ -1,6 +1,7 @@
-//! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
+//! Kubernetes objects: identity, names, pod templates, references between objects, quantities. Knows no Milvus.
 
 pub mod delta;
+pub mod names;
 pub mod network;
 pub mod object;
 pub mod quantity;

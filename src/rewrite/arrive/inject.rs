@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Arrival, SPEAKERS};
+use super::{Arrival, SPEAKERS, sound};
 use crate::host;
-use crate::kube::{Object, ObjectRef};
+use crate::kube::{Object, ObjectRef, names};
 use crate::milvus::release::base_name;
 use crate::milvus::role::Role;
+use crate::rewrite::chart::values_key;
 use crate::rewrite::neutral::role_keys;
 use crate::rewrite::place::{self, Place};
 use crate::rewrite::service::metrics_service;
-use crate::rewrite::{Change, ChangeOp, Rewrite, Scene, add};
+use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
@@ -26,16 +27,31 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             Role::MixCoord => "the four coordinators run as one mixcoord",
             _ => "Milvus 2.6 keeps its write-ahead log in streaming nodes",
         };
+        if scene.values.is_some() {
+            let key = values_key(arrival.role);
+            for why in sound::faults(&workload) {
+                // Each resource group's Deployment has it.
+                let told = |f: &Failure| matches!(f, Failure::Values { key: k, why: w, .. } if (*k, w) == (key, &why));
+                if !out.failures.iter().any(told) {
+                    let object = reference(&workload);
+                    out.failures.push(Failure::Values { object, key, why });
+                }
+            }
+        }
         for (value, file) in [(Some(workload), "deployment"), (arrival.service, "svc")] {
             let Some(value) = value else { continue };
             let reference = reference(&value);
             if scene.stream.objects.iter().any(|o| o.reference.same_object(&reference)) {
                 if file == "deployment" {
-                    out.failures.push(format!(
+                    out.failures.push(Failure::Unbuilt(format!(
                         "{reference} is in the stream already and does not run {}",
                         arrival.role
-                    ));
+                    )));
                 }
+                continue;
+            }
+            if let Some(why) = names::refused(&reference.kind, &reference.name).filter(|_| names_hold(scene)) {
+                out.failures.push(Failure::Name { object: reference, why });
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
@@ -53,6 +69,18 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             });
         }
     }
+}
+
+/// Whether the release's own metrics Services have names that Kubernetes takes. Where they have not, nobody can apply this
+/// stream, whatever comes with it, and the API server says so of the user's own objects.
+fn names_hold(scene: &Scene) -> bool {
+    let keys = role_keys(scene);
+    let mut own = scene
+        .stream
+        .objects
+        .iter()
+        .filter(|o| metrics_service(scene, o, &keys).is_some());
+    own.all(|o| names::refused(&o.reference.kind, &o.reference.name).is_none())
 }
 
 /// The identity of an injected value.
