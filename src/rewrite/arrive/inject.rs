@@ -8,9 +8,8 @@ use crate::kube::{Object, ObjectRef, names};
 use crate::milvus::release::base_name;
 use crate::milvus::role::Role;
 use crate::rewrite::chart::values_key;
-use crate::rewrite::neutral::role_keys;
 use crate::rewrite::place::{self, Place};
-use crate::rewrite::service::metrics_service;
+use crate::rewrite::service::metrics_services;
 use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
@@ -28,15 +27,7 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             _ => "Milvus 2.6 keeps its write-ahead log in streaming nodes",
         };
         if scene.values.is_some() {
-            let key = values_key(arrival.role);
-            for why in sound::faults(&workload) {
-                // Each resource group's Deployment has it.
-                let told = |f: &Failure| matches!(f, Failure::Values { key: k, why: w, .. } if (*k, w) == (key, &why));
-                if !out.failures.iter().any(told) {
-                    let object = reference(&workload);
-                    out.failures.push(Failure::Values { object, key, why });
-                }
-            }
+            misread(&workload, values_key(arrival.role), out);
         }
         for (value, file) in [(Some(workload), "deployment"), (arrival.service, "svc")] {
             let Some(value) = value else { continue };
@@ -71,16 +62,24 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
     }
 }
 
+/// Notes what the values below a key give to a workload and Kubernetes cannot read, once for all resource groups.
+fn misread(workload: &Value, key: &'static str, out: &mut Rewrite) {
+    for why in sound::faults(workload) {
+        let told = |f: &Failure| matches!(f, Failure::Values { key: k, why: w, .. } if (*k, w) == (key, &why));
+        if !out.failures.iter().any(told) {
+            let object = reference(workload);
+            out.failures.push(Failure::Values { object, key, why });
+        }
+    }
+}
+
 /// Whether the release's own metrics Services have names that Kubernetes takes. Where they have not, nobody can apply this
 /// stream, whatever comes with it, and the API server says so of the user's own objects.
 fn names_hold(scene: &Scene) -> bool {
-    let keys = role_keys(scene);
-    let mut own = scene
-        .stream
-        .objects
+    let mut own = metrics_services(scene)
         .iter()
-        .filter(|o| metrics_service(scene, o, &keys).is_some());
-    own.all(|o| names::refused(&o.reference.kind, &o.reference.name).is_none())
+        .map(|m| &scene.stream.objects[m.object].reference);
+    own.all(|o| names::refused(&o.kind, &o.name).is_none())
 }
 
 /// The identity of an injected value.
@@ -108,9 +107,10 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
                 .map(|c| &c.object),
         )
         .collect();
-    let keys = role_keys(scene);
     let ours = |o: &&Object| match kind {
-        "Service" => metrics_service(scene, o, &keys).is_some(),
+        "Service" => metrics_services(scene)
+            .iter()
+            .any(|m| std::ptr::eq(&scene.stream.objects[m.object], *o)),
         _ => scene
             .release
             .components
