@@ -204,7 +204,7 @@ fn one_thing_wrong() -> Result<(), String> {
             if !found.iter().any(|f| f.at == place) {
                 return Err(format!("{at} is not seen at {place} but {found:?}"));
             }
-            if found.iter().any(|f| f.at != place && !(f.at == at)) {
+            if found.iter().any(|f| f.at != place && f.at != at) {
                 return Err(format!("{at} is seen elsewhere too: {found:?}"));
             }
         }
