@@ -1,5 +1,6 @@
 //! Kubernetes objects: identity, names, pod templates, references between objects, quantities. Knows no Milvus.
 
+pub mod circles;
 pub mod delta;
 pub mod names;
 pub mod network;
