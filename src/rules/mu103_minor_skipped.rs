@@ -26,7 +26,11 @@ pub fn no_way(from: &str, to: &str, first: (u64, u64)) -> Finding {
             first.0, first.1
         ),
         false => {
-            let lines: Vec<String> = facts::hops().hops.iter().map(|h| format!("{}.{}", h.to.0, h.to.1)).collect();
+            let lines: Vec<String> = facts::hops()
+                .hops
+                .iter()
+                .map(|h| format!("{}.{}", h.to.0, h.to.1))
+                .collect();
             format!(
                 "plan to a version of a line that is known: {}; `milvus-uplift rules --facts` shows the ways, a newer milvus-uplift may know more",
                 lines.join(", ")
