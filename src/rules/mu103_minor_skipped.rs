@@ -166,4 +166,17 @@ mod tests {
         );
         assert!(!leads((3, 0), (4, 0)) && between((3, 0), (4, 0)).is_empty());
     }
+
+    #[test]
+    fn where_no_way_is_known_it_says_so() {
+        let found = Scenario::upgrade("v3.0.0", "v4.0.0").of_rule("MU103");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0]
+                .message
+                .starts_with("no upgrade from Milvus 3.0.0 to 4.0.0 is known"),
+            "{}",
+            found[0].message
+        );
+    }
 }

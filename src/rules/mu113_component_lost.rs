@@ -430,4 +430,17 @@ mod tests {
         assert!(lost(Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
         assert!(lost(Scenario::consolidation("v2.5.10", "v2.5.16")).is_empty());
     }
+
+    #[test]
+    fn a_cluster_without_any_coordinator_is_refused_also_when_it_is_new() {
+        let bare = |tag: &str| {
+            Scenario::raw(&crate::rules::testkit::cluster26(tag))
+                .fresh()
+                .drop_target("Deployment", "rel-milvus-mixcoord")
+        };
+        let all = lost(bare("v2.6.16"));
+        assert_eq!(all, ["release rel would run without any coordinator"]);
+        let whole = Scenario::raw(&crate::rules::testkit::cluster26("v2.6.16")).fresh();
+        assert!(lost(whole).is_empty());
+    }
 }

@@ -348,4 +348,19 @@ mod tests {
             finding.help
         );
     }
+
+    #[test]
+    fn a_queue_that_the_environment_chose_is_kept_there() {
+        let env = "          env:\n            - name: MQ_TYPE\n              value: kafka\n            - name: KAFKA_BROKERLIST\n              value: kafka.corp.example:9092\n";
+        let finding = only(&upgrade().edit_current("          env:\n", env));
+        assert!(finding.message.contains("from kafka to pulsar"), "{}", finding.message);
+        assert!(
+            finding
+                .help
+                .contains("keep it: the environment of Deployment rel-milvus-")
+                && finding.help.contains(" sets MQ_TYPE; leave it there"),
+            "{}",
+            finding.help
+        );
+    }
 }

@@ -98,4 +98,27 @@ mod tests {
         assert!(kafka("a:9092", "c:9092").of_rule("MU311").is_empty());
         assert!(kafka("a:9092,b:9092", "b:9092,a:9092").of_rule("MU311").is_empty());
     }
+
+    #[test]
+    fn members_are_told_apart_by_what_answers_behind_their_services() {
+        let alias = "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: etcd-alias\n  namespace: ns\nspec:\n  ports:\n    - port: 2379\n  selector:\n    component: etcd\n";
+        let endpoints =
+            |first: &str, second: &str| format!("        - {first}\n        - {second}.corp.example:2379\n");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_current(
+                "        - rel-etcd.ns.svc:2379\n",
+                &endpoints("rel-etcd.ns.svc:2379", "old"),
+            )
+            .edit_target("        - rel-etcd.ns.svc:2379\n", &endpoints("etcd-alias:2379", "new"))
+            .add_target(alias);
+        let found = scenario.of_rule("MU311");
+        assert_eq!(found.len(), 1, "{:?}", scenario.codes());
+        let said = &found[0].message;
+        assert!(
+            said.contains("old.corp.example:2379") && said.contains("new.corp.example:2379"),
+            "{said}"
+        );
+        assert!(!said.contains("etcd-alias") && !said.contains("rel-etcd"), "{said}");
+        assert!(!scenario.codes().contains(&"MU307"));
+    }
 }
