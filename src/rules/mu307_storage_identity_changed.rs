@@ -11,7 +11,6 @@ use crate::milvus::config::{Layer, Origin};
 use crate::milvus::identity::Identity;
 use crate::milvus::queue::Mq;
 use crate::milvus::role::Role;
-use crate::milvus::store;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -40,11 +39,8 @@ fn check(case: &Case) -> Vec<Finding> {
 pub fn store_differences(case: &Case) -> Vec<Difference> {
     let Some(before) = case.before else { return vec![] };
     let mut all = Vec::new();
-    for (i, j) in places::pairs(case) {
-        let (Ok(was), Ok(is)) = (
-            store::resolve(&before.effective.configs[j]),
-            store::resolve(&case.after.effective.configs[i]),
-        ) else {
+    for &(i, j) in places::pairs(case) {
+        let (Ok(was), Ok(is)) = (&before.effective.of(j).stores, &case.after.effective.of(i).stores) else {
             continue;
         };
         places::gather(&mut all, places::differences(case, i, &was.meta, &is.meta));
@@ -137,7 +133,7 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
 fn own_volumes(case: &Case, before: Side) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut told: Vec<(Volume, Volume)> = Vec::new();
-    for (i, j) in places::pairs(case) {
+    for &(i, j) in places::pairs(case) {
         let (is, was) = (&case.after.release.components[i], &before.release.components[j]);
         if is.role != was.role {
             continue;
@@ -186,14 +182,14 @@ fn paths(case: &Case, i: usize, before: Side, j: usize) -> Vec<(&'static str, St
         all.push((key, of(&old), of(&config)));
     };
     let standalone = case.after.release.components[i].role == Role::Standalone;
-    let mq = places::seen_queue(before, j).map(|q| q.mq);
-    if mq == Some(Mq::RocksMq) && standalone {
+    let mq = before.effective.of(j).seen_queue.as_ref().map(|q| &q.mq);
+    if mq == Some(&Mq::RocksMq) && standalone {
         both("rocksmq.path", "/var/lib/milvus/rdb_data");
     }
-    if mq == Some(Mq::NatsMq) && standalone {
+    if mq == Some(&Mq::NatsMq) && standalone {
         both("natsmq.server.storeDir", "/var/lib/milvus/nats");
     }
-    if mq == Some(Mq::Woodpecker) && old.value("woodpecker.storage.type") == Some("local") {
+    if mq == Some(&Mq::Woodpecker) && old.value("woodpecker.storage.type") == Some("local") {
         let default = format!(
             "{}/wp",
             old.value("localStorage.path")

@@ -146,7 +146,12 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
         return None;
     }
     let old = before.effective.config().as_seen();
-    if places::seen_queue(before, before.effective.speaker).is_none_or(|q| q.mq != Mq::Woodpecker)
+    if before
+        .effective
+        .spoken()
+        .seen_queue
+        .as_ref()
+        .is_none_or(|q| q.mq != Mq::Woodpecker)
         || old.value("woodpecker.storage.type") != Some("local")
     {
         return None;
@@ -164,7 +169,7 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
             .map_or_else(below, |v| v.trim_end_matches('/').to_owned())
     };
     let (from, to) = (root(&old), root(config));
-    let readable = case.after.effective.queue.is_ok() && before.effective.queue.is_ok();
+    let readable = case.after.effective.spoken().queue.is_ok() && before.effective.spoken().queue.is_ok();
     if readable && from == to {
         return None;
     }
