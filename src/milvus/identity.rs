@@ -376,3 +376,53 @@ pub fn is_secret_key(key: &str) -> bool {
         .any(|end| key.ends_with(end))
         || key.starts_with("credential")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &'static str, value: FieldValue) -> Field {
+        Field {
+            name,
+            value,
+            origin: None,
+        }
+    }
+
+    #[test]
+    fn what_only_one_side_names_is_a_difference() {
+        let one = || vec![field("bucket", FieldValue::Text("a".into()))];
+        let two = || {
+            let mut all = one();
+            all.push(field("root", FieldValue::Text("b".into())));
+            all
+        };
+        let differs = |current: &str, proposed: &str| Identity::Different {
+            field: "root",
+            current: current.into(),
+            proposed: proposed.into(),
+        };
+        assert_eq!(compare(&one(), &two(), "ns"), differs("", "b"));
+        assert_eq!(compare(&two(), &one(), "ns"), differs("b", ""));
+        assert_eq!(compare(&two(), &two(), "ns"), Identity::Same);
+    }
+
+    #[test]
+    fn a_secret_is_the_same_by_its_digest_on_either_side() {
+        let secret = |text: &str| vec![field("account", FieldValue::Secret(text.into()))];
+        let of = |a: &str, b: &str| compare(&secret(a), &secret(b), "ns") == Identity::Same;
+        let (a, b) = (digest("a"), digest("b"));
+        for (left, right, same) in [
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a", &a, true),
+            (&a, "a", true),
+            ("b", &a, false),
+            (&a, "b", false),
+            (&a, &a, true),
+            (&a, &b, false),
+        ] {
+            assert_eq!(of(left, right), same, "{left} and {right}");
+        }
+    }
+}

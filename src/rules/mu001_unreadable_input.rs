@@ -27,7 +27,8 @@ pub fn finding(unreadable: &Unreadable, input: Input, file: Option<&str>) -> Fin
         ),
         Input::Values => (
             format!("--values {} cannot be read", file.unwrap_or("FILE")),
-            "fetch them again, for example: helm get values RELEASE --namespace NAMESPACE --output yaml > values.yaml".to_owned(),
+            "fetch them again, for example: helm get values RELEASE --namespace NAMESPACE --output yaml > values.yaml"
+                .to_owned(),
         ),
     };
     let mut finding = RULE.finding(format!("{what}: {}", unreadable.message), help);
@@ -66,7 +67,8 @@ mod tests {
 
     #[test]
     fn a_broken_document_is_named_with_its_place() {
-        let judgement = Scenario::raw("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\na: b: c\n").judge();
+        let judgement =
+            Scenario::raw("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\na: b: c\n").judge();
         let finding = &judgement.findings[0];
         assert_eq!(finding.code, "MU001");
         let location = finding.location.as_ref().unwrap();
@@ -84,13 +86,24 @@ mod tests {
     fn bytes_that_are_no_text() {
         let judgement = Scenario::bytes(b"---\napiVersion: v1\nkind: \xff\n").judge();
         assert!(judgement.findings[0].message.contains("0xff"));
-        assert_eq!(judgement.findings[0].location.as_ref().map(|l| (l.line, l.column)), Some((3, 7)));
+        assert_eq!(
+            judgement.findings[0].location.as_ref().map(|l| (l.line, l.column)),
+            Some((3, 7))
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_not_quoted() {
-        for value in ["*hunter2", "!!int hunter2", "@hunter2", "hunter2: x", "\"hunter2", "!!binary hunter2"] {
-            let text = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  password: {value}\n");
+        for value in [
+            "*hunter2",
+            "!!int hunter2",
+            "@hunter2",
+            "hunter2: x",
+            "\"hunter2",
+            "!!binary hunter2",
+        ] {
+            let text =
+                format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  password: {value}\n");
             let findings = Scenario::raw(&text).judge().findings;
             assert!(findings.iter().any(|f| f.code == "MU001"), "{value}");
             assert!(!format!("{findings:?}").contains("hunter2"), "{findings:?}");
@@ -99,8 +112,15 @@ mod tests {
 
     #[test]
     fn odd_but_readable_streams_pass() {
-        for text in ["# nothing but a comment\n", "---\n", "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}}\n"] {
-            assert!(Scenario::raw(text).judge().findings.iter().all(|f| f.code != "MU001"), "{text:?}");
+        for text in [
+            "# nothing but a comment\n",
+            "---\n",
+            "{\"apiVersion\": \"v1\", \"kind\": \"A\", \"metadata\": {\"name\": \"a\"}}\n",
+        ] {
+            assert!(
+                Scenario::raw(text).judge().findings.iter().all(|f| f.code != "MU001"),
+                "{text:?}"
+            );
         }
     }
 }

@@ -18,13 +18,17 @@ pub static RULE: Rule = Rule {
 /// Warns where neither side runs Milvus and the stream holds objects. A stream of hooks alone is one that Helm's SDK
 /// hands over on its own (hosts.md 2.13).
 pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Finding> {
-    let nothing = came.releases.is_empty() && came.strays.is_empty() && before.releases.is_empty() && before.strays.is_empty();
+    let nothing =
+        came.releases.is_empty() && came.strays.is_empty() && before.releases.is_empty() && before.strays.is_empty();
     // What the operator is told to run is refused, not missing (MU007).
     let operated = super::operated::resources(target).next().is_some();
     if !nothing || operated || target.objects.iter().all(|o| o.is_hook()) {
         return vec![];
     }
-    let message = format!("none of the {} objects runs Milvus; they pass through unchanged", target.objects.len());
+    let message = format!(
+        "none of the {} objects runs Milvus; they pass through unchanged",
+        target.objects.len()
+    );
     let help = "unplug the post-renderer here, or look why Milvus is missing: a component is known by `milvus run ROLE` in its container's command or args";
     vec![RULE.finding(message, help)]
 }
@@ -61,8 +65,16 @@ mod tests {
 
     #[test]
     fn a_fresh_install_is_somebodys_word() {
-        let judgement = Scenario::upgrade("v2.5.16", "v2.6.16").without_current().fresh().judge();
-        assert!(judgement.findings.iter().any(|f| f.code == "MU002" && f.message.contains("--current none")));
+        let judgement = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .without_current()
+            .fresh()
+            .judge();
+        assert!(
+            judgement
+                .findings
+                .iter()
+                .any(|f| f.code == "MU002" && f.message.contains("--current none"))
+        );
     }
 
     #[test]

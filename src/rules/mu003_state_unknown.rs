@@ -18,13 +18,21 @@ pub static RULE: Rule = Rule {
 /// Refuses where the judgement needs to know what runs and nobody said it. `changing` tells whether anything would be
 /// changed, `came` are the releases of the stream.
 pub fn check(transitions: &[&Transition], changing: bool, came: &[&Release]) -> Vec<Finding> {
-    unsaid(transitions, changing, "nobody said what is deployed now", came.first().copied())
+    unsaid(
+        transitions,
+        changing,
+        "nobody said what is deployed now",
+        came.first().copied(),
+    )
 }
 
 /// As [`check`], where a source was given and does not hold the release: an empty file, a List of other kinds, the state
 /// of one of two.
 pub fn not_there(transitions: &[&Transition], changing: bool, release: &Release, taken_from: &str) -> Vec<Finding> {
-    let why = format!("nothing in --current ({taken_from}) runs Milvus as release {}", release.name);
+    let why = format!(
+        "nothing in --current ({taken_from}) runs Milvus as release {}",
+        release.name
+    );
     unsaid(transitions, changing, &why, Some(release))
 }
 
@@ -35,7 +43,9 @@ pub fn unavailable(message: &str, help: &str) -> Finding {
 
 /// `--values current` where no release record was given.
 pub fn no_values(taken_from: &str) -> Finding {
-    let message = format!("--values current takes the values stored in the release record, and --current gives none ({taken_from})");
+    let message = format!(
+        "--values current takes the values stored in the release record, and --current gives none ({taken_from})"
+    );
     let help = "give the record: --current release:NAME --namespace NAMESPACE; or the values themselves:\n\
         \x20 helm get values RELEASE --namespace NAMESPACE --output yaml > values.yaml   and   --values values.yaml";
     RULE.finding(message, help)
@@ -45,7 +55,9 @@ fn unsaid(transitions: &[&Transition], changing: bool, why: &str, release: Optio
     let to_26 = transitions.iter().find(|t| t.to_26() || t.target_line().is_none());
     let message = match to_26 {
         Some(t) => {
-            let version = t.target().map_or_else(|| "a version its images do not tell".into(), ToString::to_string);
+            let version = t
+                .target()
+                .map_or_else(|| "a version its images do not tell".into(), ToString::to_string);
             format!("the target is Milvus {version} and {why}: whether this step is safe cannot be judged")
         }
         None if changing => {
@@ -78,7 +90,10 @@ mod tests {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").without_current();
         assert!(scenario.codes().contains(&"MU003"));
         let help = &scenario.of_rule("MU003")[0].help;
-        assert!(help.contains("helm get manifest rel --namespace ns > current.yaml"), "{help}");
+        assert!(
+            help.contains("helm get manifest rel --namespace ns > current.yaml"),
+            "{help}"
+        );
         assert!(help.contains("--current none"), "{help}");
     }
 
@@ -94,17 +109,32 @@ mod tests {
 
     #[test]
     fn so_does_a_rewrite_within_2_5() {
-        assert!(Scenario::consolidation("v2.5.10", "v2.5.16").without_current().codes().contains(&"MU003"));
+        assert!(
+            Scenario::consolidation("v2.5.10", "v2.5.16")
+                .without_current()
+                .codes()
+                .contains(&"MU003")
+        );
     }
 
     #[test]
     fn nothing_to_change_within_2_5_needs_none() {
-        assert!(!Scenario::upgrade("v2.5.10", "v2.5.15").without_current().codes().contains(&"MU003"));
+        assert!(
+            !Scenario::upgrade("v2.5.10", "v2.5.15")
+                .without_current()
+                .codes()
+                .contains(&"MU003")
+        );
     }
 
     #[test]
     fn saying_it_silences_the_rule() {
         assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").codes().contains(&"MU003"));
-        assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").fresh().codes().contains(&"MU003"));
+        assert!(
+            !Scenario::upgrade("v2.5.16", "v2.6.16")
+                .fresh()
+                .codes()
+                .contains(&"MU003")
+        );
     }
 }

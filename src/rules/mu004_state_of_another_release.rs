@@ -27,13 +27,24 @@ pub fn check(came: &Inventory, before: &Inventory) -> Vec<Finding> {
         list(&came.releases)
     );
     let first = &came.releases[0];
-    let namespace = if first.namespace.is_empty() { "NAMESPACE" } else { &first.namespace };
-    let help = format!("give the state of this release: --current release:{} --namespace {namespace}", first.name);
+    let namespace = if first.namespace.is_empty() {
+        "NAMESPACE"
+    } else {
+        &first.namespace
+    };
+    let help = format!(
+        "give the state of this release: --current release:{} --namespace {namespace}",
+        first.name
+    );
     vec![RULE.finding(message, help)]
 }
 
 fn named(release: &Release) -> String {
-    let app = if release.app.is_empty() || release.app == "milvus" { String::new() } else { format!(" ({})", release.app) };
+    let app = if release.app.is_empty() || release.app == "milvus" {
+        String::new()
+    } else {
+        format!(" ({})", release.app)
+    };
     match release.namespace.as_str() {
         "" => format!("release {}{app}", release.name),
         namespace => format!("release {}{app} in namespace {namespace}", release.name),
@@ -47,7 +58,10 @@ mod tests {
     #[test]
     fn another_instance_or_namespace_is_another_release() {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
-        for (from, to) in [("instance: rel", "instance: other"), ("namespace: ns", "namespace: elsewhere")] {
+        for (from, to) in [
+            ("instance: rel", "instance: other"),
+            ("namespace: ns", "namespace: elsewhere"),
+        ] {
             let judgement = scenario.clone().edit_current(from, to).judge();
             let finding = judgement.findings.iter().find(|f| f.code == "MU004").expect(to);
             assert!(finding.message.contains(to.split(' ').nth(1).unwrap()));

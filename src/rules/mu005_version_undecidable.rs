@@ -40,10 +40,12 @@ pub fn of_images(images: &[&str], namespace: &str, service: &str) -> Finding {
     images.dedup();
     let line = images
         .iter()
-        .find_map(|image| match crate::milvus::version::read_image(&ImageRef::parse(image)) {
-            Read::Undecidable(u) => u.line,
-            Read::Known(_) => None,
-        })
+        .find_map(
+            |image| match crate::milvus::version::read_image(&ImageRef::parse(image)) {
+                Read::Undecidable(u) => u.line,
+                Read::Known(_) => None,
+            },
+        )
         .map_or_else(|| "X.Y".into(), |(major, minor)| format!("{major}.{minor}"));
     let message = format!(
         "the images that run ({}) do not all say which Milvus they are, so the stops on the way cannot be told",

@@ -26,7 +26,11 @@ pub fn no_way(from: &str, to: &str, first: (u64, u64)) -> Finding {
             first.0, first.1
         ),
         false => {
-            let lines: Vec<String> = facts::hops().hops.iter().map(|h| format!("{}.{}", h.to.0, h.to.1)).collect();
+            let lines: Vec<String> = facts::hops()
+                .hops
+                .iter()
+                .map(|h| format!("{}.{}", h.to.0, h.to.1))
+                .collect();
             format!(
                 "plan to a version of a line that is known: {}; `milvus-uplift rules --facts` shows the ways, a newer milvus-uplift may know more",
                 lines.join(", ")
@@ -161,5 +165,18 @@ mod tests {
                 .is_empty()
         );
         assert!(!leads((3, 0), (4, 0)) && between((3, 0), (4, 0)).is_empty());
+    }
+
+    #[test]
+    fn where_no_way_is_known_it_says_so() {
+        let found = Scenario::upgrade("v3.0.0", "v4.0.0").of_rule("MU103");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0]
+                .message
+                .starts_with("no upgrade from Milvus 3.0.0 to 4.0.0 is known"),
+            "{}",
+            found[0].message
+        );
     }
 }

@@ -50,8 +50,14 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
         .filter(|b| super::operated::keeper(current, b).is_none() && !is_neighbour(current, came, before, b))
         .map(|b| {
             let first = &current.objects[b.components[0].object];
-            let message = format!("Milvus release {} is deployed with {} workloads and the manifests hold none of them", b.name, b.components.len());
-            RULE.finding(message, HELP).on(&first.reference).at(Input::Current, first.document, first.pointer.clone())
+            let message = format!(
+                "Milvus release {} is deployed with {} workloads and the manifests hold none of them",
+                b.name,
+                b.components.len()
+            );
+            RULE.finding(message, HELP)
+                .on(&first.reference)
+                .at(Input::Current, first.document, first.pointer.clone())
         })
         .collect()
 }
@@ -61,11 +67,18 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
 fn is_neighbour(current: &Stream, came: &Inventory, before: &Inventory, release: &Release) -> bool {
     let helm = |r: &Release| {
         let objects = r.components.iter().map(|c| &current.objects[c.object]);
-        let mut names = objects.filter(|o| o.at(&["metadata", "uid"]).is_some()).filter_map(|o| o.annotation(HELM_RELEASE));
+        let mut names = objects
+            .filter(|o| o.at(&["metadata", "uid"]).is_some())
+            .filter_map(|o| o.annotation(HELM_RELEASE));
         names.next().map(str::to_owned)
     };
     let Some(own) = helm(release) else { return false };
-    let judged: Vec<String> = before.releases.iter().filter(|b| came.releases.iter().any(|r| r.is(b))).filter_map(helm).collect();
+    let judged: Vec<String> = before
+        .releases
+        .iter()
+        .filter(|b| came.releases.iter().any(|r| r.is(b)))
+        .filter_map(helm)
+        .collect();
     !judged.is_empty() && !judged.contains(&own)
 }
 
@@ -76,7 +89,12 @@ fn check(case: &Case) -> Vec<Finding> {
         mounted(case, before, &mut found);
         dependencies(case, before, &mut found);
     }
-    let coordinated = case.after.release.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator());
+    let coordinated = case
+        .after
+        .release
+        .components
+        .iter()
+        .any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator());
     if case.after.release.mode() == Mode::Cluster && !coordinated && found.is_empty() {
         let message = format!("release {} would run without any coordinator", case.came.name);
         let help = "the stream holds no coordinator to make mixcoord of: give the chart's values with --values FILE, or set mixCoordinator.enabled=true";
@@ -91,12 +109,21 @@ fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let after = &case.after.release;
     let replaced = |role: Role| {
         let coordinator = role.is_legacy_coordinator() || (role == Role::MixCoord && topology == Topology::AsRendered);
-        (coordinator && after.components.iter().any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
-            || (role == Role::IndexNode && topology == Topology::Streaming && case.after.release.mode() == Mode::Cluster)
+        (coordinator
+            && after
+                .components
+                .iter()
+                .any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
+            || (role == Role::IndexNode
+                && topology == Topology::Streaming
+                && case.after.release.mode() == Mode::Cluster)
     };
     let assume = &case.options.assume;
-    let coordinated: Vec<Role> =
-        after.components.iter().flat_map(|c| coordinates(c, assume.target_version.as_ref())).collect();
+    let coordinated: Vec<Role> = after
+        .components
+        .iter()
+        .flat_map(|c| coordinates(c, assume.target_version.as_ref()))
+        .collect();
     let mut seen = Vec::new();
     for component in before.running() {
         let mut lost = coordinates(component, assume.current_version.as_ref());
@@ -107,8 +134,16 @@ fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
         }
         seen.push(component.role);
         let words: Vec<&str> = lost.iter().map(|r| r.as_str()).collect();
-        let words = if stays { list(&words) } else { component.role.as_str().to_owned() };
-        let message = format!("{} {} is deployed and the manifests run no {words} any more", before.object(component).reference.kind, component.name);
+        let words = if stays {
+            list(&words)
+        } else {
+            component.role.as_str().to_owned()
+        };
+        let message = format!(
+            "{} {} is deployed and the manifests run no {words} any more",
+            before.object(component).reference.kind,
+            component.name
+        );
         found.push(before.point(RULE.finding(message, HELP), component, ""));
     }
 }
@@ -121,7 +156,13 @@ fn coordinates(component: &Component, assumed: Option<&Version>) -> Vec<Role> {
     let by_flags = component.run.spelled == Spelling::Mixture && since_streaming(component, assumed) == Some(false);
     let flag = |role: &Role| component.run.mixture_flags.iter().any(|f| f == role.as_str());
     all.into_iter()
-        .filter(|role| if mixture { !by_flags || flag(role) } else { component.role == *role })
+        .filter(|role| {
+            if mixture {
+                !by_flags || flag(role)
+            } else {
+                component.role == *role
+            }
+        })
         .collect()
 }
 
@@ -130,16 +171,33 @@ fn coordinates(component: &Component, assumed: Option<&Version>) -> Vec<Role> {
 fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
     for component in &case.after.release.components {
         let object = case.after.object(component);
-        let template = workload::template(object).and_then(|t| t.pointer("/spec/volumes")).and_then(Value::as_array);
+        let template = workload::template(object)
+            .and_then(|t| t.pointer("/spec/volumes"))
+            .and_then(Value::as_array);
         for volume in template.into_iter().flatten() {
-            for (kind, path) in [("ConfigMap", ["configMap", "name"]), ("PersistentVolumeClaim", ["persistentVolumeClaim", "claimName"])] {
+            for (kind, path) in [
+                ("ConfigMap", ["configMap", "name"]),
+                ("PersistentVolumeClaim", ["persistentVolumeClaim", "claimName"]),
+            ] {
                 let Some(name) = text_at(volume, &path) else { continue };
-                let Some(deployed) = before.find(kind, name) else { continue };
-                if is_live_only(deployed) || case.after.find(kind, name).is_some() || found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference)) {
+                let Some(deployed) = before.find(kind, name) else {
+                    continue;
+                };
+                if is_live_only(deployed)
+                    || case.after.find(kind, name).is_some()
+                    || found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference))
+                {
                     continue;
                 }
-                let message = format!("{kind} {name} is deployed and mounted by {}, and the manifests do not hold it: Helm would delete it", component.name);
-                found.push(RULE.finding(message, HELP).on(&deployed.reference).at(Input::Current, deployed.document, deployed.pointer.clone()));
+                let message = format!(
+                    "{kind} {name} is deployed and mounted by {}, and the manifests do not hold it: Helm would delete it",
+                    component.name
+                );
+                found.push(RULE.finding(message, HELP).on(&deployed.reference).at(
+                    Input::Current,
+                    deployed.document,
+                    deployed.pointer.clone(),
+                ));
             }
         }
     }
@@ -152,7 +210,13 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let milvus = LazyCell::new(|| inventory(before.objects));
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
         for address in config.list(key) {
-            let host = address.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
+            let host = address
+                .split("://")
+                .last()
+                .unwrap_or_default()
+                .split([':', '/'])
+                .next()
+                .unwrap_or_default();
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
                 let chosen = |o: &&Object| backs(before, service, o, &milvus);
@@ -161,8 +225,15 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
                 for deployed in before.objects.iter().filter(serves).filter(gone).filter(chosen) {
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
                     if !told && !deployed.is_kept() {
-                        let message = format!("{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it", deployed.reference);
-                        found.push(RULE.finding(message, HELP).on(&deployed.reference).at(Input::Current, deployed.document, deployed.pointer.clone()));
+                        let message = format!(
+                            "{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it",
+                            deployed.reference
+                        );
+                        found.push(RULE.finding(message, HELP).on(&deployed.reference).at(
+                            Input::Current,
+                            deployed.document,
+                            deployed.pointer.clone(),
+                        ));
                     }
                 }
             }
@@ -173,12 +244,18 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
 /// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by
 /// its labels than that: Milvus itself, or the pods of other releases.
 fn backs(before: Side, service: &Object, workload: &Object, milvus: &Inventory) -> bool {
-    let Some(selector) = service.at(&["spec", "selector"]) else { return false };
+    let Some(selector) = service.at(&["spec", "selector"]) else {
+        return false;
+    };
     let chosen = workload::pod_labels(workload).is_some_and(|labels| selector::selects(selector, true, labels));
     if !chosen || !namespaces_agree(&service.reference.namespace, &workload.reference.namespace) {
         return false;
     }
-    let instance = |o: &Object| ["app.kubernetes.io/instance", "release"].iter().find_map(|k| o.label(k).map(str::to_owned));
+    let instance = |o: &Object| {
+        ["app.kubernetes.io/instance", "release"]
+            .iter()
+            .find_map(|k| o.label(k).map(str::to_owned))
+    };
     if matches!((instance(service), instance(workload)), (Some(a), Some(b)) if a != b) {
         return false;
     }
@@ -205,7 +282,13 @@ mod tests {
     use crate::rules::testkit::{Scenario, cluster, deployment};
 
     fn lost(scenario: Scenario) -> Vec<String> {
-        scenario.judge().findings.iter().filter(|f| f.code == "MU113").map(|f| f.message.clone()).collect()
+        scenario
+            .judge()
+            .findings
+            .iter()
+            .filter(|f| f.code == "MU113")
+            .map(|f| f.message.clone())
+            .collect()
     }
 
     #[test]
@@ -219,7 +302,10 @@ mod tests {
     fn up_to_2_5_a_mixture_coordinates_what_its_flags_name() {
         for (flag, name) in [("\"-querycoord\", ", "querycoord"), ("\"-rootcoord\", ", "rootcoord")] {
             let all = lost(Scenario::upgrade("v2.5.16", "v2.5.22").edit_target(flag, ""));
-            assert!(all.len() == 1 && all[0].contains(&format!("run no {name} any more")), "{all:?}");
+            assert!(
+                all.len() == 1 && all[0].contains(&format!("run no {name} any more")),
+                "{all:?}"
+            );
         }
         assert!(lost(Scenario::upgrade("v2.5.16", "v2.5.22").edit_target(", \"-indexcoord\"", "")).is_empty());
     }
@@ -229,7 +315,10 @@ mod tests {
         let older = Scenario::consolidation("v2.5.4", "v2.5.10");
         assert!(lost(older.clone()).is_empty());
         let all = lost(older.clone().drop_target("Deployment", "rel-milvus-rootcoord"));
-        assert!(all.len() == 1 && all[0].contains("run no rootcoord any more"), "{all:?}");
+        assert!(
+            all.len() == 1 && all[0].contains("run no rootcoord any more"),
+            "{all:?}"
+        );
         assert!(lost(older.drop_target("Deployment", "rel-milvus-indexcoord")).is_empty());
     }
 
@@ -237,7 +326,11 @@ mod tests {
     fn so_do_what_milvus_mounts_and_what_it_talks_to() {
         for (kind, name) in [("ConfigMap", "rel-milvus"), ("StatefulSet", "rel-etcd")] {
             let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").drop_target(kind, name));
-            assert!(all.iter().any(|m| m.contains(name) && m.contains("Helm would delete it")), "{all:?}");
+            assert!(
+                all.iter()
+                    .any(|m| m.contains(name) && m.contains("Helm would delete it")),
+                "{all:?}"
+            );
         }
     }
 
@@ -245,13 +338,21 @@ mod tests {
     fn a_whole_release_is_lost() {
         let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
         let all = lost(Scenario::upgrade("v2.5.16", "v2.6.16").replace_target(other));
-        assert!(all[0].contains("holds none of them") || all[0].contains("hold none of them"), "{all:?}");
+        assert!(
+            all[0].contains("holds none of them") || all[0].contains("hold none of them"),
+            "{all:?}"
+        );
     }
 
     #[test]
     fn a_service_that_chooses_milvus_too_loses_nothing() {
         let wide = "  selector:\n    app.kubernetes.io/instance: rel\n";
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current("Service", "rel-etcd", "  selector:\n    component: etcd\n", wide);
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current(
+            "Service",
+            "rel-etcd",
+            "  selector:\n    component: etcd\n",
+            wide,
+        );
         assert!(lost(scenario).is_empty());
     }
 
@@ -274,8 +375,17 @@ mod tests {
         assert!(lost(labelled.clone().add_current(&etcd("two", ""))).is_empty());
         // In a live List Helm's own annotation tells them apart, whatever the labels.
         let helm = |release: &str| format!("  uid: u\n  annotations:\n    meta.helm.sh/release-name: {release}\n");
-        let live = cluster("v2.5.16", false).replace("  labels:\n    helm.sh/chart", &(helm("rel") + "  labels:\n    helm.sh/chart"));
-        let beside = |release: &str| lost(labelled.clone().with_current(live.clone() + &etcd("rel", &helm(release))));
+        let live = cluster("v2.5.16", false).replace(
+            "  labels:\n    helm.sh/chart",
+            &(helm("rel") + "  labels:\n    helm.sh/chart"),
+        );
+        let beside = |release: &str| {
+            lost(
+                labelled
+                    .clone()
+                    .with_current(live.clone() + &etcd("rel", &helm(release))),
+            )
+        };
         assert!(beside("two").is_empty());
         assert_eq!(beside("rel").len(), 1);
     }
@@ -285,17 +395,25 @@ mod tests {
         let named = |text: &str| text.replace("component: \"rootcoord\"", "component: etcd");
         let start = Scenario::consolidation("v2.5.10", "v2.5.16");
         let current = named(&cluster("v2.5.10", true));
-        assert!(lost(start.with_current(current)).iter().all(|m| !m.contains("rootcoord")));
+        assert!(
+            lost(start.with_current(current))
+                .iter()
+                .all(|m| !m.contains("rootcoord"))
+        );
     }
 
     #[test]
     fn another_release_of_helm_in_a_live_list_is_not_lost() {
         let live = |text: &str, release: &str| {
-            let with = format!("  uid: a\n  annotations:\n    meta.helm.sh/release-name: {release}\n  labels:\n    helm.sh/chart");
+            let with = format!(
+                "  uid: a\n  annotations:\n    meta.helm.sh/release-name: {release}\n  labels:\n    helm.sh/chart"
+            );
             text.replace("  labels:\n    helm.sh/chart", &with)
         };
         let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
-        let other = deployment("proxy", "\"proxy\"", "v2.6.4").replace("rel-milvus", "two-milvus").replace("instance: rel", "instance: two");
+        let other = deployment("proxy", "\"proxy\"", "v2.6.4")
+            .replace("rel-milvus", "two-milvus")
+            .replace("instance: rel", "instance: two");
         let own = live(&cluster("v2.5.16", false), "rel");
         let beside = |release: &str| lost(upgrade.clone().with_current(own.clone() + &live(&other, release)));
         assert!(beside("two").is_empty());
@@ -306,5 +424,18 @@ mod tests {
     fn what_the_rewrite_replaces_is_not_lost() {
         assert!(lost(Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
         assert!(lost(Scenario::consolidation("v2.5.10", "v2.5.16")).is_empty());
+    }
+
+    #[test]
+    fn a_cluster_without_any_coordinator_is_refused_also_when_it_is_new() {
+        let bare = |tag: &str| {
+            Scenario::raw(&crate::rules::testkit::cluster26(tag))
+                .fresh()
+                .drop_target("Deployment", "rel-milvus-mixcoord")
+        };
+        let all = lost(bare("v2.6.16"));
+        assert_eq!(all, ["release rel would run without any coordinator"]);
+        let whole = Scenario::raw(&crate::rules::testkit::cluster26("v2.6.16")).fresh();
+        assert!(lost(whole).is_empty());
     }
 }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
-use crate::yaml;
 use crate::kube::Object;
 use crate::kube::object::{escape, reach};
 use crate::kube::quantity::Quantity;
 use crate::report::mask;
 use crate::rewrite::values::printed;
+use crate::yaml;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -235,8 +235,15 @@ fn difference(old: &Value, new: &Value, lenient: bool, at: &str, key: &str) -> O
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {
             let keys = b.keys().chain(a.keys().filter(|k| !b.contains_key(*k)));
-            keys.into_iter()
-                .find_map(|k| difference(a.get(k).unwrap_or(&Value::Null), b.get(k).unwrap_or(&Value::Null), lenient, &format!("{at}/{}", escape(k)), k))
+            keys.into_iter().find_map(|k| {
+                difference(
+                    a.get(k).unwrap_or(&Value::Null),
+                    b.get(k).unwrap_or(&Value::Null),
+                    lenient,
+                    &format!("{at}/{}", escape(k)),
+                    k,
+                )
+            })
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             let mut pairs = a.iter().zip(b).enumerate();

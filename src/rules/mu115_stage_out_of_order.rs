@@ -19,12 +19,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let Stage::At(wanted) = case.options.stage else { return vec![] };
-    let Some(kind) = case.transition.kind else { return vec![] };
+    let Stage::At(wanted) = case.options.stage else {
+        return vec![];
+    };
+    let Some(kind) = case.transition.kind else {
+        return vec![];
+    };
     if kind.last_stage().is_none() {
         return vec![];
     }
-    let Some(before) = case.before else { return no_documents(case, wanted) };
+    let Some(before) = case.before else {
+        return no_documents(case, wanted);
+    };
     let mut found = behind(case, before, kind, wanted);
     found.extend(backwards(case, before, kind, wanted));
     found
@@ -34,7 +40,11 @@ fn check(case: &Case) -> Vec<Finding> {
 fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
     match case.transition.from {
         From::Release { .. } | From::Unsaid => {
-            vec![needs_documents(&format!("stage {wanted}"), "--current shows no manifests of them", Some(case.came))]
+            vec![needs_documents(
+                &format!("stage {wanted}"),
+                "--current shows no manifests of them",
+                Some(case.came),
+            )]
         }
         From::Nothing => vec![],
     }
@@ -42,13 +52,19 @@ fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
 
 /// A state file keeps what judging needs, which is not enough to write components back as they are deployed.
 pub fn by_state_file(stage: Stage, transitions: &[&Transition], release: Option<&Release>) -> Vec<Finding> {
-    let staged = transitions.iter().any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
+    let staged = transitions
+        .iter()
+        .any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
     let wanted = match stage {
         Stage::At(n) if staged => format!("stage {n}"),
         Stage::Next if staged => "--stage next".to_owned(),
         _ => return vec![],
     };
-    vec![needs_documents(&wanted, "--current names a state file, which holds no whole manifests", release)]
+    vec![needs_documents(
+        &wanted,
+        "--current names a state file, which holds no whole manifests",
+        release,
+    )]
 }
 
 fn needs_documents(wanted: &str, why: &str, release: Option<&Release>) -> Finding {
@@ -65,7 +81,11 @@ fn needs_documents(wanted: &str, why: &str, release: Option<&Release>) -> Findin
 fn arrived(case: &Case, component: &Component) -> bool {
     match (&component.version, case.transition.target()) {
         (Read::Known(version), Some(target)) => version >= target,
-        _ => case.came.components.iter().any(|c| tag(&c.image) == tag(&component.image)),
+        _ => case
+            .came
+            .components
+            .iter()
+            .any(|c| tag(&c.image) == tag(&component.image)),
     }
 }
 
@@ -100,7 +120,9 @@ fn behind(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
         stage::describe(kind, wanted),
         stage::describe(kind, due)
     );
-    let help = format!("run --stage {due} first, or --stage next, which finds the one that is due; between two stages wait until the old pods are gone");
+    let help = format!(
+        "run --stage {due} first, or --stage next, which finds the one that is due; between two stages wait until the old pods are gone"
+    );
     let finding = RULE.finding(message, help);
     vec![match late.first() {
         Some(component) => before.point(finding, component, &format!("{}/image", component.container)),
@@ -110,13 +132,17 @@ fn behind(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
 
 /// Components of later stages that run the target's version already, while this stage's own do not.
 fn backwards(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
-    let own_late = before.running().any(|c| stage::of_role(kind, c.role) == wanted && !arrived(case, c));
+    let own_late = before
+        .running()
+        .any(|c| stage::of_role(kind, c.role) == wanted && !arrived(case, c));
     let ahead: Vec<&Component> = before
         .running()
         .filter(|c| case.after.release.has(c.role))
         .filter(|c| stage::of_role(kind, c.role) > wanted && arrived(case, c))
         .collect();
-    let Some(first) = ahead.first().filter(|_| own_late) else { return vec![] };
+    let Some(first) = ahead.first().filter(|_| own_late) else {
+        return vec![];
+    };
     let names: Vec<_> = ahead.iter().map(|c| format!("{} ({})", c.name, version(c))).collect();
     let message = format!(
         "stage {wanted} ({}) is due, and what belongs to later stages runs the target's version already: {}",
@@ -124,7 +150,11 @@ fn backwards(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> 
         names.join(", ")
     );
     let help = "the stages ran out of order, or something else upgraded a part: finish with --stage all, and read `milvus-uplift explain MU605` for what is unavailable meanwhile";
-    vec![before.point(RULE.finding(message, help), first, &format!("{}/image", first.container))]
+    vec![before.point(
+        RULE.finding(message, help),
+        first,
+        &format!("{}/image", first.container),
+    )]
 }
 
 fn version(component: &Component) -> String {
@@ -142,14 +172,24 @@ mod tests {
     fn roles(text: &str) -> Vec<(String, String)> {
         let stream = crate::stream::Stream::read(text.as_bytes(), crate::finding::Input::Target).unwrap();
         let found = crate::milvus::release::inventory(&stream.objects);
-        found.releases[0].components.iter().map(|c| (c.role.to_string(), c.image.clone())).collect()
+        found.releases[0]
+            .components
+            .iter()
+            .map(|c| (c.role.to_string(), c.image.clone()))
+            .collect()
     }
 
     #[test]
     fn a_stage_needs_the_one_before() {
-        let found = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(3)).of_rule("MU115");
+        let found = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .stage(Stage::At(3))
+            .of_rule("MU115");
         assert_eq!(found.len(), 1);
-        assert!(found[0].message.contains("stage 1") && found[0].help.contains("--stage 1"), "{:?}", found[0]);
+        assert!(
+            found[0].message.contains("stage 1") && found[0].help.contains("--stage 1"),
+            "{:?}",
+            found[0]
+        );
     }
 
     #[test]
@@ -172,7 +212,11 @@ mod tests {
 
     #[test]
     fn a_stage_moves_what_is_due_and_holds_back_the_rest() {
-        let output = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1)).judge().output.unwrap();
+        let output = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .stage(Stage::At(1))
+            .judge()
+            .output
+            .unwrap();
         for (role, image) in roles(&output) {
             let new = matches!(role.as_str(), "mixcoord" | "streamingnode");
             assert_eq!(image.ends_with("v2.6.16"), new, "{role} {image}");
@@ -207,12 +251,14 @@ mod tests {
 
     #[test]
     fn later_components_ahead_of_earlier_ones_run_backwards() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(2)).edit_in_current(
-            "Deployment",
-            "rel-milvus-proxy",
-            "v2.5.16",
-            "v2.6.16",
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .stage(Stage::At(2))
+            .edit_in_current("Deployment", "rel-milvus-proxy", "v2.5.16", "v2.6.16");
+        assert!(
+            scenario
+                .of_rule("MU115")
+                .iter()
+                .any(|f| f.message.contains("rel-milvus-proxy"))
         );
-        assert!(scenario.of_rule("MU115").iter().any(|f| f.message.contains("rel-milvus-proxy")));
     }
 }

@@ -249,4 +249,27 @@ mod tests {
         assert!(found(Scenario::upgrade("v2.6.4", "v2.6.6")).is_empty());
         assert!(found(Scenario::standalone("v2.5.16", "v2.6.6", "rocksmq")).is_empty());
     }
+
+    #[test]
+    fn two_workloads_of_mixcoord_need_standby_as_two_replicas_do() {
+        let twin = |strategy: &str| {
+            let text = crate::rules::testkit::deployment(
+                "mixcoord",
+                "\"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\", \"-indexcoord\"",
+                "v2.6.6",
+            );
+            text.replace("rel-milvus-mixcoord", "rel-milvus-mixcoord-b")
+                .replace("  replicas: 1\n", &format!("  replicas: 1\n{strategy}"))
+        };
+        let two = up("v2.6.6").add_target(&twin("  strategy:\n    type: Recreate\n"));
+        let all = found(two.clone());
+        assert!(!all.is_empty(), "{:?}", two.codes());
+        assert!(
+            all[0]
+                .message
+                .contains("2 workloads run mixcoord (rel-milvus-mixcoord and rel-milvus-mixcoord-b)"),
+            "{all:?}"
+        );
+        assert!(found(two.edit_target(STANDBY.0, STANDBY.1)).is_empty());
+    }
 }

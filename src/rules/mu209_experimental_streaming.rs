@@ -25,8 +25,7 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     };
     // Between two stages some already run the target, where streaming is no experiment.
-    let moved =
-        |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= crate::facts::streaming_line());
+    let moved = |c: &Component| matches!(&c.version, Read::Known(v) if v.line() >= crate::facts::streaming_line());
     let is_on = |c: &&Component| {
         if moved(c) {
             return false;
@@ -138,10 +137,19 @@ mod tests {
         let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next);
         let halfway = upgrade.judge().output.unwrap();
         assert!(halfway.contains("streamingnode"), "{halfway}");
-        assert!(upgrade.clone().with_current(halfway.clone()).of_rule("MU209").is_empty());
+        assert!(
+            upgrade
+                .clone()
+                .with_current(halfway.clone())
+                .of_rule("MU209")
+                .is_empty()
+        );
         let both = upgrade.with_current(halfway).env_current("proxy", &on("1"));
         let all = both.of_rule("MU209");
-        assert!(all.len() == 1 && all[0].message.contains("is set for rel-milvus-proxy"), "{all:?}");
+        assert!(
+            all.len() == 1 && all[0].message.contains("is set for rel-milvus-proxy"),
+            "{all:?}"
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ fn check(case: &Case) -> Vec<Finding> {
 fn changed(case: &Case, current: &Mq, target: &Mq) -> Finding {
     let mark = &facts::versions().marks.mq_sticks.version;
     let sticky = match case.transition.target() {
-        Some(v) if v >= mark => format!("; from {mark} on the first start writes it into etcd, where no later change of values reaches it"),
+        Some(v) if v >= mark => {
+            format!("; from {mark} on the first start writes it into etcd, where no later change of values reaches it")
+        }
         _ => String::new(),
     };
     let message = format!(
@@ -49,13 +51,24 @@ fn changed(case: &Case, current: &Mq, target: &Mq) -> Finding {
 }
 
 fn help(case: &Case, current: &Mq, target: &Mq, origin: Option<&Origin>) -> String {
-    let mut lines = vec![match (forgotten(case, current, target), *current == Mq::NatsMq && case.transition.to_26()) {
+    let mut lines = vec![match (
+        forgotten(case, current, target),
+        *current == Mq::NatsMq && case.transition.to_26(),
+    ) {
         (Some(help), _) => help,
         (None, true) => "natsmq cannot be kept in 2.6: see MU303".to_owned(),
         (None, false) => pins::pin(case, current),
     }];
-    if let Some(Origin { layer: Layer::UserYaml | Layer::Env { .. }, object, path }) = origin {
-        lines.push(format!("what asks for {target} now is {path} of {} {}: it wins over the chart's own choice, take it out", object.kind, object.name));
+    if let Some(Origin {
+        layer: Layer::UserYaml | Layer::Env { .. },
+        object,
+        path,
+    }) = origin
+    {
+        lines.push(format!(
+            "what asks for {target} now is {path} of {} {}: it wins over the chart's own choice, take it out",
+            object.kind, object.name
+        ));
     }
     lines.push("switching queues is a step of its own, after the upgrade: milvus-uplift explain MU301".to_owned());
     lines.extend(pins::etcd_knows(case));
@@ -66,7 +79,9 @@ fn help(case: &Case, current: &Mq, target: &Mq, origin: Option<&Origin>) -> Stri
     ];
     for (key, stated, read) in unused {
         if let Some(stated) = stated.as_ref().filter(|s| *s != read.as_str()) {
-            lines.push(format!("--assume {key}={stated} was not used: the manifests say {read}"));
+            lines.push(format!(
+                "--assume {key}={stated} was not used: the manifests say {read}"
+            ));
         }
     }
     lines.join("\n")
@@ -82,7 +97,11 @@ fn forgotten(case: &Case, current: &Mq, target: &Mq) -> Option<String> {
         return None;
     }
     let namespace = places::namespace(case);
-    let space = if namespace.is_empty() { String::new() } else { format!(" --namespace {namespace}") };
+    let space = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" --namespace {namespace}")
+    };
     Some(format!(
         "charts from {from} on write rocksmq for a Deployment without the annotation milvus.io/message-queue: annotate it, then render again\n\
          kubectl annotate deployment {}{space} milvus.io/message-queue=woodpecker --overwrite",
@@ -94,7 +113,9 @@ fn forgotten(case: &Case, current: &Mq, target: &Mq) -> Option<String> {
 /// none; what disagrees today already is no matter of an ordinary change.
 fn disagreeing(case: &Case) -> Vec<Finding> {
     let effective = case.after.effective;
-    let Ok(spoken) = &effective.spoken().mq else { return vec![] };
+    let Ok(spoken) = &effective.spoken().mq else {
+        return vec![];
+    };
     let pairs = places::pairs(case);
     let mut groups: Vec<(&Mq, Vec<usize>)> = Vec::new();
     for (i, component) in case.after.release.components.iter().enumerate() {
@@ -102,9 +123,11 @@ fn disagreeing(case: &Case) -> Vec<Finding> {
         if own == spoken || component.role == Role::IndexNode {
             continue;
         }
-        let standing = pairs.iter().find(|(a, _)| *a == i).zip(case.before).is_some_and(|((_, b), before)| {
-            before.effective.of(*b).queue.as_ref().is_ok_and(|q| q.mq == *own)
-        });
+        let standing = pairs
+            .iter()
+            .find(|(a, _)| *a == i)
+            .zip(case.before)
+            .is_some_and(|((_, b), before)| before.effective.of(*b).queue.as_ref().is_ok_and(|q| q.mq == *own));
         if standing && case.transition.is_ordinary() {
             continue;
         }
@@ -113,19 +136,28 @@ fn disagreeing(case: &Case) -> Vec<Finding> {
             None => groups.push((own, vec![i])),
         }
     }
-    groups.into_iter().map(|(own, members)| disagreement(case, spoken, own, &members)).collect()
+    groups
+        .into_iter()
+        .map(|(own, members)| disagreement(case, spoken, own, &members))
+        .collect()
 }
 
 fn disagreement(case: &Case, spoken: &Mq, own: &Mq, members: &[usize]) -> Finding {
     let all = &case.after.release.components;
     let names: Vec<&str> = members.iter().map(|i| all[*i].name.as_str()).collect();
     let names = places::listed(&names);
-    let message = format!("{names} would use the message queue {own} while the rest of the release uses {spoken}: they would not see each other's data");
+    let message = format!(
+        "{names} would use the message queue {own} while the rest of the release uses {spoken}: they would not see each other's data"
+    );
     let first = members[0];
     let config = &case.after.effective.configs[first];
-    let origin = queue::resolve_type(config, case.after.effective.line, case.standalone()).ok().and_then(|(_, _, o)| o);
+    let origin = queue::resolve_type(config, case.after.effective.line, case.standalone())
+        .ok()
+        .and_then(|(_, _, o)| o);
     let key = config.get("mq.type").map_or("MQ_TYPE", |s| s.key.as_str());
-    let help = format!("take {key} out of the environment of {names} (extraEnv in the chart's values), or give all components the same");
+    let help = format!(
+        "take {key} out of the environment of {names} (extraEnv in the chart's values), or give all components the same"
+    );
     let path = places::path_of("mq.type", origin.as_ref());
     let finding = RULE.finding(message, help);
     places::place(case, finding, origin.as_ref(), first).field(path, spoken.as_str(), own.as_str())
@@ -157,7 +189,10 @@ mod tests {
         assert!(finding.message.contains("from pulsar to kafka") && finding.message.contains("etcd"));
         assert!(finding.help.contains("--set pulsarv3.enabled=true"), "{}", finding.help);
         let field = finding.field.as_ref().unwrap();
-        assert_eq!((field.path.as_str(), field.current.as_str(), field.proposed.as_str()), ("/data/default.yaml#/mq/type", Some("pulsar"), Some("kafka")));
+        assert_eq!(
+            (field.path.as_str(), field.current.as_str(), field.proposed.as_str()),
+            ("/data/default.yaml#/mq/type", Some("pulsar"), Some("kafka"))
+        );
         assert!(finding.location.as_ref().is_some_and(|l| l.line > 1));
     }
 
@@ -192,43 +227,87 @@ mod tests {
     fn several_components_that_disagree_are_one_finding() {
         let env = "            - name: MQ_TYPE\n              value: kafka\n";
         let finding = only(&upgrade().env_target("datanode", env).env_target("proxy", env));
-        assert!(finding.message.contains("rel-milvus-proxy and rel-milvus-datanode"), "{}", finding.message);
+        assert!(
+            finding.message.contains("rel-milvus-proxy and rel-milvus-datanode"),
+            "{}",
+            finding.message
+        );
     }
 
     #[test]
     fn an_index_node_opens_no_queue() {
         let env = "            - name: MQ_TYPE\n              value: kafka\n";
-        assert!(!Scenario::upgrade("v2.5.16", "v2.5.22").env_target("indexnode", env).codes().contains(&"MU301"));
+        assert!(
+            !Scenario::upgrade("v2.5.16", "v2.5.22")
+                .env_target("indexnode", env)
+                .codes()
+                .contains(&"MU301")
+        );
     }
 
     #[test]
     fn user_yaml_wins_over_default_yaml_and_is_named() {
         let user = |text: &str| upgrade().edit_target("  user.yaml: |-\n    # nothing\n", text);
-        let finding = only(&user("  user.yaml: |\n    mq:\n      type: kafka\n    kafka:\n      brokerList: k:9092\n"));
+        let finding = only(&user(
+            "  user.yaml: |\n    mq:\n      type: kafka\n    kafka:\n      brokerList: k:9092\n",
+        ));
         assert_eq!(finding.field.as_ref().unwrap().path, "/data/user.yaml#/mq/type");
         assert!(finding.help.contains("take it out"), "{}", finding.help);
-        assert!(user("  user.yaml: |\n    mq.type: pulsar\n").of_rule("MU301").is_empty());
+        assert!(
+            user("  user.yaml: |\n    mq.type: pulsar\n")
+                .of_rule("MU301")
+                .is_empty()
+        );
     }
 
     #[test]
     fn of_two_blocks_the_later_counts() {
         let twice = upgrade().edit_target("    mq:\n      type: pulsar\n", "    mq:\n      type: pulsar\n    messageQueue: pulsar\n    mq:\n      type: kafka\n    kafka:\n      brokerList: rel-kafka:9092\n");
         assert!(only(&twice).message.contains("from pulsar to kafka"));
-        let back = upgrade().edit_target("    mq:\n      type: pulsar\n", "    mq:\n      type: kafka\n    messageQueue: kafka\n    mq:\n      type: pulsar\n");
+        let back = upgrade().edit_target(
+            "    mq:\n      type: pulsar\n",
+            "    mq:\n      type: kafka\n    messageQueue: kafka\n    mq:\n      type: pulsar\n",
+        );
         assert!(back.of_rule("MU301").is_empty());
     }
 
     #[test]
     fn the_same_queue_said_differently_stays_quiet() {
-        assert!(!upgrade().edit_target("      type: pulsar", "      type: \"default\"").codes().contains(&"MU301"));
-        assert!(!upgrade().edit_target("    mq:\n      type: pulsar\n", "    messageQueue: kafka\n").codes().contains(&"MU301"));
+        assert!(
+            !upgrade()
+                .edit_target("      type: pulsar", "      type: \"default\"")
+                .codes()
+                .contains(&"MU301")
+        );
+        assert!(
+            !upgrade()
+                .edit_target("    mq:\n      type: pulsar\n", "    messageQueue: kafka\n")
+                .codes()
+                .contains(&"MU301")
+        );
     }
 
     #[test]
     fn an_assumption_stands_in_only_where_nothing_can_be_read() {
-        let hidden = upgrade().drop_target("ConfigMap", "rel-milvus").drop_current("ConfigMap", "rel-milvus");
-        assert!(hidden.clone().assume("current-mq=pulsar").assume("target-mq=kafka").codes().contains(&"MU301"));
-        assert!(!hidden.clone().assume("current-mq=pulsar").assume("target-mq=pulsar").codes().contains(&"MU301"));
+        let hidden = upgrade()
+            .drop_target("ConfigMap", "rel-milvus")
+            .drop_current("ConfigMap", "rel-milvus");
+        assert!(
+            hidden
+                .clone()
+                .assume("current-mq=pulsar")
+                .assume("target-mq=kafka")
+                .codes()
+                .contains(&"MU301")
+        );
+        assert!(
+            !hidden
+                .clone()
+                .assume("current-mq=pulsar")
+                .assume("target-mq=pulsar")
+                .codes()
+                .contains(&"MU301")
+        );
         assert!(!hidden.codes().contains(&"MU301"));
         let finding = only(&kafka(upgrade()).assume("target-mq=pulsar"));
         assert!(finding.help.contains("was not used"), "{}", finding.help);
@@ -236,11 +315,23 @@ mod tests {
 
     #[test]
     fn queue_rules_hold_for_ordinary_changes_and_both_directions() {
-        assert!(kafka(Scenario::upgrade("v2.6.16", "v2.6.16")).codes().contains(&"MU301"));
-        assert!(kafka(Scenario::upgrade("v2.5.16", "v2.5.16")).codes().contains(&"MU301"));
+        assert!(
+            kafka(Scenario::upgrade("v2.6.16", "v2.6.16"))
+                .codes()
+                .contains(&"MU301")
+        );
+        assert!(
+            kafka(Scenario::upgrade("v2.5.16", "v2.5.16"))
+                .codes()
+                .contains(&"MU301")
+        );
         let back = Scenario::upgrade("v2.6.15", "v2.6.16").edit_current("      type: pulsar", "      type: kafka");
         let finding = only(&back);
-        assert!(finding.help.contains("etcdctl get by-dev/config/mqtype"), "{}", finding.help);
+        assert!(
+            finding.help.contains("etcdctl get by-dev/config/mqtype"),
+            "{}",
+            finding.help
+        );
     }
 
     #[test]
@@ -249,6 +340,27 @@ mod tests {
             .edit_target("      type: woodpecker", "      type: rocksmq")
             .edit_target("milvus-4.2.58", "milvus-5.0.19");
         let finding = only(&scenario);
-        assert!(finding.help.contains("kubectl annotate deployment rel-milvus-standalone --namespace ns milvus.io/message-queue=woodpecker"), "{}", finding.help);
+        assert!(
+            finding.help.contains(
+                "kubectl annotate deployment rel-milvus-standalone --namespace ns milvus.io/message-queue=woodpecker"
+            ),
+            "{}",
+            finding.help
+        );
+    }
+
+    #[test]
+    fn a_queue_that_the_environment_chose_is_kept_there() {
+        let env = "          env:\n            - name: MQ_TYPE\n              value: kafka\n            - name: KAFKA_BROKERLIST\n              value: kafka.corp.example:9092\n";
+        let finding = only(&upgrade().edit_current("          env:\n", env));
+        assert!(finding.message.contains("from kafka to pulsar"), "{}", finding.message);
+        assert!(
+            finding
+                .help
+                .contains("keep it: the environment of Deployment rel-milvus-")
+                && finding.help.contains(" sets MQ_TYPE; leave it there"),
+            "{}",
+            finding.help
+        );
     }
 }

@@ -58,7 +58,9 @@ fn by_chart(case: &Case, component: &Component) -> bool {
 fn origin(case: &Case) -> Option<Origin> {
     let effective = case.after.effective;
     let config = effective.config().as_seen();
-    queue::resolve_type(&config, effective.line, true).ok().and_then(|(_, _, origin)| origin)
+    queue::resolve_type(&config, effective.line, true)
+        .ok()
+        .and_then(|(_, _, origin)| origin)
 }
 
 fn finding(case: &Case, component: &Component, current: &Mq) -> Finding {
@@ -79,7 +81,11 @@ fn finding(case: &Case, component: &Component, current: &Mq) -> Finding {
     let origin = origin(case);
     let path = places::path_of("mq.type", origin.as_ref());
     let speaker = case.after.effective.speaker;
-    places::place(case, RULE.finding(message, help), origin.as_ref(), speaker).field(path, current.as_str(), "woodpecker")
+    places::place(case, RULE.finding(message, help), origin.as_ref(), speaker).field(
+        path,
+        current.as_str(),
+        "woodpecker",
+    )
 }
 
 #[cfg(test)]
@@ -87,7 +93,8 @@ mod tests {
     use crate::rules::testkit::Scenario;
 
     fn lost(from: &str, to: &str, mq: &str) -> Scenario {
-        let target = Scenario::standalone(from, to, mq).edit_target(&format!("      type: {mq}"), "      type: woodpecker");
+        let target =
+            Scenario::standalone(from, to, mq).edit_target(&format!("      type: {mq}"), "      type: woodpecker");
         target.edit_target("milvus-4.2.58", "milvus-5.0.19")
     }
 
@@ -95,7 +102,11 @@ mod tests {
     fn the_cause_and_the_value_to_pin_are_named() {
         let scenario = lost("v2.5.16", "v2.6.16", "rocksmq");
         let finding = scenario.of_rule("MU302").remove(0);
-        assert!(finding.message.contains("rocksmq") && finding.message.contains("helm template") && finding.message.contains("5.0.19"));
+        assert!(
+            finding.message.contains("rocksmq")
+                && finding.message.contains("helm template")
+                && finding.message.contains("5.0.19")
+        );
         for words in ["--set standalone.messageQueue=rocksmq", "--dry-run=server", "etcd"] {
             assert!(finding.help.contains(words), "{}", finding.help);
         }
@@ -106,7 +117,11 @@ mod tests {
 
     #[test]
     fn it_happens_to_every_queue_and_to_ordinary_changes() {
-        assert!(lost("v2.5.16", "v2.6.16", "pulsar").of_rule("MU302")[0].help.contains("standalone.messageQueue=pulsar"));
+        assert!(
+            lost("v2.5.16", "v2.6.16", "pulsar").of_rule("MU302")[0]
+                .help
+                .contains("standalone.messageQueue=pulsar")
+        );
         assert!(lost("v2.5.16", "v2.6.16", "kafka").codes().contains(&"MU302"));
         assert!(lost("v2.6.16", "v2.6.16", "rocksmq").codes().contains(&"MU302"));
         assert!(lost("v2.5.16", "v2.5.22", "rocksmq").codes().contains(&"MU302"));
@@ -122,27 +137,50 @@ mod tests {
     fn the_annotation_tells_a_fork_of_the_chart() {
         let fork = || lost("v2.5.16", "v2.6.16", "rocksmq").edit_target("milvus-5.0.19", "corp-vectors-1.4.0");
         assert!(!fork().codes().contains(&"MU302"));
-        let noted = fork().edit_in_target("Deployment", "rel-milvus-standalone", "    component: \"standalone\"\nspec:", "    component: \"standalone\"\n  annotations:\n    milvus.io/message-queue: woodpecker\nspec:");
+        let noted = fork().edit_in_target(
+            "Deployment",
+            "rel-milvus-standalone",
+            "    component: \"standalone\"\nspec:",
+            "    component: \"standalone\"\n  annotations:\n    milvus.io/message-queue: woodpecker\nspec:",
+        );
         assert!(noted.codes().contains(&"MU302"));
     }
 
     #[test]
     fn woodpecker_on_purpose_is_mu301_alone() {
-        let scenario = lost("v2.5.16", "v2.6.16", "rocksmq").values("cluster:\n  enabled: false\nstandalone:\n  messageQueue: woodpecker\n");
+        let scenario = lost("v2.5.16", "v2.6.16", "rocksmq")
+            .values("cluster:\n  enabled: false\nstandalone:\n  messageQueue: woodpecker\n");
         let codes = scenario.codes();
         assert!(codes.contains(&"MU301") && !codes.contains(&"MU302"));
         let by_user = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
             .edit_target("milvus-4.2.58", "milvus-5.0.19")
-            .edit_target("  user.yaml: |-\n    # nothing\n", "  user.yaml: |\n    mq: {type: woodpecker}\n");
+            .edit_target(
+                "  user.yaml: |-\n    # nothing\n",
+                "  user.yaml: |\n    mq: {type: woodpecker}\n",
+            );
         assert!(!by_user.codes().contains(&"MU302"));
     }
 
     #[test]
     fn near_misses_stay_quiet() {
-        assert!(!Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").codes().contains(&"MU302"));
-        assert!(!Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker").edit_target("milvus-4.2.58", "milvus-5.0.19").codes().contains(&"MU302"));
+        assert!(
+            !Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+                .codes()
+                .contains(&"MU302")
+        );
+        assert!(
+            !Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker")
+                .edit_target("milvus-4.2.58", "milvus-5.0.19")
+                .codes()
+                .contains(&"MU302")
+        );
         assert!(!lost("v2.5.16", "v2.6.16", "rocksmq").fresh().codes().contains(&"MU302"));
         let env = "            - name: MQ_TYPE\n              value: rocksmq\n";
-        assert!(!lost("v2.5.16", "v2.6.16", "rocksmq").env_target("standalone", env).codes().contains(&"MU302"));
+        assert!(
+            !lost("v2.5.16", "v2.6.16", "rocksmq")
+                .env_target("standalone", env)
+                .codes()
+                .contains(&"MU302")
+        );
     }
 }

@@ -21,30 +21,49 @@ fn check(case: &Case) -> Vec<Finding> {
     if !case.transition.to_26() {
         return vec![];
     }
-    let version = case.transition.target().map_or_else(|| "2.6".to_owned(), ToString::to_string);
+    let version = case
+        .transition
+        .target()
+        .map_or_else(|| "2.6".to_owned(), ToString::to_string);
     let target = places::likely_mq(case.after, case.target_mq());
     let current = case.before.and_then(|b| places::likely_mq(b, case.current_mq()));
     if target == Some(Mq::NatsMq) {
-        let message = format!("the message queue would be natsmq, which Milvus {version} does not have: it would not start");
-        let was = current.as_ref().map_or(serde_json::Value::Null, |mq| mq.as_str().into());
+        let message =
+            format!("the message queue would be natsmq, which Milvus {version} does not have: it would not start");
+        let was = current
+            .as_ref()
+            .map_or(serde_json::Value::Null, |mq| mq.as_str().into());
         let origin = origin(case.after);
         let path = places::path_of("mq.type", origin.as_ref());
         let finding = RULE.finding(message, help(case, current.as_ref()));
-        return vec![places::place(case, finding, origin.as_ref(), case.after.effective.speaker).field(path, was, "natsmq")];
+        return vec![
+            places::place(case, finding, origin.as_ref(), case.after.effective.speaker).field(path, was, "natsmq"),
+        ];
     }
     let (Some(Mq::NatsMq), Some(before)) = (&current, case.before) else {
         return vec![];
     };
     let message = format!(
         "natsmq is in use, and Milvus {version} cannot read it: what is written and not yet flushed would be lost{}",
-        target.as_ref().map_or_else(String::new, |mq| format!(", whether or not the target asks for {mq}"))
+        target
+            .as_ref()
+            .map_or_else(String::new, |mq| format!(", whether or not the target asks for {mq}"))
     );
     let proposed = target.as_ref().map_or(serde_json::Value::Null, |mq| mq.as_str().into());
     let origin = origin(before);
     let path = places::path_of("mq.type", origin.as_ref());
-    let mut finding = RULE.finding(message, help(case, current.as_ref())).field(path, "natsmq", proposed);
-    if let Some((origin, object)) = origin.as_ref().and_then(|o| Some((o, before.find(&o.object.kind, &o.object.name)?))) {
-        finding = finding.on(&object.reference).at(before.input, object.document, format!("{}{}", object.pointer, origin.path));
+    let mut finding = RULE
+        .finding(message, help(case, current.as_ref()))
+        .field(path, "natsmq", proposed);
+    if let Some((origin, object)) = origin
+        .as_ref()
+        .and_then(|o| Some((o, before.find(&o.object.kind, &o.object.name)?)))
+    {
+        finding = finding.on(&object.reference).at(
+            before.input,
+            object.document,
+            format!("{}{}", object.pointer, origin.path),
+        );
     }
     vec![finding]
 }
@@ -52,7 +71,9 @@ fn check(case: &Case) -> Vec<Finding> {
 fn origin(side: Side) -> Option<Origin> {
     let config = side.effective.config().as_seen();
     let standalone = side.release.mode() == Mode::Standalone;
-    queue::resolve_type(&config, side.effective.line, standalone).ok().and_then(|(_, _, origin)| origin)
+    queue::resolve_type(&config, side.effective.line, standalone)
+        .ok()
+        .and_then(|(_, _, origin)| origin)
 }
 
 fn help(case: &Case, current: Option<&Mq>) -> String {
@@ -83,27 +104,47 @@ mod tests {
 
     #[test]
     fn leaving_it_on_the_way_does_not_save_the_log() {
-        let scenario = Scenario::standalone("v2.5.22", "v2.6.16", "natsmq").edit_target("      type: natsmq", "      type: rocksmq");
+        let scenario = Scenario::standalone("v2.5.22", "v2.6.16", "natsmq")
+            .edit_target("      type: natsmq", "      type: rocksmq");
         let all = scenario.of_rule("MU303");
         assert!(all[0].message.contains("in use") && all[0].message.contains("rocksmq"));
-        assert_eq!(all[0].location.as_ref().map(|l| l.stream), Some(crate::finding::Input::Current));
+        assert_eq!(
+            all[0].location.as_ref().map(|l| l.stream),
+            Some(crate::finding::Input::Current)
+        );
         assert!(scenario.codes().contains(&"MU301"));
     }
 
     #[test]
     fn a_fresh_install_and_the_environment_count() {
-        assert!(Scenario::standalone("v2.5.22", "v2.6.16", "natsmq").fresh().codes().contains(&"MU303"));
+        assert!(
+            Scenario::standalone("v2.5.22", "v2.6.16", "natsmq")
+                .fresh()
+                .codes()
+                .contains(&"MU303")
+        );
         let env = "            - name: MQ_TYPE\n              value: natsmq\n";
         let scenario = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq").env_target("standalone", env);
-        assert!(scenario.of_rule("MU303")[0].help.contains("standalone.messageQueue=rocksmq"));
-        let stated = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq").drop_target("ConfigMap", "rel-milvus").assume("target-mq=natsmq");
+        assert!(
+            scenario.of_rule("MU303")[0]
+                .help
+                .contains("standalone.messageQueue=rocksmq")
+        );
+        let stated = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq")
+            .drop_target("ConfigMap", "rel-milvus")
+            .assume("target-mq=natsmq");
         assert!(stated.codes().contains(&"MU303"));
     }
 
     #[test]
     fn within_2_5_and_with_its_keys_lying_about_it_stays_quiet() {
-        assert!(!Scenario::standalone("v2.5.16", "v2.5.22", "natsmq").codes().contains(&"MU303"));
-        let keys = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq").edit_target("    mq:\n", "    natsmq:\n      server:\n        port: 4222\n    mq:\n");
+        assert!(
+            !Scenario::standalone("v2.5.16", "v2.5.22", "natsmq")
+                .codes()
+                .contains(&"MU303")
+        );
+        let keys = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq")
+            .edit_target("    mq:\n", "    natsmq:\n      server:\n        port: 4222\n    mq:\n");
         assert!(!keys.codes().contains(&"MU303"));
     }
 }

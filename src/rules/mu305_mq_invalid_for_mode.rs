@@ -27,7 +27,14 @@ fn check(case: &Case) -> Vec<Finding> {
     let standalone = case.standalone();
     match &mq {
         Mq::RocksMq if !standalone => vec![rocksmq(case)],
-        Mq::Woodpecker if case.transition.target_line().is_some_and(|line| line < crate::facts::streaming_line()) => vec![too_early(case)],
+        Mq::Woodpecker
+            if case
+                .transition
+                .target_line()
+                .is_some_and(|line| line < crate::facts::streaming_line()) =>
+        {
+            vec![too_early(case)]
+        }
         Mq::Woodpecker if !standalone => local(case),
         Mq::Other(text) if case.target_mq().is_some() => unheard_of(case, text),
         _ => vec![],
@@ -37,8 +44,16 @@ fn check(case: &Case) -> Vec<Finding> {
 fn tell(case: &Case, message: String, help: String, mq: &Mq) -> Finding {
     let effective = case.after.effective;
     let config = effective.config().as_seen();
-    let origin = queue::resolve_type(&config, effective.line, case.standalone()).ok().and_then(|(_, _, origin)| origin);
-    at(case, RULE.finding(message, help), "mq.type", origin.as_ref(), mq.as_str())
+    let origin = queue::resolve_type(&config, effective.line, case.standalone())
+        .ok()
+        .and_then(|(_, _, origin)| origin);
+    at(
+        case,
+        RULE.finding(message, help),
+        "mq.type",
+        origin.as_ref(),
+        mq.as_str(),
+    )
 }
 
 fn at(case: &Case, finding: Finding, key: &str, origin: Option<&Origin>, proposed: &str) -> Finding {
@@ -46,7 +61,11 @@ fn at(case: &Case, finding: Finding, key: &str, origin: Option<&Origin>, propose
         "mq.type" => places::likely_mq(b, case.current_mq()).map(|mq| mq.to_string()),
         _ => b.effective.config().as_seen().value(key).map(str::to_owned),
     });
-    let finding = finding.field(places::path_of(key, origin), was.map_or(Value::Null, Value::from), proposed);
+    let finding = finding.field(
+        places::path_of(key, origin),
+        was.map_or(Value::Null, Value::from),
+        proposed,
+    );
     places::place(case, finding, origin, case.after.effective.speaker)
 }
 
@@ -62,17 +81,27 @@ const CLUSTER: &str = "a cluster runs on pulsar, kafka or (from 2.6 on) woodpeck
 
 fn rocksmq(case: &Case) -> Finding {
     let message = "the message queue of a cluster would be rocksmq, which lives inside one pod: the components would not see each other's data, and Milvus refuses to start".to_owned();
-    let help = format!("{}\ncluster.enabled=true does not turn a standalone on rocksmq into a cluster: move its data with a backup", kept(case, CLUSTER));
+    let help = format!(
+        "{}\ncluster.enabled=true does not turn a standalone on rocksmq into a cluster: move its data with a backup",
+        kept(case, CLUSTER)
+    );
     tell(case, message, help, &Mq::RocksMq)
 }
 
 fn too_early(case: &Case) -> Finding {
-    let version = case.transition.target().map_or_else(|| "2.5".to_owned(), ToString::to_string);
+    let version = case
+        .transition
+        .target()
+        .map_or_else(|| "2.5".to_owned(), ToString::to_string);
     let since = &facts::versions().marks.streaming.version;
-    let message = format!("the message queue would be woodpecker, which Milvus {version} does not know (it came with {since}): it would not start");
+    let message = format!(
+        "the message queue would be woodpecker, which Milvus {version} does not know (it came with {since}): it would not start"
+    );
     let otherwise = match case.standalone() {
         true => "for a standalone before 2.6: --set standalone.messageQueue=rocksmq",
-        false => "for a cluster before 2.6: --set woodpecker.enabled=false --set pulsarv3.enabled=true (or kafka.enabled=true)",
+        false => {
+            "for a cluster before 2.6: --set woodpecker.enabled=false --set pulsarv3.enabled=true (or kafka.enabled=true)"
+        }
     };
     let current = case.before.and_then(|b| places::likely_mq(b, case.current_mq()));
     let help = match current.filter(|mq| *mq != Mq::Woodpecker) {
@@ -88,9 +117,15 @@ fn local(case: &Case) -> Vec<Finding> {
     let all = &case.after.release.components;
     let affected: Vec<usize> = (0..all.len())
         .filter(|i| all[*i].role != Role::IndexNode && configs[*i].value("woodpecker.storage.type") == Some("local"))
-        .filter(|i| !configs[*i].value("woodpecker.storage.forceLocalStorage").is_some_and(is_true))
+        .filter(|i| {
+            !configs[*i]
+                .value("woodpecker.storage.forceLocalStorage")
+                .is_some_and(is_true)
+        })
         .collect();
-    let Some(first) = affected.first().copied() else { return vec![] };
+    let Some(first) = affected.first().copied() else {
+        return vec![];
+    };
     let mark = &facts::versions().marks.woodpecker_local_refused.version;
     let outcome = match case.transition.target() {
         Some(v) if v >= mark => format!("Milvus {v} refuses to start with it (from {mark} on)"),
@@ -105,7 +140,13 @@ fn local(case: &Case) -> Vec<Finding> {
         pins::user_yaml("woodpecker.storage.type", "minio")
     );
     let origin = configs[first].get("woodpecker.storage.type").map(|s| s.origin.clone());
-    vec![at(case, RULE.finding(message, help), "woodpecker.storage.type", origin.as_ref(), "local")]
+    vec![at(
+        case,
+        RULE.finding(message, help),
+        "woodpecker.storage.type",
+        origin.as_ref(),
+        "local",
+    )]
 }
 
 fn is_true(text: &str) -> bool {
@@ -118,7 +159,9 @@ fn unheard_of(case: &Case, text: &str) -> Vec<Finding> {
     if current == Some(Mq::Other(text.to_owned())) {
         return vec![];
     }
-    let message = format!("the message queue would be `{text}`, which Milvus does not know (names are written in lower case): it would not start");
+    let message = format!(
+        "the message queue would be `{text}`, which Milvus does not know (names are written in lower case): it would not start"
+    );
     let help = match current {
         Some(mq) => pins::pin(case, &mq),
         None => "mq.type takes pulsar, kafka, rocksmq (standalone) and, from 2.6 on, woodpecker".to_owned(),
@@ -141,19 +184,39 @@ mod tests {
         let all = cluster("v2.6.16", "      type: rocksmq\n").of_rule("MU305");
         assert_eq!(all.len(), 1);
         assert!(all[0].help.contains("pulsarv3.enabled=true"));
-        assert!(!Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").codes().contains(&"MU305"));
-        assert!(cluster("v2.6.16", "      type: rocksmq\n").fresh().codes().contains(&"MU305"));
+        assert!(
+            !Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+                .codes()
+                .contains(&"MU305")
+        );
+        assert!(
+            cluster("v2.6.16", "      type: rocksmq\n")
+                .fresh()
+                .codes()
+                .contains(&"MU305")
+        );
     }
 
     #[test]
     fn local_woodpecker_in_a_cluster_by_version_and_unless_forced() {
         let panics = cluster("v2.6.16", LOCAL).of_rule("MU305").remove(0);
         assert!(panics.message.contains("refuses to start"), "{}", panics.message);
-        assert_eq!(panics.field.unwrap().path, "/data/default.yaml#/woodpecker/storage/type");
+        assert_eq!(
+            panics.field.unwrap().path,
+            "/data/default.yaml#/woodpecker/storage/type"
+        );
         let unsafe_then = cluster("v2.6.8", LOCAL).of_rule("MU305").remove(0);
         assert!(unsafe_then.message.contains("lost with the pod"));
-        assert!(!cluster("v2.6.16", &format!("{LOCAL}        forceLocalStorage: true\n")).codes().contains(&"MU305"));
-        assert!(!cluster("v2.6.16", &LOCAL.replace("local", "minio")).codes().contains(&"MU305"));
+        assert!(
+            !cluster("v2.6.16", &format!("{LOCAL}        forceLocalStorage: true\n"))
+                .codes()
+                .contains(&"MU305")
+        );
+        assert!(
+            !cluster("v2.6.16", &LOCAL.replace("local", "minio"))
+                .codes()
+                .contains(&"MU305")
+        );
         let dormant = LOCAL.replace("woodpecker\n    w", "pulsar\n    w");
         assert!(!cluster("v2.6.16", &dormant).codes().contains(&"MU305"));
     }
@@ -161,14 +224,17 @@ mod tests {
     #[test]
     fn one_component_may_be_local_by_its_environment() {
         let env = "            - name: WOODPECKER_STORAGE_TYPE\n              value: local\n";
-        let all = cluster("v2.6.16", "      type: woodpecker\n").env_target("proxy", env).of_rule("MU305");
+        let all = cluster("v2.6.16", "      type: woodpecker\n")
+            .env_target("proxy", env)
+            .of_rule("MU305");
         assert_eq!(all.len(), 1);
         assert!(all[0].message.contains("of rel-milvus-proxy"), "{}", all[0].message);
     }
 
     #[test]
     fn a_standalone_may_be_local() {
-        let scenario = Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker").edit_target("      type: woodpecker\n", LOCAL);
+        let scenario =
+            Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker").edit_target("      type: woodpecker\n", LOCAL);
         assert!(!scenario.codes().contains(&"MU305"));
     }
 
@@ -177,14 +243,28 @@ mod tests {
         let all = Scenario::standalone("v2.5.16", "v2.5.22", "woodpecker").of_rule("MU305");
         assert!(all[0].message.contains("2.5.22"));
         assert!(all[0].help.contains("messageQueue=rocksmq"));
-        assert!(cluster("v2.5.22", "      type: woodpecker\n").of_rule("MU305")[0].help.contains("pulsarv3"));
-        assert!(!Scenario::standalone("v2.5.16", "v2.6.16", "woodpecker").codes().contains(&"MU305"));
+        assert!(
+            cluster("v2.5.22", "      type: woodpecker\n").of_rule("MU305")[0]
+                .help
+                .contains("pulsarv3")
+        );
+        assert!(
+            !Scenario::standalone("v2.5.16", "v2.6.16", "woodpecker")
+                .codes()
+                .contains(&"MU305")
+        );
     }
 
     #[test]
     fn a_word_that_is_no_queue() {
-        assert!(cluster("v2.6.16", "      type: Pulsar\n").of_rule("MU305")[0].message.contains("`Pulsar`"));
-        let fork = Scenario::upgrade("v2.6.15", "v2.6.16").edit_target("      type: pulsar\n", "      type: corpmq\n").edit_current("      type: pulsar\n", "      type: corpmq\n");
+        assert!(
+            cluster("v2.6.16", "      type: Pulsar\n").of_rule("MU305")[0]
+                .message
+                .contains("`Pulsar`")
+        );
+        let fork = Scenario::upgrade("v2.6.15", "v2.6.16")
+            .edit_target("      type: pulsar\n", "      type: corpmq\n")
+            .edit_current("      type: pulsar\n", "      type: corpmq\n");
         assert!(!fork.codes().contains(&"MU305"));
     }
 }

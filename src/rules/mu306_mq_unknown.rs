@@ -17,7 +17,11 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let stated = case.options.assume.same_queue;
-    hidden::all(case).iter().filter(|h| h.changed.is_none() || stated).map(|h| finding(case, h)).collect()
+    hidden::all(case)
+        .iter()
+        .filter(|h| h.changed.is_none() || stated)
+        .map(|h| finding(case, h))
+        .collect()
 }
 
 /// A standalone's queue cannot be seen, for who plans its way: each step has to name it, since charts change its default.
@@ -42,7 +46,11 @@ fn finding(case: &Case, hidden: &Hidden) -> Finding {
     let message = format!("which message queue and stores {who} use cannot be read ({why}): {alike}");
     let help = hidden::help(case);
     let advice = "make sure that nobody changes it in the same step as Milvus";
-    let help = if help.is_empty() { advice.to_owned() } else { format!("{help}\n{advice}") };
+    let help = if help.is_empty() {
+        advice.to_owned()
+    } else {
+        format!("{help}\n{advice}")
+    };
     let mut finding = hidden::pointed(case, RULE.finding(message, help), hidden);
     finding.field = None;
     finding
@@ -52,7 +60,8 @@ fn finding(case: &Case, hidden: &Hidden) -> Finding {
 mod tests {
     use crate::rules::testkit::Scenario;
 
-    const ENV_FROM: &str = "          envFrom:\n            - secretRef:\n                name: broker\n          env:\n";
+    const ENV_FROM: &str =
+        "          envFrom:\n            - secretRef:\n                name: broker\n          env:\n";
 
     fn upgrade() -> Scenario {
         Scenario::upgrade("v2.5.16", "v2.6.16")
@@ -64,11 +73,24 @@ mod tests {
 
     #[test]
     fn a_custom_config_map_now_and_then_is_one_warning() {
-        let custom = |s: &str| s.replace("configMap:\n            name: rel-milvus", "configMap:\n            name: corp");
-        let scenario = Scenario::of(&custom(&crate::rules::testkit::cluster("v2.5.16", false)), &custom(&crate::rules::testkit::cluster("v2.6.16", false)));
+        let custom = |s: &str| {
+            s.replace(
+                "configMap:\n            name: rel-milvus",
+                "configMap:\n            name: corp",
+            )
+        };
+        let scenario = Scenario::of(
+            &custom(&crate::rules::testkit::cluster("v2.5.16", false)),
+            &custom(&crate::rules::testkit::cluster("v2.6.16", false)),
+        );
         assert_eq!(codes(&scenario), (1, 0));
         let finding = scenario.of_rule("MU306").remove(0);
-        assert!(finding.message.contains("`corp`") && finding.help.contains("kubectl get configmap corp --namespace ns"), "{} {}", finding.message, finding.help);
+        assert!(
+            finding.message.contains("`corp`") && finding.help.contains("kubectl get configmap corp --namespace ns"),
+            "{} {}",
+            finding.message,
+            finding.help
+        );
         assert!(finding.help.contains("--assume target-mq=") && finding.help.contains("--assume current-mq="));
         let stated = scenario.assume("current-mq=pulsar").assume("target-mq=pulsar");
         assert_eq!(codes(&stated), (1, 0));
@@ -77,7 +99,10 @@ mod tests {
 
     #[test]
     fn an_env_from_on_one_component_names_it() {
-        let both = |s: Scenario| s.edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM).edit_in_current("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM);
+        let both = |s: Scenario| {
+            s.edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM)
+                .edit_in_current("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM)
+        };
         let scenario = both(upgrade());
         assert_eq!(codes(&scenario), (1, 0));
         assert!(scenario.of_rule("MU306")[0].message.contains("rel-milvus-proxy"));
@@ -98,7 +123,9 @@ mod tests {
 
     #[test]
     fn a_fresh_install_is_a_warning_at_most() {
-        let scenario = upgrade().edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM).fresh();
+        let scenario = upgrade()
+            .edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM)
+            .fresh();
         assert_eq!(codes(&scenario), (1, 0));
         assert_eq!(codes(&upgrade().fresh()), (0, 0));
     }

@@ -25,7 +25,11 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = case.before else { return vec![] };
     let different = |d: &&Difference| matches!(d.identity, Identity::Different { .. });
-    let mut found: Vec<Finding> = store_differences(case).iter().filter(different).map(|d| finding(case, d)).collect();
+    let mut found: Vec<Finding> = store_differences(case)
+        .iter()
+        .filter(different)
+        .map(|d| finding(case, d))
+        .collect();
     found.extend(own_volumes(case, before));
     found.extend(dependencies(case, before));
     found
@@ -46,14 +50,25 @@ pub fn store_differences(case: &Case) -> Vec<Difference> {
 }
 
 fn finding(case: &Case, difference: &Difference) -> Finding {
-    let Identity::Different { field, current, proposed } = &difference.identity else {
+    let Identity::Different {
+        field,
+        current,
+        proposed,
+    } = &difference.identity
+    else {
         unreachable!("filtered by the caller")
     };
     let what = match field.split('.').next() {
         Some("etcd" | "metastore" | "tikv") => "metadata",
         _ => "data",
     };
-    let nothing = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
+    let nothing = |text: &str| {
+        if text.is_empty() {
+            "nothing".to_owned()
+        } else {
+            format!("`{text}`")
+        }
+    };
     let message = format!(
         "the {what}{} would be looked for elsewhere ({field} is {} now and would be {}): Milvus would start without any of its collections' {what}",
         places::whose(case, &difference.components),
@@ -61,8 +76,16 @@ fn finding(case: &Case, difference: &Difference) -> Finding {
         nothing(proposed)
     );
     let path = places::path_of(field, difference.origin.as_ref());
-    let told = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
-    let finding = RULE.finding(message, help(difference, field, current)).field(path, told(current), told(proposed));
+    let told = |text: &str| {
+        if text.is_empty() {
+            Value::Null
+        } else {
+            Value::from(text)
+        }
+    };
+    let finding = RULE
+        .finding(message, help(difference, field, current))
+        .field(path, told(current), told(proposed));
     places::place(case, finding, difference.origin.as_ref(), difference.components[0])
 }
 
@@ -81,15 +104,29 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
     let values = match field {
         "etcd.endpoints" => {
             let list: Vec<&str> = current.split(',').collect();
-            format!("for an etcd outside the release:\nexternalEtcd:\n  enabled: true\n  endpoints:\n    - {}", list.join("\n    - "))
+            format!(
+                "for an etcd outside the release:\nexternalEtcd:\n  enabled: true\n  endpoints:\n    - {}",
+                list.join("\n    - ")
+            )
         }
-        "minio.bucketName" => format!("--set minio.bucketName={current} (outside the release: --set externalS3.bucketName={current})"),
-        "minio.rootPath" => format!("--set minio.rootPath={current} (outside the release: --set externalS3.rootPath={current})"),
-        "minio.address" => format!("for a store outside the release: --set externalS3.enabled=true and externalS3.host, externalS3.port as in {current}"),
+        "minio.bucketName" => {
+            format!("--set minio.bucketName={current} (outside the release: --set externalS3.bucketName={current})")
+        }
+        "minio.rootPath" => {
+            format!("--set minio.rootPath={current} (outside the release: --set externalS3.rootPath={current})")
+        }
+        "minio.address" => format!(
+            "for a store outside the release: --set externalS3.enabled=true and externalS3.host, externalS3.port as in {current}"
+        ),
         _ if current.is_empty() => return format!("take {field} out of the configuration"),
-        _ => format!("for example in the chart's values:\n{}", pins::user_yaml(field, current)),
+        _ => format!(
+            "for example in the chart's values:\n{}",
+            pins::user_yaml(field, current)
+        ),
     };
-    format!("keep the old value; {values}\na move is a step of its own, with Milvus stopped; if both are one and the same place: --allow MU307")
+    format!(
+        "keep the old value; {values}\na move is a step of its own, with Milvus stopped; if both are one and the same place: --allow MU307"
+    )
 }
 
 /// The volumes in which a component keeps what nothing else has.
@@ -118,7 +155,9 @@ fn own_volumes(case: &Case, before: Side) -> Vec<Finding> {
                 old.shown(),
                 new.shown()
             );
-            let finding = RULE.finding(message, volume_help(&old)).field(new.pointer.clone(), old.shown(), new.shown());
+            let finding = RULE
+                .finding(message, volume_help(&old))
+                .field(new.pointer.clone(), old.shown(), new.shown());
             found.push(case.after.point(finding, is, &new.pointer));
             told.push((old, new));
         }
@@ -128,10 +167,18 @@ fn own_volumes(case: &Case, before: Side) -> Vec<Finding> {
 
 /// The paths at which a component keeps data of its own: what they are for, and where they are now and then.
 fn paths(case: &Case, i: usize, before: Side, j: usize) -> Vec<(&'static str, String, String)> {
-    let (config, old) = (case.after.effective.configs[i].as_seen(), before.effective.configs[j].as_seen());
+    let (config, old) = (
+        case.after.effective.configs[i].as_seen(),
+        before.effective.configs[j].as_seen(),
+    );
     let mut all = Vec::new();
     let mut both = |key: &'static str, default: &str| {
-        let of = |c: &crate::milvus::config::Config| c.value(key).filter(|v| v.starts_with('/')).unwrap_or(default).to_owned();
+        let of = |c: &crate::milvus::config::Config| {
+            c.value(key)
+                .filter(|v| v.starts_with('/'))
+                .unwrap_or(default)
+                .to_owned()
+        };
         all.push((key, of(&old), of(&config)));
     };
     let standalone = case.after.release.components[i].role == Role::Standalone;
@@ -143,7 +190,12 @@ fn paths(case: &Case, i: usize, before: Side, j: usize) -> Vec<(&'static str, St
         both("natsmq.server.storeDir", "/var/lib/milvus/nats");
     }
     if mq == Some(&Mq::Woodpecker) && old.value("woodpecker.storage.type") == Some("local") {
-        let default = format!("{}/wp", old.value("localStorage.path").unwrap_or("/var/lib/milvus/data").trim_end_matches('/'));
+        let default = format!(
+            "{}/wp",
+            old.value("localStorage.path")
+                .unwrap_or("/var/lib/milvus/data")
+                .trim_end_matches('/')
+        );
         both("woodpecker.storage.rootPath", &default);
     }
     if old.value("common.storageType") == Some("local") {
@@ -175,20 +227,38 @@ fn dependencies(case: &Case, before: Side) -> Vec<Finding> {
     for key in ["etcd.endpoints", "minio.address", "kafka.brokerList"] {
         for address in places::addresses_of(before, key) {
             for old in places::workloads_behind(&address, places::namespace(case), before.objects, before.objects) {
-                let new = case.after.objects.iter().find(|o| o.reference.same_object(&old.reference));
+                let new = case
+                    .after
+                    .objects
+                    .iter()
+                    .find(|o| o.reference.same_object(&old.reference));
                 let Some(new) = new.filter(|n| !found.iter().any(|f| f.object.as_ref() == Some(&n.reference))) else {
                     continue;
                 };
                 let holds = volumes::claims(new);
-                let lost: Vec<String> = volumes::claims(old).into_iter().filter(|c| !holds.contains(c)).collect();
+                let lost: Vec<String> = volumes::claims(old)
+                    .into_iter()
+                    .filter(|c| !holds.contains(c))
+                    .collect();
                 if lost.is_empty() {
                     continue;
                 }
                 let lost = lost.join(", ");
-                let then = if holds.is_empty() { "no claim".to_owned() } else { holds.join(", ") };
-                let message = format!("{} ({key}) keeps its data on {lost} now and would run with {then}: Milvus would find an empty store", new.reference);
+                let then = if holds.is_empty() {
+                    "no claim".to_owned()
+                } else {
+                    holds.join(", ")
+                };
+                let message = format!(
+                    "{} ({key}) keeps its data on {lost} now and would run with {then}: Milvus would find an empty store",
+                    new.reference
+                );
                 let help = "keep its persistence.enabled, persistence.existingClaim and names as they are; a move to another volume is a step of its own";
-                let finding = RULE.finding(message, help).on(&new.reference).at(case.after.input, new.document, format!("{}/spec", new.pointer));
+                let finding = RULE.finding(message, help).on(&new.reference).at(
+                    case.after.input,
+                    new.document,
+                    format!("{}/spec", new.pointer),
+                );
                 found.push(finding.field("/spec/template/spec/volumes", lost, then));
             }
         }
@@ -218,22 +288,55 @@ mod tests {
     #[test]
     fn each_store_that_moves_is_told_with_its_place() {
         for (from, to, path, words) in [
-            ("rel-etcd.ns.svc:2379", "other-etcd:2379", "/data/default.yaml#/etcd/endpoints", "metadata"),
-            ("address: rel-minio", "address: s3.corp.example", "/data/default.yaml#/minio/address", "externalS3"),
-            ("bucketName: milvus-bucket", "bucketName: other", "/data/default.yaml#/minio/bucketName", "milvus-bucket"),
-            ("rootPath: file", "rootPath: files", "/data/default.yaml#/minio/rootPath", "--set minio.rootPath=file"),
-            ("    etcd:\n", "    etcd:\n      rootPath: prod\n", "/data/default.yaml#/etcd/rootPath", "rootPath: by-dev"),
+            (
+                "rel-etcd.ns.svc:2379",
+                "other-etcd:2379",
+                "/data/default.yaml#/etcd/endpoints",
+                "metadata",
+            ),
+            (
+                "address: rel-minio",
+                "address: s3.corp.example",
+                "/data/default.yaml#/minio/address",
+                "externalS3",
+            ),
+            (
+                "bucketName: milvus-bucket",
+                "bucketName: other",
+                "/data/default.yaml#/minio/bucketName",
+                "milvus-bucket",
+            ),
+            (
+                "rootPath: file",
+                "rootPath: files",
+                "/data/default.yaml#/minio/rootPath",
+                "--set minio.rootPath=file",
+            ),
+            (
+                "    etcd:\n",
+                "    etcd:\n      rootPath: prod\n",
+                "/data/default.yaml#/etcd/rootPath",
+                "rootPath: by-dev",
+            ),
         ] {
             let finding = only(&upgrade().edit_target(from, to));
             assert_eq!(finding.field.as_ref().unwrap().path, path);
-            assert!(finding.message.contains(words) || finding.help.contains(words), "{} {}", finding.message, finding.help);
+            assert!(
+                finding.message.contains(words) || finding.help.contains(words),
+                "{} {}",
+                finding.message,
+                finding.help
+            );
             assert!(finding.location.is_some_and(|l| l.line > 1));
         }
     }
 
     #[test]
     fn all_at_once_and_same_queue_lifts_none() {
-        let scenario = upgrade().edit_target("rootPath: file", "rootPath: files").edit_target("rel-etcd.ns.svc:2379", "x:2379").assume("same-queue=true");
+        let scenario = upgrade()
+            .edit_target("rootPath: file", "rootPath: files")
+            .edit_target("rel-etcd.ns.svc:2379", "x:2379")
+            .assume("same-queue=true");
         assert_eq!(scenario.of_rule("MU307").len(), 2);
     }
 
@@ -244,14 +347,27 @@ mod tests {
             .edit_current("rootPath: file", "rootPath: file\n      cloudProvider: azure")
             .edit_target("accessKeyID: minioadmin", "accessKeyID: otheraccount");
         let finding = only(&scenario);
-        assert!(!format!("{finding:?}").contains("otheraccount") && !format!("{finding:?}").contains("minioadmin"), "{finding:?}");
+        assert!(
+            !format!("{finding:?}").contains("otheraccount") && !format!("{finding:?}").contains("minioadmin"),
+            "{finding:?}"
+        );
     }
 
     #[test]
     fn one_component_s_environment_is_told_by_its_name() {
         let env = "            - name: ETCD_ENDPOINTS\n              value: other:2379\n";
-        assert!(only(&upgrade().env_target("datanode", env)).message.contains("of rel-milvus-datanode"));
-        assert!(upgrade().env_target("datanode", env).env_current("datanode", env).of_rule("MU307").is_empty());
+        assert!(
+            only(&upgrade().env_target("datanode", env))
+                .message
+                .contains("of rel-milvus-datanode")
+        );
+        assert!(
+            upgrade()
+                .env_target("datanode", env)
+                .env_current("datanode", env)
+                .of_rule("MU307")
+                .is_empty()
+        );
     }
 
     #[test]
@@ -260,13 +376,18 @@ mod tests {
         let pods = "rel-etcd-0.rel-etcd-headless.ns.svc.cluster.local:2379\n        - rel-etcd-1.rel-etcd-headless.ns.svc.cluster.local:2379";
         let scenario = upgrade().edit_target("rel-etcd.ns.svc:2379", pods).add_target(headless);
         assert!(scenario.of_rule("MU307").is_empty(), "{:?}", scenario.of_rule("MU307"));
-        let other = upgrade().edit_target("rel-etcd.ns.svc:2379", pods).add_target(&headless.replace("component: etcd", "component: etcd2"));
+        let other = upgrade()
+            .edit_target("rel-etcd.ns.svc:2379", pods)
+            .add_target(&headless.replace("component: etcd", "component: etcd2"));
         assert_eq!(other.of_rule("MU307").len(), 1);
     }
 
     #[test]
     fn a_service_of_another_namespace_is_another_service() {
-        let bare = |s: Scenario| s.edit_in_target("Service", "rel-minio", "  namespace: ns\n", "").edit_in_current("Service", "rel-minio", "  namespace: ns\n", "");
+        let bare = |s: Scenario| {
+            s.edit_in_target("Service", "rel-minio", "  namespace: ns\n", "")
+                .edit_in_current("Service", "rel-minio", "  namespace: ns\n", "")
+        };
         let other = bare(upgrade()).edit_target("address: rel-minio", "address: rel-minio.other");
         assert_eq!(other.of_rule("MU307").len(), 1);
         let same = bare(upgrade()).edit_target("address: rel-minio", "address: rel-minio.ns");
@@ -276,11 +397,23 @@ mod tests {
     #[test]
     fn the_standalone_s_claim_counts() {
         let finding = only(&rocksmq().edit_target("claimName: rel-milvus", "claimName: other"));
-        assert!(finding.message.contains("claim rel-milvus at rdb_data") && finding.help.contains("existingClaim=rel-milvus"), "{} {}", finding.message, finding.help);
+        assert!(
+            finding.message.contains("claim rel-milvus at rdb_data")
+                && finding.help.contains("existingClaim=rel-milvus"),
+            "{} {}",
+            finding.message,
+            finding.help
+        );
         assert!(finding.location.is_some_and(|l| l.line > 1));
-        let gone = rocksmq().edit_target("          persistentVolumeClaim:\n            claimName: rel-milvus\n", "          emptyDir: {}\n");
+        let gone = rocksmq().edit_target(
+            "          persistentVolumeClaim:\n            claimName: rel-milvus\n",
+            "          emptyDir: {}\n",
+        );
         assert!(only(&gone).message.contains("would lie on emptyDir"));
-        let nested = rocksmq().edit_target("              mountPath: /var/lib/milvus\n", "              mountPath: /var/lib/milvus\n              subPath: m\n");
+        let nested = rocksmq().edit_target(
+            "              mountPath: /var/lib/milvus\n",
+            "              mountPath: /var/lib/milvus\n              subPath: m\n",
+        );
         assert!(only(&nested).message.contains("claim rel-milvus at m/rdb_data"));
     }
 
@@ -289,24 +422,47 @@ mod tests {
         let ephemeral = "          emptyDir: {}\n";
         let claim = "          persistentVolumeClaim:\n            claimName: rel-milvus\n";
         assert!(rocksmq().edit_current(claim, ephemeral).of_rule("MU307").is_empty());
-        assert!(rocksmq().edit_current(claim, ephemeral).edit_target(claim, ephemeral).of_rule("MU307").is_empty());
+        assert!(
+            rocksmq()
+                .edit_current(claim, ephemeral)
+                .edit_target(claim, ephemeral)
+                .of_rule("MU307")
+                .is_empty()
+        );
         assert!(rocksmq().of_rule("MU307").is_empty());
     }
 
     #[test]
     fn a_store_that_loses_its_disk() {
-        let volume = |claim: &str| format!("      containers:\n        - name: c\n          image: other:1\n      volumes:\n        - name: d\n          {claim}\n");
+        let volume = |claim: &str| {
+            format!(
+                "      containers:\n        - name: c\n          image: other:1\n      volumes:\n        - name: d\n          {claim}\n"
+            )
+        };
         let containers = "      containers:\n        - name: c\n          image: other:1\n";
         let scenario = upgrade()
-            .edit_in_current("StatefulSet", "rel-minio", containers, &volume("persistentVolumeClaim: {claimName: minio}"))
+            .edit_in_current(
+                "StatefulSet",
+                "rel-minio",
+                containers,
+                &volume("persistentVolumeClaim: {claimName: minio}"),
+            )
             .edit_in_target("StatefulSet", "rel-minio", containers, &volume("emptyDir: {}"));
         let finding = only(&scenario);
-        assert!(finding.message.contains("claim minio") && finding.message.contains("minio.address"), "{}", finding.message);
+        assert!(
+            finding.message.contains("claim minio") && finding.message.contains("minio.address"),
+            "{}",
+            finding.message
+        );
     }
 
     #[test]
     fn the_same_place_written_differently_stays_quiet() {
-        for (from, to) in [("address: rel-minio", "address: rel-minio.ns.svc.cluster.local"), ("rootPath: file", "rootPath: file/"), ("rel-etcd.ns.svc:2379", "http://rel-etcd:2379")] {
+        for (from, to) in [
+            ("address: rel-minio", "address: rel-minio.ns.svc.cluster.local"),
+            ("rootPath: file", "rootPath: file/"),
+            ("rel-etcd.ns.svc:2379", "http://rel-etcd:2379"),
+        ] {
             assert!(upgrade().edit_target(from, to).of_rule("MU307").is_empty(), "{to}");
         }
     }

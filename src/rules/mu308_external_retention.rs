@@ -40,13 +40,20 @@ fn check(case: &Case) -> Vec<Finding> {
     let namespace = places::namespace(case);
     let inside = |address: &String| {
         let streams = [Some(case.after.objects), case.before.map(|b| b.objects)];
-        streams.into_iter().flatten().any(|objects| places::service_behind(address, namespace, objects).is_some())
+        streams
+            .into_iter()
+            .flatten()
+            .any(|objects| places::service_behind(address, namespace, objects).is_some())
     };
     if written.iter().any(inside) {
         return vec![];
     }
     let (message, help) = words(queue, &written.join(","));
-    let finding = RULE.finding(message, help).field(places::path_of(key, Some(origin)), serde_json::Value::Null, written.join(","));
+    let finding = RULE.finding(message, help).field(
+        places::path_of(key, Some(origin)),
+        serde_json::Value::Null,
+        written.join(","),
+    );
     vec![places::place(case, finding, Some(origin), speaker)]
 }
 
@@ -57,9 +64,16 @@ fn words(queue: &Queue, address: &str) -> (String, String) {
     };
     // An address that comes from a Secret: the broker may be anywhere, and no command can name it.
     let hidden = address.starts_with('<');
-    let address = if hidden { address.trim_matches(['<', '>']) } else { address };
+    let address = if hidden {
+        address.trim_matches(['<', '>'])
+    } else {
+        address
+    };
     let (at, host) = match hidden {
-        true => (format!("at an address from {address} is, as far as can be seen, none of"), "BROKER:9092"),
+        true => (
+            format!("at an address from {address} is, as far as can be seen, none of"),
+            "BROKER:9092",
+        ),
         false => (format!("at {address} is none of"), address),
     };
     if queue.mq == Mq::Kafka {
@@ -73,12 +87,23 @@ fn words(queue: &Queue, address: &str) -> (String, String) {
         );
         return (message, help);
     }
-    let clear = facts::default_changes().iter().find(|row| row.key == "pulsar.backlogAutoClearBytes");
-    let clear = clear.map_or_else(String::new, |row| format!("; its new pulsar.backlogAutoClearBytes ({}) counts on that retention", row.new));
+    let clear = facts::default_changes()
+        .iter()
+        .find(|row| row.key == "pulsar.backlogAutoClearBytes");
+    let clear = clear.map_or_else(String::new, |row| {
+        format!(
+            "; its new pulsar.backlogAutoClearBytes ({}) counts on that retention",
+            row.new
+        )
+    });
     let message = format!(
         "Pulsar {at} this release's: 2.6 reads its log back from there after a restart, what retention has deleted by then is lost, and a full backlog quota stops all writes{clear}"
     );
-    let scope = format!("{}/{}", text("pulsar.tenant", "public"), text("pulsar.namespace", "default"));
+    let scope = format!(
+        "{}/{}",
+        text("pulsar.tenant", "public"),
+        text("pulsar.namespace", "default")
+    );
     let help = format!(
         "look at both and raise them before the upgrade:\n\
          pulsar-admin namespaces get-retention {scope}\n\
@@ -94,38 +119,73 @@ mod tests {
 
     fn external(scenario: Scenario) -> Scenario {
         let to = "address: bus.corp.example";
-        scenario.edit_target("address: rel-pulsarv3-proxy", to).edit_current("address: rel-pulsarv3-proxy", to)
+        scenario
+            .edit_target("address: rel-pulsarv3-proxy", to)
+            .edit_current("address: rel-pulsarv3-proxy", to)
     }
 
     #[test]
     fn pulsar_outside_the_release_is_told_with_its_namespace() {
-        let scenario = external(Scenario::upgrade("v2.5.16", "v2.6.16")).edit_target("    pulsar:\n", "    pulsar:\n      tenant: corp\n");
+        let scenario = external(Scenario::upgrade("v2.5.16", "v2.6.16"))
+            .edit_target("    pulsar:\n", "    pulsar:\n      tenant: corp\n");
         let finding = scenario.of_rule("MU308").remove(0);
-        assert!(finding.message.contains("bus.corp.example:6650") && finding.message.contains("100m"), "{}", finding.message);
+        assert!(
+            finding.message.contains("bus.corp.example:6650") && finding.message.contains("100m"),
+            "{}",
+            finding.message
+        );
         assert!(finding.help.contains("corp/default"));
         assert!(finding.location.is_some_and(|l| l.line > 1));
     }
 
     #[test]
     fn kafka_as_well() {
-        let kafka = |s: &str| s.replace("      type: pulsar\n", "      type: kafka\n    kafka:\n      brokerList: k1.corp.example:9092,k2.corp.example:9092\n");
-        let scenario = Scenario::of(&kafka(&crate::rules::testkit::cluster("v2.5.16", false)), &kafka(&crate::rules::testkit::cluster("v2.6.16", false)));
-        assert!(scenario.of_rule("MU308")[0].help.contains("k1.corp.example:9092,k2.corp.example:9092"));
+        let kafka = |s: &str| {
+            s.replace(
+                "      type: pulsar\n",
+                "      type: kafka\n    kafka:\n      brokerList: k1.corp.example:9092,k2.corp.example:9092\n",
+            )
+        };
+        let scenario = Scenario::of(
+            &kafka(&crate::rules::testkit::cluster("v2.5.16", false)),
+            &kafka(&crate::rules::testkit::cluster("v2.6.16", false)),
+        );
+        assert!(
+            scenario.of_rule("MU308")[0]
+                .help
+                .contains("k1.corp.example:9092,k2.corp.example:9092")
+        );
     }
 
     #[test]
     fn a_service_of_the_release_or_another_step_stays_quiet() {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU308").is_empty());
-        assert!(external(Scenario::upgrade("v2.6.15", "v2.6.16")).of_rule("MU308").is_empty());
-        assert!(external(Scenario::upgrade("v2.5.16", "v2.5.22")).of_rule("MU308").is_empty());
-        assert!(external(Scenario::upgrade("v2.5.16", "v2.6.16")).fresh().of_rule("MU308").is_empty());
+        assert!(
+            external(Scenario::upgrade("v2.6.15", "v2.6.16"))
+                .of_rule("MU308")
+                .is_empty()
+        );
+        assert!(
+            external(Scenario::upgrade("v2.5.16", "v2.5.22"))
+                .of_rule("MU308")
+                .is_empty()
+        );
+        assert!(
+            external(Scenario::upgrade("v2.5.16", "v2.6.16"))
+                .fresh()
+                .of_rule("MU308")
+                .is_empty()
+        );
     }
 
     #[test]
     fn an_external_name_leads_outside() {
         let alias = "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: bus\n  namespace: ns\nspec:\n  type: ExternalName\n  externalName: bus.corp.example\n";
         let to = "address: bus";
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("address: rel-pulsarv3-proxy", to).edit_current("address: rel-pulsarv3-proxy", to).add_target(alias);
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target("address: rel-pulsarv3-proxy", to)
+            .edit_current("address: rel-pulsarv3-proxy", to)
+            .add_target(alias);
         assert_eq!(scenario.of_rule("MU308").len(), 1);
     }
 }

@@ -48,12 +48,24 @@ fn minio(case: &Case) -> Option<Finding> {
     }
     let what = match &release {
         Some(date) => format!("{} runs MinIO of {date} ({image})", object.reference),
-        None => format!("{} runs {image}, which does not say of which day MinIO is", object.reference),
+        None => format!(
+            "{} runs {image}, which does not say of which day MinIO is",
+            object.reference
+        ),
     };
-    let message = format!("{what}: woodpecker needs conditional writes, which MinIO has from {floor} on; without them the log can be damaged");
+    let message = format!(
+        "{what}: woodpecker needs conditional writes, which MinIO has from {floor} on; without them the log can be damaged"
+    );
     let help = format!("upgrade MinIO before Milvus, in a step of its own: --set minio.image.tag={ENOUGH}");
-    let finding = RULE.finding(message, help).on(&object.reference).field(format!("{pointer}/image"), Value::Null, image);
-    let input = if deployed { crate::finding::Input::Current } else { case.after.input };
+    let finding =
+        RULE.finding(message, help)
+            .on(&object.reference)
+            .field(format!("{pointer}/image"), Value::Null, image);
+    let input = if deployed {
+        crate::finding::Input::Current
+    } else {
+        case.after.input
+    };
     Some(finding.at(input, object.document, format!("{}{pointer}/image", object.pointer)))
 }
 
@@ -80,27 +92,46 @@ fn release_date(image: &str) -> Option<String> {
     let numbers: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).take(3).collect();
     let [year, month, day] = numbers[..] else { return None };
     let (year, month, day): (u32, u32, u32) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
-    ((2015..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)).then(|| format!("{year:04}-{month:02}-{day:02}"))
+    ((2015..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day))
+        .then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
 /// Huawei's object store, by its provider's name or its address.
 fn obs(case: &Case, config: &Config) -> Option<Finding> {
-    let provider = config.value("minio.cloudProvider").unwrap_or_default().to_ascii_lowercase();
+    let provider = config
+        .value("minio.cloudProvider")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let address = places::addresses_of(case.after, "minio.address").join(",");
     let by_provider = provider.contains("huawei") || provider == "obs";
     if !by_provider && !address.contains(".myhuaweicloud.") {
         return None;
     }
-    let key = if by_provider { "minio.cloudProvider" } else { "minio.address" };
-    let shown = if by_provider { provider } else { crate::report::mask::url(&address) };
+    let key = if by_provider {
+        "minio.cloudProvider"
+    } else {
+        "minio.address"
+    };
+    let shown = if by_provider {
+        provider
+    } else {
+        crate::report::mask::url(&address)
+    };
     let message = format!("woodpecker would keep its log in Huawei OBS ({key}: {shown}), which it does not support");
     let help = match case.standalone() {
         true => "take another queue: --set standalone.messageQueue=rocksmq, or pulsar or kafka",
         false => "take another queue: --set woodpecker.enabled=false with pulsarv3.enabled=true or kafka.enabled=true",
     };
     let origin = config.get(key).map(|s| s.origin.clone());
-    let finding = RULE.finding(message, help).field(places::path_of(key, origin.as_ref()), Value::Null, shown);
-    Some(places::place(case, finding, origin.as_ref(), case.after.effective.speaker))
+    let finding = RULE
+        .finding(message, help)
+        .field(places::path_of(key, origin.as_ref()), Value::Null, shown);
+    Some(places::place(
+        case,
+        finding,
+        origin.as_ref(),
+        case.after.effective.speaker,
+    ))
 }
 
 /// A standalone's local log where the chart begins to name its directory, unless it is seen to stay where it is. That
@@ -115,23 +146,52 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
         return None;
     }
     let old = before.effective.config().as_seen();
-    if before.effective.spoken().seen_queue.as_ref().is_none_or(|q| q.mq != Mq::Woodpecker) || old.value("woodpecker.storage.type") != Some("local") {
+    if before
+        .effective
+        .spoken()
+        .seen_queue
+        .as_ref()
+        .is_none_or(|q| q.mq != Mq::Woodpecker)
+        || old.value("woodpecker.storage.type") != Some("local")
+    {
         return None;
     }
     let root = |c: &Config| {
-        let below = || format!("{}/wp", c.value("localStorage.path").unwrap_or("/var/lib/milvus/data").trim_end_matches('/'));
-        c.value("woodpecker.storage.rootPath").map_or_else(below, |v| v.trim_end_matches('/').to_owned())
+        let below = || {
+            format!(
+                "{}/wp",
+                c.value("localStorage.path")
+                    .unwrap_or("/var/lib/milvus/data")
+                    .trim_end_matches('/')
+            )
+        };
+        c.value("woodpecker.storage.rootPath")
+            .map_or_else(below, |v| v.trim_end_matches('/').to_owned())
     };
     let (from, to) = (root(&old), root(config));
     let readable = case.after.effective.spoken().queue.is_ok() && before.effective.spoken().queue.is_ok();
     if readable && from == to {
         return None;
     }
-    let message = format!("chart {is} names the directory of woodpecker's local log, chart {was} did not (it does from {mark} on): the log is in {from} and would be looked for in {to}");
-    let help = format!("pin it in the chart's values:\n{}", pins::user_yaml("woodpecker.storage.rootPath", &from));
+    let message = format!(
+        "chart {is} names the directory of woodpecker's local log, chart {was} did not (it does from {mark} on): the log is in {from} and would be looked for in {to}"
+    );
+    let help = format!(
+        "pin it in the chart's values:\n{}",
+        pins::user_yaml("woodpecker.storage.rootPath", &from)
+    );
     let origin = config.get("woodpecker.storage.rootPath").map(|s| s.origin.clone());
-    let finding = RULE.finding(message, help).field(places::path_of("woodpecker.storage.rootPath", origin.as_ref()), from, to);
-    Some(places::place(case, finding, origin.as_ref(), case.after.effective.speaker))
+    let finding = RULE.finding(message, help).field(
+        places::path_of("woodpecker.storage.rootPath", origin.as_ref()),
+        from,
+        to,
+    );
+    Some(places::place(
+        case,
+        finding,
+        origin.as_ref(),
+        case.after.effective.speaker,
+    ))
 }
 
 #[cfg(test)]
@@ -149,7 +209,10 @@ mod tests {
     #[test]
     fn the_tag_advised_is_the_table_s() {
         let day = release_date(&format!("minio:{}", super::ENOUGH));
-        assert_eq!(day.as_deref(), Some(crate::facts::versions().platform.minio_release.version.as_str()));
+        assert_eq!(
+            day.as_deref(),
+            Some(crate::facts::versions().platform.minio_release.version.as_str())
+        );
     }
 
     #[test]
@@ -168,31 +231,57 @@ mod tests {
 
     #[test]
     fn an_old_minio_and_one_that_does_not_tell() {
-        let finding = cluster("minio/minio:RELEASE.2024-05-28T17-19-04Z").of_rule("MU309").remove(0);
-        assert!(finding.message.contains("2024-05-28") && finding.message.contains("2024-12-18"), "{}", finding.message);
+        let finding = cluster("minio/minio:RELEASE.2024-05-28T17-19-04Z")
+            .of_rule("MU309")
+            .remove(0);
+        assert!(
+            finding.message.contains("2024-05-28") && finding.message.contains("2024-12-18"),
+            "{}",
+            finding.message
+        );
         assert!(finding.location.is_some_and(|l| l.line > 1));
         assert_eq!(cluster("minio/minio:latest").of_rule("MU309").len(), 1);
-        assert_eq!(cluster("minio/minio:RELEASE.2024-05-28T17-19-04Z").fresh().of_rule("MU309").len(), 1);
+        assert_eq!(
+            cluster("minio/minio:RELEASE.2024-05-28T17-19-04Z")
+                .fresh()
+                .of_rule("MU309")
+                .len(),
+            1
+        );
     }
 
     #[test]
     fn one_that_is_new_enough_or_another_queue_stays_quiet() {
-        assert!(cluster("minio/minio:RELEASE.2024-12-18T13-15-44Z").of_rule("MU309").is_empty());
+        assert!(
+            cluster("minio/minio:RELEASE.2024-12-18T13-15-44Z")
+                .of_rule("MU309")
+                .is_empty()
+        );
         assert!(cluster("other/store:1").of_rule("MU309").is_empty());
-        let pulsar = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("StatefulSet", "rel-minio", "image: other:1", "image: minio/minio:RELEASE.2023-03-20T20-16-18Z");
+        let pulsar = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target(
+            "StatefulSet",
+            "rel-minio",
+            "image: other:1",
+            "image: minio/minio:RELEASE.2023-03-20T20-16-18Z",
+        );
         assert!(pulsar.of_rule("MU309").is_empty());
     }
 
     #[test]
     fn huawei_s_store_by_name_and_by_address() {
-        let by_name = cluster("other:1").edit_target("      rootPath: file", "      rootPath: file\n      cloudProvider: huaweicloud");
+        let by_name = cluster("other:1").edit_target(
+            "      rootPath: file",
+            "      rootPath: file\n      cloudProvider: huaweicloud",
+        );
         assert_eq!(by_name.of_rule("MU309").len(), 1);
         let by_address = cluster("other:1").edit_target("address: rel-minio", "address: obs.eu-101.myhuaweicloud.eu");
         assert_eq!(by_address.of_rule("MU309").len(), 1);
     }
 
     fn local(root: &str, from: &str, to: &str) -> Scenario {
-        let text = |root: &str| format!("      type: woodpecker\n    woodpecker:\n      storage:\n        type: local\n{root}");
+        let text = |root: &str| {
+            format!("      type: woodpecker\n    woodpecker:\n      storage:\n        type: local\n{root}")
+        };
         Scenario::standalone("v2.6.4", "v2.6.16", "woodpecker")
             .edit_current("      type: woodpecker\n", &text(""))
             .edit_target("      type: woodpecker\n", &text(root))
@@ -204,7 +293,12 @@ mod tests {
     fn a_chart_that_moves_the_local_log_is_named() {
         let moved = "        rootPath: /var/lib/milvus/wp\n";
         let finding = local(moved, "5.0.6", "5.0.19").of_rule("MU309").remove(0);
-        assert!(finding.message.contains("5.0.8") && finding.help.contains("rootPath: /var/lib/milvus/data/wp"), "{} {}", finding.message, finding.help);
+        assert!(
+            finding.message.contains("5.0.8") && finding.help.contains("rootPath: /var/lib/milvus/data/wp"),
+            "{} {}",
+            finding.message,
+            finding.help
+        );
         assert!(local(moved, "5.0.6", "5.0.19").codes().contains(&"MU304"));
         assert!(local(moved, "5.0.9", "5.0.19").of_rule("MU309").is_empty());
         let pinned = local("        rootPath: /var/lib/milvus/data/wp\n", "5.0.6", "5.0.19");

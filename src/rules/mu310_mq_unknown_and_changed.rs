@@ -21,7 +21,8 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let hidden = hidden::all(case);
     let each = hidden.iter().filter(|h| !is_told(case, h));
-    each.filter_map(|h| Some(finding(case, h, h.changed.as_ref()?))).collect()
+    each.filter_map(|h| Some(finding(case, h, h.changed.as_ref()?)))
+        .collect()
 }
 
 /// Whether all that is hidden is the broker of another type than the one in use: the type is what has to be mended
@@ -29,7 +30,9 @@ fn check(case: &Case) -> Vec<Finding> {
 fn is_told(case: &Case, hidden: &Hidden) -> bool {
     let Some(before) = case.before else { return false };
     let spoken = before.effective.spoken();
-    let (Ok(was), Ok(_)) = (&spoken.mq, &spoken.stores) else { return false };
+    let (Ok(was), Ok(_)) = (&spoken.mq, &spoken.stores) else {
+        return false;
+    };
     hidden.components.iter().all(|i| {
         let own = case.after.effective.of(*i);
         own.mq.as_ref().is_ok_and(|is| is != was) && own.stores.is_ok()
@@ -41,17 +44,26 @@ fn finding(case: &Case, hidden: &Hidden, changed: &Changed) -> Finding {
     let now = hidden.reasons.join("; ");
     let message = match changed {
         Changed::Reasons(was) if was.is_empty() => {
-            format!("which message queue and stores {who} would use cannot be read ({now}), while what is deployed can: whether they are the same cannot be judged")
+            format!(
+                "which message queue and stores {who} would use cannot be read ({now}), while what is deployed can: whether they are the same cannot be judged"
+            )
         }
         Changed::Reasons(was) if now.is_empty() => format!(
             "which message queue and stores {who} use now cannot be read ({}), while the target's can: whether they are the same cannot be judged",
             was.join("; ")
         ),
-        Changed::Reasons(was) => format!("which message queue and stores {who} use cannot be read, and it changes: now {}; then {now}", was.join("; ")),
+        Changed::Reasons(was) => format!(
+            "which message queue and stores {who} use cannot be read, and it changes: now {}; then {now}",
+            was.join("; ")
+        ),
         Changed::Seen(field, current, proposed) => {
-            format!("which message queue and stores {who} use cannot be read ({now}), and what can be seen changes: {field} is `{current}` now and would be `{proposed}`")
+            format!(
+                "which message queue and stores {who} use cannot be read ({now}), and what can be seen changes: {field} is `{current}` now and would be `{proposed}`"
+            )
         }
-        Changed::Resolves => format!("which message queue and stores {who} use cannot be read ({now}), and what can be seen of it changes"),
+        Changed::Resolves => format!(
+            "which message queue and stores {who} use cannot be read ({now}), and what can be seen of it changes"
+        ),
     };
     let mut help = hidden::help(case);
     if !help.is_empty() {
@@ -73,17 +85,24 @@ mod tests {
     }
 
     fn address(secret: &str) -> String {
-        format!("            - name: PULSAR_ADDRESS\n              valueFrom:\n                secretKeyRef:\n                  name: {secret}\n                  key: address\n")
+        format!(
+            "            - name: PULSAR_ADDRESS\n              valueFrom:\n                secretKeyRef:\n                  name: {secret}\n                  key: address\n"
+        )
     }
 
-    const ENV_FROM: &str = "          envFrom:\n            - configMapRef:\n                name: broker\n          env:\n";
+    const ENV_FROM: &str =
+        "          envFrom:\n            - configMapRef:\n                name: broker\n          env:\n";
 
     #[test]
     fn what_was_readable_and_is_hidden_now_is_refused_and_can_be_stated() {
         let scenario = upgrade().edit_in_target("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM);
         let all = scenario.of_rule("MU310");
         assert_eq!(all.len(), 1);
-        assert!(all[0].message.contains("rel-milvus-mixcoord") && all[0].message.contains("broker"), "{}", all[0].message);
+        assert!(
+            all[0].message.contains("rel-milvus-mixcoord") && all[0].message.contains("broker"),
+            "{}",
+            all[0].message
+        );
         assert!(all[0].location.as_ref().is_some_and(|l| l.line > 1));
         let stated = scenario.assume("same-queue=true");
         assert!(stated.of_rule("MU310").is_empty());
@@ -98,11 +117,19 @@ mod tests {
 
     #[test]
     fn another_secret_is_a_change() {
-        let same = upgrade().env_current("proxy", &address("a")).env_target("proxy", &address("a"));
+        let same = upgrade()
+            .env_current("proxy", &address("a"))
+            .env_target("proxy", &address("a"));
         assert!(same.of_rule("MU310").is_empty());
-        let other = upgrade().env_current("proxy", &address("a")).env_target("proxy", &address("b"));
+        let other = upgrade()
+            .env_current("proxy", &address("a"))
+            .env_target("proxy", &address("b"));
         let finding = other.of_rule("MU310").remove(0);
-        assert!(finding.message.contains("secretKeyRef a/address") && finding.message.contains("secretKeyRef b/address"), "{}", finding.message);
+        assert!(
+            finding.message.contains("secretKeyRef a/address") && finding.message.contains("secretKeyRef b/address"),
+            "{}",
+            finding.message
+        );
     }
 
     #[test]

@@ -22,11 +22,15 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let Some(target) = keys::target(case) else { return vec![] };
+    let Some(target) = keys::target(case) else {
+        return vec![];
+    };
     let source = keys::source(case);
     let mut found = Vec::new();
     for key in keys::set_by_user(case) {
-        let Some(row) = key_status(&key.key, &target) else { continue };
+        let Some(row) = key_status(&key.key, &target) else {
+            continue;
+        };
         let before = source.as_ref().and_then(|s| key_status(&key.key, s));
         if row.status.is_ignored() {
             if !row.is_always() && !before.is_some_and(|b| b.status.is_ignored()) {
@@ -48,7 +52,11 @@ fn dead(case: &Case, key: &UserKey, row: &KeyRow) -> Finding {
         (KeyStatus::Dead, _) => "nothing reads it any more".into(),
         _ => "there is no such key any more".into(),
     };
-    let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
+    let note = if row.note.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", row.note)
+    };
     let message = format!(
         "{} in {} is ignored by Milvus {}: {why}{note}",
         key.shown(),
@@ -130,7 +138,11 @@ fn per_core(case: &Case, key: &UserKey, new: &str, before: &str) -> String {
 /// The CPU cores that the limits leave a data node, rounded up as Go counts them.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn cores(case: &Case) -> Option<u32> {
-    let role = if case.standalone() { Role::Standalone } else { Role::DataNode };
+    let role = if case.standalone() {
+        Role::Standalone
+    } else {
+        Role::DataNode
+    };
     let component = case.after.release.components.iter().find(|c| c.role == role)?;
     let limit = format!("{}/resources/limits/cpu", component.container);
     let quantity: &Value = case.after.object(component).value.pointer(&limit)?;
@@ -162,10 +174,17 @@ mod tests {
         let scenario = user(Scenario::upgrade("v2.5.16", "v2.6.16"), text);
         let found = one(&scenario);
         assert!(found.message.contains("indexNode.workerSlotUnit (32)") && found.message.contains("2.6.16"));
-        assert!(found.help.ends_with("\ndataNode:\n  workerSlotUnit: 32"), "{}", found.help);
+        assert!(
+            found.help.ends_with("\ndataNode:\n  workerSlotUnit: 32"),
+            "{}",
+            found.help
+        );
         let field = found.field.unwrap();
         assert_eq!(field.path, "/data/user.yaml#/indexNode/workerSlotUnit");
-        assert_eq!((field.current.as_str(), field.proposed.as_str()), (Some("32"), Some("32")));
+        assert_eq!(
+            (field.current.as_str(), field.proposed.as_str()),
+            (Some("32"), Some("32"))
+        );
         let place = found.location.unwrap();
         assert!(place.line > 10 && place.column > 1);
         assert_eq!(found.object.unwrap().kind, "ConfigMap");
@@ -197,14 +216,26 @@ mod tests {
         let plain = "            - name: INDEXNODE_WORKERSLOTUNIT\n              value: \"32\"\n";
         let base = || Scenario::upgrade("v2.5.16", "v2.6.16");
         let found = one(&base().env_target("proxy", env).env_target("datanode", env));
-        assert!(found.message.contains("rel-milvus-proxy and rel-milvus-datanode"), "{}", found.message);
-        assert!(found.help.ends_with("- name: MILVUS_CONF_DATANODE_WORKERSLOTUNIT\n  value: \"32\""));
+        assert!(
+            found.message.contains("rel-milvus-proxy and rel-milvus-datanode"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found
+                .help
+                .ends_with("- name: MILVUS_CONF_DATANODE_WORKERSLOTUNIT\n  value: \"32\"")
+        );
         // Of the indexnode, which leaves with its environment.
         let found = one(&base().env_target("indexnode", plain));
         assert!(found.help.contains("dataNode.extraEnv") && found.help.contains("- name: DATANODE_WORKERSLOTUNIT"));
         assert!(found.field.unwrap().path.ends_with("/env/0/value"));
         let hidden = "            - name: INDEXNODE_WORKERSLOTUNIT\n              valueFrom: {configMapKeyRef: {name: a, key: b}}\n";
-        assert!(one(&base().env_target("proxy", hidden)).help.contains("configMapKeyRef a/b"));
+        assert!(
+            one(&base().env_target("proxy", hidden))
+                .help
+                .contains("configMapKeyRef a/b")
+        );
     }
 
     #[test]
@@ -212,7 +243,11 @@ mod tests {
         let text = "dataNode:\n  dataSync:\n    maxParallelSyncMgrTasks: 256\n";
         let base = || user(Scenario::upgrade("v2.5.16", "v2.6.16"), text);
         let found = one(&base());
-        assert!(found.help.contains("if it has 8") && found.help.ends_with("PerCPUCore: 32"), "{}", found.help);
+        assert!(
+            found.help.contains("if it has 8") && found.help.ends_with("PerCPUCore: 32"),
+            "{}",
+            found.help
+        );
         let limits = "          resources:\n            limits:\n              cpu: 15500m\n          env:\n";
         let sized = base().edit_in_target("Deployment", "rel-milvus-datanode", "          env:\n", limits);
         assert!(one(&sized).help.ends_with("PerCPUCore: 16"));
@@ -229,8 +264,16 @@ mod tests {
     #[test]
     fn what_the_chart_writes_is_no_user_s() {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU401").is_empty());
-        assert!(Scenario::consolidation("v2.5.10", "v2.5.16").of_rule("MU401").is_empty());
-        assert!(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU401").is_empty());
+        assert!(
+            Scenario::consolidation("v2.5.10", "v2.5.16")
+                .of_rule("MU401")
+                .is_empty()
+        );
+        assert!(
+            Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+                .of_rule("MU401")
+                .is_empty()
+        );
         let stock = "    dataCoord:\n      port: 13333\n      enableActiveStandby: true\n";
         let edit = |s: Scenario, to: &str| s.edit_target("    dataCoord:\n      enableActiveStandby: false\n", to);
         let base = || Scenario::upgrade("v2.5.16", "v2.6.16");
@@ -238,20 +281,47 @@ mod tests {
         let custom = "    dataCoord:\n      port: 23333\n    natsmq:\n      server:\n        port: 4222\n";
         let all = edit(base(), custom).of_rule("MU401");
         assert_eq!(all.len(), 2);
-        assert!(all.iter().any(|f| f.field.as_ref().unwrap().path == "/data/default.yaml#/natsmq/server/port"));
-        assert!(all.iter().any(|f| f.help.contains("rootCoord.port is set already (53100)")), "{all:#?}");
+        assert!(
+            all.iter()
+                .any(|f| f.field.as_ref().unwrap().path == "/data/default.yaml#/natsmq/server/port")
+        );
+        assert!(
+            all.iter()
+                .any(|f| f.help.contains("rootCoord.port is set already (53100)")),
+            "{all:#?}"
+        );
     }
 
     #[test]
     fn what_still_counts_is_quiet_but_for_what_means_more_now() {
         let text = "indexCoord:\n  scheduler:\n    interval: 500\ncommon:\n  enabledJSONKeyStats: true\nproxy:\n  maxNameLength: 10\n";
-        assert!(user(Scenario::upgrade("v2.5.16", "v2.6.16"), text).of_rule("MU401").is_empty());
-        let parallel = |n: u8| user(Scenario::upgrade("v2.5.16", "v2.6.6"), &format!("indexNode:\n  scheduler:\n    buildParallel: {n}\n"));
+        assert!(
+            user(Scenario::upgrade("v2.5.16", "v2.6.16"), text)
+                .of_rule("MU401")
+                .is_empty()
+        );
+        let parallel = |n: u8| {
+            user(
+                Scenario::upgrade("v2.5.16", "v2.6.6"),
+                &format!("indexNode:\n  scheduler:\n    buildParallel: {n}\n"),
+            )
+        };
         assert!(parallel(1).of_rule("MU401").is_empty());
         let found = one(&parallel(4));
-        assert!(found.message.contains("still counts") && found.message.contains("(4)"), "{}", found.message);
+        assert!(
+            found.message.contains("still counts") && found.message.contains("(4)"),
+            "{}",
+            found.message
+        );
         assert!(found.help.ends_with("indexNode:\n  scheduler:\n    buildParallel: 1"));
-        assert!(user(Scenario::upgrade("v2.6.4", "v2.6.16"), "indexNode: {scheduler: {buildParallel: 4}}\n").of_rule("MU401").is_empty());
+        assert!(
+            user(
+                Scenario::upgrade("v2.6.4", "v2.6.16"),
+                "indexNode: {scheduler: {buildParallel: 4}}\n"
+            )
+            .of_rule("MU401")
+            .is_empty()
+        );
     }
 
     #[test]
@@ -290,10 +360,12 @@ mod tests {
 
     #[test]
     fn a_fork_s_odd_workload_is_read_too() {
-        let odd = deployment("proxy", "\"proxy\"", "v2.6.16").replace("rel-milvus-proxy", "edge").replace(
-            "          env:\n",
-            "          env:\n            - name: querycoord.port\n              value: \"1\"\n",
-        );
+        let odd = deployment("proxy", "\"proxy\"", "v2.6.16")
+            .replace("rel-milvus-proxy", "edge")
+            .replace(
+                "          env:\n",
+                "          env:\n            - name: querycoord.port\n              value: \"1\"\n",
+            );
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&odd);
         assert!(one(&scenario).message.contains("the environment of edge"));
     }

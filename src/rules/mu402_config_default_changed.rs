@@ -109,7 +109,11 @@ fn renamed(case: &Case, key: &UserKey, source: &Version, target: &Version) -> Op
     if key_status(&key.key, source).is_some() {
         return None;
     }
-    let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
+    let note = if row.note.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", row.note)
+    };
     let message = format!(
         "{} in {} has the name {new} in Milvus {}, and still counts under the old one{note}",
         key.shown(),
@@ -171,10 +175,23 @@ mod tests {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
         let text = said(&scenario);
         assert!(text.contains("queryNode.mmap.vectorField false -> true"), "{text}");
-        assert!(text.contains("queryNode:\n  mmap:\n    vectorField: false   # needs local disk"), "{text}");
+        assert!(
+            text.contains("queryNode:\n  mmap:\n    vectorField: false   # needs local disk"),
+            "{text}"
+        );
         // Set by the chart, or without effect when set.
-        assert!(!text.contains("rootCoord.port") && !text.contains("maxParallelTaskNum: 10"), "{text}");
-        assert_eq!(scenario.of_rule("MU402").iter().filter(|f| f.message.contains("defaults")).count(), 1);
+        assert!(
+            !text.contains("rootCoord.port") && !text.contains("maxParallelTaskNum: 10"),
+            "{text}"
+        );
+        assert_eq!(
+            scenario
+                .of_rule("MU402")
+                .iter()
+                .filter(|f| f.message.contains("defaults"))
+                .count(),
+            1
+        );
     }
 
     #[test]
@@ -182,7 +199,10 @@ mod tests {
         let text = "queryNode:\n  mmap:\n    vectorField: false\ncommon:\n  enabledJSONKeyStats: true\n";
         let scenario = user(Scenario::upgrade("v2.5.16", "v2.6.16"), text);
         let text = said(&scenario);
-        assert!(!text.contains("vectorField") && !text.contains("enabledJSONShredding false"), "{text}");
+        assert!(
+            !text.contains("vectorField") && !text.contains("enabledJSONShredding false"),
+            "{text}"
+        );
         assert!(text.contains("has the name common.enabledJSONShredding"), "{text}");
         assert!(text.contains("common:\n  enabledJSONShredding: true"), "{text}");
     }
@@ -200,17 +220,29 @@ mod tests {
         assert!(Scenario::upgrade("v2.6.4", "v2.6.16").of_rule("MU402").is_empty());
         assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU402").is_empty());
         assert!(Scenario::upgrade("v2.6.16", "v2.6.16").of_rule("MU402").is_empty());
-        assert!(Scenario::upgrade("v2.6.4", "v2.6.16").fresh().of_rule("MU402").is_empty());
+        assert!(
+            Scenario::upgrade("v2.6.4", "v2.6.16")
+                .fresh()
+                .of_rule("MU402")
+                .is_empty()
+        );
         let standalone = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
         assert!(said(&standalone).contains("vectorField") && !said(&standalone).contains("pulsar."));
         let unpinned = Scenario::upgrade("v2.6.4", "v2.6.16").edit_target("      port: 53100\n", "");
-        assert!(said(&unpinned).contains("a default changes from Milvus 2.6.4 to 2.6.16"), "{}", said(&unpinned));
+        assert!(
+            said(&unpinned).contains("a default changes from Milvus 2.6.4 to 2.6.16"),
+            "{}",
+            said(&unpinned)
+        );
     }
 
     #[test]
     fn the_way_to_3_0_comes_with_what_to_know() {
         let text = said(&Scenario::upgrade("v2.6.20", "v3.0.0"));
-        assert!(text.contains("topology stays") && text.contains("2.6.20 or later") && text.contains("backup"), "{text}");
+        assert!(
+            text.contains("topology stays") && text.contains("2.6.20 or later") && text.contains("backup"),
+            "{text}"
+        );
         assert!(!text.contains("has tried this step"), "{text}");
         assert!(said(&Scenario::upgrade("v2.6.16", "v3.0.0")).contains("has tried this step from 2.6.20 on"));
         assert!(said(&Scenario::upgrade("v3.0.0", "v3.0.1")).is_empty());

@@ -23,7 +23,9 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let Some(target) = keys::target(case) else { return vec![] };
+    let Some(target) = keys::target(case) else {
+        return vec![];
+    };
     let mut found = Vec::new();
     for key in keys::set_by_user(case) {
         if key.key == normalise(STREAMING_SWITCH) {
@@ -54,12 +56,7 @@ fn switch(case: &Case, key: &UserKey) -> Option<Finding> {
 
 /// A key that no Milvus reads.
 fn inert(case: &Case, key: &UserKey, row: &KeyRow) -> Finding {
-    let mut message = format!(
-        "{} in {} has no effect: {}",
-        key.shown(),
-        key.place(),
-        row.note
-    );
+    let mut message = format!("{} in {} has no effect: {}", key.shown(), key.place(), row.note);
     let queue = case.target_mq().filter(|_| key.key == normalise("messageQueue"));
     if let Some(mq) = queue
         && key.setting.value.as_deref().is_some_and(|v| Mq::parse(v) != mq)
@@ -107,7 +104,9 @@ fn standby(case: &Case) -> Option<Finding> {
     let several = |c: &&Component| c.role == Role::MixCoord && c.replicas.is_some_and(|n| n > 1);
     let component = case.after.release.components.iter().find(several)?;
     let before = case.transition.source().is_some_and(|s| s >= always)
-        && case.before.is_some_and(|b| b.release.components.iter().any(|c| several(&c)));
+        && case
+            .before
+            .is_some_and(|b| b.release.components.iter().any(|c| several(&c)));
     if before {
         return None;
     }
@@ -159,7 +158,11 @@ mod tests {
     #[test]
     fn the_switch_of_2_5_is_told_once() {
         let env = "            - name: MILVUS_STREAMING_SERVICE_ENABLED\n              value: \"1\"\n";
-        let both = |from: &str, to: &str| Scenario::upgrade(from, to).env_target("proxy", env).env_target("datanode", env);
+        let both = |from: &str, to: &str| {
+            Scenario::upgrade(from, to)
+                .env_target("proxy", env)
+                .env_target("datanode", env)
+        };
         let text = said(&both("v2.6.4", "v2.6.16"));
         assert_eq!(text.matches("MILVUS_STREAMING_SERVICE_ENABLED").count(), 1);
         assert!(text.contains("rel-milvus-proxy and rel-milvus-datanode"), "{text}");
@@ -172,8 +175,16 @@ mod tests {
         let scenario = user(Scenario::upgrade("v2.6.4", "v2.6.16"), text);
         let found = scenario.of_rule("MU403");
         assert_eq!(found.len(), 3, "{found:#?}");
-        assert!(said(&scenario).contains("mq.type counts, and that is pulsar"), "{}", said(&scenario));
-        assert!(found.iter().any(|f| f.field.as_ref().unwrap().path == "/data/user.yaml#/rootCoord/address"));
+        assert!(
+            said(&scenario).contains("mq.type counts, and that is pulsar"),
+            "{}",
+            said(&scenario)
+        );
+        assert!(
+            found
+                .iter()
+                .any(|f| f.field.as_ref().unwrap().path == "/data/user.yaml#/rootCoord/address")
+        );
         assert!(scenario.of_rule("MU401").is_empty());
     }
 
@@ -196,12 +207,22 @@ mod tests {
     #[test]
     fn mixcoords_that_stand_by_log_it() {
         let two = |from: &str, to: &str| {
-            Scenario::upgrade(from, to).edit_in_target("Deployment", "rel-milvus-mixcoord", "  replicas: 1", "  replicas: 2")
+            Scenario::upgrade(from, to).edit_in_target(
+                "Deployment",
+                "rel-milvus-mixcoord",
+                "  replicas: 1",
+                "  replicas: 2",
+            )
         };
         let at = |from: &str, to: &str| said(&two(from, to)).contains("old session exists");
         assert!(at("v2.6.4", "v2.6.8") && at("v2.5.16", "v2.6.16"));
         assert!(!at("v2.6.4", "v2.6.7"));
-        let already = two("v2.6.8", "v2.6.16").edit_in_current("Deployment", "rel-milvus-mixcoord", "  replicas: 1", "  replicas: 2");
+        let already = two("v2.6.8", "v2.6.16").edit_in_current(
+            "Deployment",
+            "rel-milvus-mixcoord",
+            "  replicas: 1",
+            "  replicas: 2",
+        );
         assert_eq!(said(&already), "");
         assert!(at("v2.6.8", "v2.6.16"));
     }

@@ -35,7 +35,10 @@ pub struct Leaving<'a> {
 
 /// The indexnodes of a step that leaves them behind: the deployed ones, else those of the stream as it came in.
 pub fn leaving<'a>(case: &'a Case) -> Option<Leaving<'a>> {
-    let past = case.transition.source_line().is_some_and(|line| line >= facts::streaming_line());
+    let past = case
+        .transition
+        .source_line()
+        .is_some_and(|line| line >= facts::streaming_line());
     let stays = !case.is_partial() && case.after.release.has(Role::IndexNode);
     if !case.transition.to_26() || past || case.standalone() || stays {
         return None;
@@ -116,7 +119,12 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(first) = components.first() else {
         return vec![];
     };
-    let position = case.after.release.components.iter().position(|c| c.role == Role::DataNode);
+    let position = case
+        .after
+        .release
+        .components
+        .iter()
+        .position(|c| c.role == Role::DataNode);
     let target = position.map(|i| &case.after.effective.configs[i]);
     let slots = &facts::sizing().slots;
     let had = Nodes::new(
@@ -157,7 +165,11 @@ fn check(case: &Case) -> Vec<Finding> {
     let pointer = format!("{}/resources", first.container);
     let proposed = object.value.pointer(&pointer).cloned();
     let finding = RULE.finding(message, help(case, &had, &gets));
-    let finding = finding.field(pointer.clone(), current.unwrap_or_default(), proposed.unwrap_or_default());
+    let finding = finding.field(
+        pointer.clone(),
+        current.unwrap_or_default(),
+        proposed.unwrap_or_default(),
+    );
     vec![case.point(finding, object, &pointer)]
 }
 
@@ -223,7 +235,10 @@ fn help(case: &Case, had: &Nodes, gets: &Nodes) -> String {
             // The chart leaves the count to the autoscaler where replicas is negative.
             node.insert("replicas".into(), json!(-1));
             let least = gets.most().max(1);
-            node.insert("hpa".into(), json!({"enabled": true, "minReplicas": least, "maxReplicas": count}));
+            node.insert(
+                "hpa".into(),
+                json!({"enabled": true, "minReplicas": least, "maxReplicas": count}),
+            );
         } else {
             node.insert("replicas".into(), json!(count));
         }
@@ -234,8 +249,8 @@ fn help(case: &Case, had: &Nodes, gets: &Nodes) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::stage::Stage;
     use crate::rules::testkit::{Scenario, autoscaler};
+    use crate::stage::Stage;
 
     fn sized(indexnode: &str, datanode: &str) -> Scenario {
         Scenario::upgrade("v2.5.16", "v2.6.16")
@@ -249,17 +264,28 @@ mod tests {
             .replicas_current("indexnode", 4)
             .replicas_target("datanode", 2);
         let finding = scenario.of_rule("MU501").remove(0);
-        assert!(finding.message.contains("32 slots where indexnode had 256"), "{}", finding.message);
+        assert!(
+            finding.message.contains("32 slots where indexnode had 256"),
+            "{}",
+            finding.message
+        );
         assert!(finding.message.contains("2 x (2 CPU, 8Gi)") && finding.message.contains("12.5 %"));
         assert!(finding.help.contains("cpu: \"8\"") && finding.help.contains("memory: 32Gi"));
         assert!(finding.help.contains("replicas: 4"), "{}", finding.help);
-        assert_eq!(finding.field.unwrap().path, "/spec/template/spec/containers/0/resources");
+        assert_eq!(
+            finding.field.unwrap().path,
+            "/spec/template/spec/containers/0/resources"
+        );
         assert!(finding.location.is_some_and(|l| l.line > 1));
     }
 
     #[test]
     fn the_same_or_more_is_quiet() {
-        assert!(sized("cpu: 4, memory: 16Gi", "cpu: 4, memory: 16Gi").of_rule("MU501").is_empty());
+        assert!(
+            sized("cpu: 4, memory: 16Gi", "cpu: 4, memory: 16Gi")
+                .of_rule("MU501")
+                .is_empty()
+        );
         // Two nodes of two units are as much as four of one.
         let scenario = sized("cpu: 2, memory: 8Gi", "cpu: 4, memory: 16Gi")
             .replicas_current("indexnode", 4)
@@ -270,7 +296,9 @@ mod tests {
 
     #[test]
     fn less_than_one_unit_is_told_even_where_indexnode_had_no_more() {
-        let finding = sized("cpu: 1, memory: 4Gi", "cpu: 1, memory: 4Gi").of_rule("MU501").remove(0);
+        let finding = sized("cpu: 1, memory: 4Gi", "cpu: 1, memory: 4Gi")
+            .of_rule("MU501")
+            .remove(0);
         assert!(finding.message.contains("less than one unit") && finding.message.contains("2 CPU, 8Gi"));
         assert!(finding.help.contains("memory: 8Gi"));
     }
@@ -283,8 +311,16 @@ mod tests {
             .add_current(&autoscaler("indexnode", 1, 8))
             .add_target(&autoscaler("datanode", 1, 5));
         let finding = scenario.of_rule("MU501").remove(0);
-        assert!(finding.message.contains("80 slots where indexnode had 128"), "{}", finding.message);
-        assert!(finding.message.contains("HorizontalPodAutoscaler rel-milvus-datanode-hpa"));
+        assert!(
+            finding.message.contains("80 slots where indexnode had 128"),
+            "{}",
+            finding.message
+        );
+        assert!(
+            finding
+                .message
+                .contains("HorizontalPodAutoscaler rel-milvus-datanode-hpa")
+        );
         assert!(finding.help.contains("hpa:\n    maxReplicas: 8"), "{}", finding.help);
         let enough = scenario.edit_target("maxReplicas: 5", "maxReplicas: 9");
         assert!(enough.of_rule("MU501").is_empty());
@@ -295,7 +331,11 @@ mod tests {
         let user = "    # nothing\n";
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
             .edit_current(user, "    indexNode:\n      scheduler:\n        buildParallel: 4\n");
-        assert!(scenario.of_rule("MU501")[0].message.contains("16 slots where indexnode had 64"));
+        assert!(
+            scenario.of_rule("MU501")[0]
+                .message
+                .contains("16 slots where indexnode had 64")
+        );
     }
 
     #[test]
@@ -309,12 +349,22 @@ mod tests {
     #[test]
     fn the_stages_before_tell_it_while_it_can_be_mended() {
         let scenario = sized("cpu: 8, memory: 32Gi", "cpu: 2, memory: 8Gi").stage(Stage::At(1));
-        assert!(scenario.of_rule("MU501")[0].message.contains("16 slots where indexnode had 64"));
+        assert!(
+            scenario.of_rule("MU501")[0]
+                .message
+                .contains("16 slots where indexnode had 64")
+        );
     }
 
     #[test]
     fn without_a_current_state_the_stream_s_own_indexnode_counts() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").fresh().replicas_target("indexnode", 3);
-        assert!(scenario.of_rule("MU501")[0].message.contains("16 slots where indexnode had 48"));
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .fresh()
+            .replicas_target("indexnode", 3);
+        assert!(
+            scenario.of_rule("MU501")[0]
+                .message
+                .contains("16 slots where indexnode had 48")
+        );
     }
 }

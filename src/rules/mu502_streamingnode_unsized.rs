@@ -78,12 +78,15 @@ fn check(case: &Case) -> Vec<Finding> {
     // What is there already is not taken away.
     let most = nodes.each.iter().map(|(r, _)| r.most).sum::<i64>();
     let replicas = most.max(i64::from(count));
-    let values = json!({"streamingNode": {"replicas": replicas, "resources": {"requests": resources, "limits": resources}}});
+    let values =
+        json!({"streamingNode": {"replicas": replicas, "resources": {"requests": resources, "limits": resources}}});
     let help = format!("size it; the values:\n{}", case.values_text(values));
     let object = case.after.object(streaming[0]);
     let pointer = format!("{}/resources", streaming[0].container);
     let proposed = object.value.pointer(&pointer).cloned().unwrap_or_default();
-    let finding = RULE.finding(message, help).field(pointer.clone(), Value::Null, proposed);
+    let finding = RULE
+        .finding(message, help)
+        .field(pointer.clone(), Value::Null, proposed);
     vec![case.point(finding, object, &pointer)]
 }
 
@@ -94,8 +97,16 @@ fn basis(querynodes: &Pods, cores: f64) -> String {
     match querynodes.each.iter().any(|(_, s)| s.cpu.is_none()) {
         _ if querynodes.each.is_empty() => "the least there is".into(),
         true if cores == 0.0 => format!("the least there is (querynode {})", querynodes.shown()),
-        true => format!("at least {} querynode cores (querynode {})", number(cores), querynodes.shown()),
-        false => format!("{most}{} querynode cores (querynode {})", number(cores), querynodes.shown()),
+        true => format!(
+            "at least {} querynode cores (querynode {})",
+            number(cores),
+            querynodes.shown()
+        ),
+        false => format!(
+            "{most}{} querynode cores (querynode {})",
+            number(cores),
+            querynodes.shown()
+        ),
     }
 }
 
@@ -121,14 +132,20 @@ mod tests {
     #[test]
     fn one_that_comes_without_resources_gets_the_least_of_the_table() {
         let finding = upgrade().of_rule("MU502").remove(0);
-        assert!(finding.message.contains("no resources set") && finding.message.contains("1 x (2 CPU, 8Gi)"), "{}", finding.message);
+        assert!(
+            finding.message.contains("no resources set") && finding.message.contains("1 x (2 CPU, 8Gi)"),
+            "{}",
+            finding.message
+        );
         assert!(finding.help.contains("streamingNode:\n  replicas: 1") && finding.help.contains("memory: 8Gi"));
         assert!(finding.object.is_some_and(|o| o.name == "rel-milvus-streamingnode"));
     }
 
     #[test]
     fn the_querynodes_cores_choose_the_row() {
-        let scenario = upgrade().size_target("querynode", "cpu: 16, memory: 64Gi").replicas_target("querynode", 4);
+        let scenario = upgrade()
+            .size_target("querynode", "cpu: 16, memory: 64Gi")
+            .replicas_target("querynode", 4);
         let finding = scenario.of_rule("MU502").remove(0);
         assert!(finding.message.contains("64 querynode cores"), "{}", finding.message);
         assert!(finding.message.contains("2 x (4 CPU, 16Gi)") && finding.help.contains("replicas: 2"));
@@ -136,16 +153,26 @@ mod tests {
 
     #[test]
     fn requests_count_where_no_limit_is() {
-        let scenario = upgrade()
-            .edit_in_target("Deployment", "rel-milvus-querynode", "          env:\n", "          resources: {requests: {cpu: 20}}\n          env:\n");
+        let scenario = upgrade().edit_in_target(
+            "Deployment",
+            "rel-milvus-querynode",
+            "          env:\n",
+            "          resources: {requests: {cpu: 20}}\n          env:\n",
+        );
         assert!(scenario.of_rule("MU502")[0].message.contains("1 x (4 CPU, 16Gi)"));
     }
 
     #[test]
     fn an_autoscaled_querynode_counts_at_its_most() {
-        let scenario = upgrade().size_target("querynode", "cpu: 16, memory: 64Gi").add_target(&autoscaler("querynode", 1, 12));
+        let scenario = upgrade()
+            .size_target("querynode", "cpu: 16, memory: 64Gi")
+            .add_target(&autoscaler("querynode", 1, 12));
         let finding = scenario.of_rule("MU502").remove(0);
-        assert!(finding.message.contains("up to 192 querynode cores"), "{}", finding.message);
+        assert!(
+            finding.message.contains("up to 192 querynode cores"),
+            "{}",
+            finding.message
+        );
         assert!(finding.message.contains("3 x (8 CPU, 32Gi)"));
     }
 

@@ -50,7 +50,10 @@ struct Node<'a> {
 
 impl Node<'_> {
     fn spec(&self, field: &str) -> &Value {
-        self.template.pointer("/spec").and_then(|s| s.get(field)).unwrap_or(&Value::Null)
+        self.template
+            .pointer("/spec")
+            .and_then(|s| s.get(field))
+            .unwrap_or(&Value::Null)
     }
 
     fn list(&self, field: &str) -> Vec<&Value> {
@@ -75,8 +78,14 @@ fn check(case: &Case) -> Vec<Finding> {
     else {
         return vec![];
     };
-    let was = Node { template: old_template, container: &old_container };
-    let is = Node { template: new_template, container: &new_container };
+    let was = Node {
+        template: old_template,
+        container: &old_container,
+    };
+    let is = Node {
+        template: new_template,
+        container: &new_container,
+    };
     let mut lost = Lost::default();
     disks(case, was, is, &mut lost);
     scheduling(was, is, &mut lost);
@@ -107,7 +116,8 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// The local disk of disk indexes, and other mounts.
 fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
-    let at = |config: &crate::milvus::config::Config| config.value("localStorage.path").unwrap_or(LOCAL_PATH).to_owned();
+    let at =
+        |config: &crate::milvus::config::Config| config.value("localStorage.path").unwrap_or(LOCAL_PATH).to_owned();
     let path = at(case.after.effective.config());
     let before = disk(was.template, was.container, &path);
     let after = disk(is.template, is.container, &path);
@@ -155,18 +165,34 @@ fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
         .collect();
     if !gone.is_empty() {
         lost.said.push(format!("mounts at {}", gone.join(", ")));
-        lost.notes.push(format!("mount {} in all components with the values volumes and volumeMounts", gone.join(", ")));
+        lost.notes.push(format!(
+            "mount {} in all components with the values volumes and volumeMounts",
+            gone.join(", ")
+        ));
     }
 }
 
 /// Where its pods may run.
 fn scheduling(was: Node, is: Node, lost: &mut Lost) {
-    for field in ["nodeSelector", "affinity", "topologySpreadConstraints", "runtimeClassName", "priorityClassName"] {
+    for field in [
+        "nodeSelector",
+        "affinity",
+        "topologySpreadConstraints",
+        "runtimeClassName",
+        "priorityClassName",
+    ] {
         let (old, new) = (as_datanode(was.spec(field)), is.spec(field));
         if truthy(Some(&old)) && old != *new {
-            let kept = if truthy(Some(new)) { format!(" (datanode has {})", short(new)) } else { String::new() };
+            let kept = if truthy(Some(new)) {
+                format!(" (datanode has {})", short(new))
+            } else {
+                String::new()
+            };
             let said = match field {
-                "affinity" | "topologySpreadConstraints" => format!("{field}{}", if kept.is_empty() { "" } else { " (datanode has another)" }),
+                "affinity" | "topologySpreadConstraints" => format!(
+                    "{field}{}",
+                    if kept.is_empty() { "" } else { " (datanode has another)" }
+                ),
                 _ => format!("{field} {}{kept}", short(&old)),
             };
             lost.add(said, field, old);
@@ -176,19 +202,30 @@ fn scheduling(was: Node, is: Node, lost: &mut Lost) {
     let all = was.spec("tolerations").as_array().cloned().unwrap_or_default();
     let gone: Vec<&Value> = all.iter().filter(|t| !tolerated.contains(t)).collect();
     if !gone.is_empty() {
-        let shown: Vec<String> = gone.iter().map(|t| t["key"].as_str().map_or_else(|| short(t), str::to_owned)).collect();
+        let shown: Vec<String> = gone
+            .iter()
+            .map(|t| t["key"].as_str().map_or_else(|| short(t), str::to_owned))
+            .collect();
         let united: Vec<Value> = tolerated.iter().chain(gone.iter().copied()).cloned().collect();
-        lost.add(format!("tolerations for {}", shown.join(", ")), "tolerations", Value::Array(united));
+        lost.add(
+            format!("tolerations for {}", shown.join(", ")),
+            "tolerations",
+            Value::Array(united),
+        );
     }
 }
 
 /// Devices, such as the GPUs that build indexes.
 fn devices(was: Node, is: Node, lost: &mut Lost) {
     for section in ["limits", "requests"] {
-        let all = was.container.pointer(&format!("/resources/{section}")).and_then(Value::as_object);
+        let all = was
+            .container
+            .pointer(&format!("/resources/{section}"))
+            .and_then(Value::as_object);
         for (name, amount) in all.into_iter().flatten() {
             let plain = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");
-            if plain || resource(is.container, name).is_some() || lost.said.iter().any(|s| s.starts_with(name.as_str())) {
+            if plain || resource(is.container, name).is_some() || lost.said.iter().any(|s| s.starts_with(name.as_str()))
+            {
                 continue;
             }
             lost.said.push(format!("{name}: {}", short(amount)));
@@ -215,19 +252,29 @@ fn environment(was: Node, is: Node, lost: &mut Lost) {
         entries.push(mask::value("", "/env", var));
     }
     let sources = is.list("envFrom");
-    let from: Vec<&Value> = was.list("envFrom").into_iter().filter(|s| !sources.contains(s)).collect();
+    let from: Vec<&Value> = was
+        .list("envFrom")
+        .into_iter()
+        .filter(|s| !sources.contains(s))
+        .collect();
     for source in &from {
-        let name = ["configMapRef", "secretRef"].iter().find_map(|k| source[*k]["name"].as_str());
+        let name = ["configMapRef", "secretRef"]
+            .iter()
+            .find_map(|k| source[*k]["name"].as_str());
         said.push(format!("envFrom {}", name.unwrap_or("?")));
     }
     if !from.is_empty() {
-        lost.notes.push("the chart has no envFrom: name its variables one by one in dataNode.extraEnv".into());
+        lost.notes
+            .push("the chart has no envFrom: name its variables one by one in dataNode.extraEnv".into());
     }
     if said.is_empty() {
         return;
     }
     if entries.iter().any(|e| e["value"] == mask::MASK) {
-        lost.notes.push(format!("{} stands for a secret: fill it in from indexNode.extraEnv", mask::MASK));
+        lost.notes.push(format!(
+            "{} stands for a secret: fill it in from indexNode.extraEnv",
+            mask::MASK
+        ));
     }
     let said = format!("environment {}", said.join(", "));
     match entries.is_empty() {
@@ -235,7 +282,10 @@ fn environment(was: Node, is: Node, lost: &mut Lost) {
         // The chart replaces the list: what datanode has of its own has to stand in it too.
         false => {
             let names: Vec<Value> = entries.iter().map(|e| e["name"].clone()).collect();
-            let own = there.iter().filter(|t| !names.contains(&t["name"])).map(|t| mask::value("", "/env", t));
+            let own = there
+                .iter()
+                .filter(|t| !names.contains(&t["name"]))
+                .map(|t| mask::value("", "/env", t));
             lost.add(said, "extraEnv", Value::Array(own.chain(entries).collect()));
         }
     }
@@ -255,7 +305,11 @@ fn as_datanode(value: &Value) -> Value {
 fn short(value: &Value) -> String {
     match value {
         Value::String(s) => s.clone(),
-        Value::Object(map) => map.iter().map(|(k, v)| format!("{k}={}", short(v))).collect::<Vec<_>>().join(", "),
+        Value::Object(map) => map
+            .iter()
+            .map(|(k, v)| format!("{k}={}", short(v)))
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     }
 }
@@ -285,10 +339,18 @@ mod tests {
         let scenario = scheduled("      nodeSelector:\n        pool: build\n      tolerations:\n        - key: dedicated\n          operator: Exists\n")
             .env_current("indexnode", "            - name: OMP_NUM_THREADS\n              value: \"8\"\n");
         let finding = scenario.of_rule("MU503").remove(0);
-        for words in ["nodeSelector pool=build", "tolerations for dedicated", "environment OMP_NUM_THREADS"] {
+        for words in [
+            "nodeSelector pool=build",
+            "tolerations for dedicated",
+            "environment OMP_NUM_THREADS",
+        ] {
             assert!(finding.message.contains(words), "{}", finding.message);
         }
-        for words in ["dataNode:\n  nodeSelector:\n    pool: build", "extraEnv:", "value: \"8\""] {
+        for words in [
+            "dataNode:\n  nodeSelector:\n    pool: build",
+            "extraEnv:",
+            "value: \"8\"",
+        ] {
             assert!(finding.help.contains(words), "{}", finding.help);
         }
         assert!(finding.location.is_some() && finding.object.unwrap().name == "rel-milvus-datanode");
@@ -299,9 +361,15 @@ mod tests {
         let sized = DISK.1.replace("emptyDir: {}", "emptyDir: {sizeLimit: 50Gi}");
         let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, &sized);
         let finding = scenario.of_rule("MU503").remove(0);
-        assert!(finding.message.contains("an emptyDir at /var/lib/milvus/data"), "{}", finding.message);
+        assert!(
+            finding.message.contains("an emptyDir at /var/lib/milvus/data"),
+            "{}",
+            finding.message
+        );
         assert!(finding.help.contains("ephemeral-storage"));
-        let mounted = scenario.clone().edit_in_target("Deployment", "rel-milvus-datanode", DISK.0, DISK.1);
+        let mounted = scenario
+            .clone()
+            .edit_in_target("Deployment", "rel-milvus-datanode", DISK.0, DISK.1);
         assert!(mounted.of_rule("MU503").is_empty());
         let declared = scenario.size_target("datanode", "ephemeral-storage: 100Gi");
         assert!(declared.of_rule("MU503").is_empty());
@@ -312,16 +380,27 @@ mod tests {
         let stock = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, DISK.1);
         assert!(stock.of_rule("MU503").is_empty());
         let sealed = "          securityContext: {readOnlyRootFilesystem: true}\n          env:\n";
-        let sealed = stock.clone().edit_in_target("Deployment", "rel-milvus-datanode", "          env:\n", sealed);
+        let sealed = stock
+            .clone()
+            .edit_in_target("Deployment", "rel-milvus-datanode", "          env:\n", sealed);
         assert_eq!(sealed.of_rule("MU503").len(), 1);
-        assert_eq!(stock.size_current("indexnode", "ephemeral-storage: 20Gi").of_rule("MU503").len(), 1);
+        assert_eq!(
+            stock
+                .size_current("indexnode", "ephemeral-storage: 20Gi")
+                .of_rule("MU503")
+                .len(),
+            1
+        );
     }
 
     #[test]
     fn what_datanode_has_too_is_quiet() {
         assert!(upgrade().of_rule("MU503").is_empty());
         let fields = "      nodeSelector:\n        pool: build\n      affinity:\n        podAntiAffinity:\n          x: indexnode\n";
-        let same = format!("    spec:\n{}      containers:\n", fields.replace("indexnode", "datanode"));
+        let same = format!(
+            "    spec:\n{}      containers:\n",
+            fields.replace("indexnode", "datanode")
+        );
         let scenario = scheduled(fields).edit_in_target("Deployment", "rel-milvus-datanode", SPEC, &same);
         assert!(scenario.of_rule("MU503").is_empty());
     }
@@ -329,8 +408,17 @@ mod tests {
     #[test]
     fn another_pool_is_told_with_both() {
         let other = "    spec:\n      nodeSelector:\n        pool: data\n      containers:\n";
-        let scenario = scheduled("      nodeSelector:\n        pool: build\n").edit_in_target("Deployment", "rel-milvus-datanode", SPEC, other);
-        assert!(scenario.of_rule("MU503")[0].message.contains("nodeSelector pool=build (datanode has pool=data)"));
+        let scenario = scheduled("      nodeSelector:\n        pool: build\n").edit_in_target(
+            "Deployment",
+            "rel-milvus-datanode",
+            SPEC,
+            other,
+        );
+        assert!(
+            scenario.of_rule("MU503")[0]
+                .message
+                .contains("nodeSelector pool=build (datanode has pool=data)")
+        );
     }
 
     #[test]
@@ -339,7 +427,9 @@ mod tests {
             .size_current("indexnode", "nvidia.com/gpu: 1")
             .add_current(&autoscaler("indexnode", 1, 8));
         let finding = scenario.of_rule("MU503").remove(0);
-        assert!(finding.message.contains("nvidia.com/gpu: 1") && finding.message.contains("autoscaler (1 to 8 replicas)"));
+        assert!(
+            finding.message.contains("nvidia.com/gpu: 1") && finding.message.contains("autoscaler (1 to 8 replicas)")
+        );
         assert!(finding.help.contains("nvidia.com/gpu: 1") && finding.help.contains("maxReplicas: 8"));
     }
 
@@ -355,7 +445,8 @@ mod tests {
     fn a_step_that_leaves_no_indexnode_behind_is_quiet() {
         let fields = "      nodeSelector:\n        pool: build\n";
         let with = format!("    spec:\n{fields}      containers:\n");
-        let older = Scenario::upgrade("v2.5.16", "v2.5.22").edit_in_current("Deployment", "rel-milvus-indexnode", SPEC, &with);
+        let older =
+            Scenario::upgrade("v2.5.16", "v2.5.22").edit_in_current("Deployment", "rel-milvus-indexnode", SPEC, &with);
         assert!(older.of_rule("MU503").is_empty());
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU503").is_empty());
     }

@@ -81,7 +81,11 @@ fn is_older(component: &Component) -> bool {
 
 /// Whether a component maps vectors under the target and did not before.
 fn starts_to_map(case: &Case, config: &Config, role: Role) -> bool {
-    let says = |config: &Config, word: &str| config.value(SWITCH).is_some_and(|v| v.trim().eq_ignore_ascii_case(word));
+    let says = |config: &Config, word: &str| {
+        config
+            .value(SWITCH)
+            .is_some_and(|v| v.trim().eq_ignore_ascii_case(word))
+    };
     let mapped = case.before.is_some_and(|b| says(b.effective.config(), "true"));
     !says(config, "false") && (role == Role::StreamingNode || !mapped)
 }
@@ -90,7 +94,10 @@ fn want<'a>(case: &Case, config: &Config, component: &'a Component) -> Option<Wa
     let object = case.after.object(component);
     let container = object.value.pointer(&component.container)?;
     let template = workload::template(object)?;
-    let path = config.value("localStorage.path").unwrap_or(LOCAL_PATH).trim_end_matches('/');
+    let path = config
+        .value("localStorage.path")
+        .unwrap_or(LOCAL_PATH)
+        .trim_end_matches('/');
     let size = resource(container, "memory").unwrap_or(facts::sizing().slot_unit.memory);
     let found = disk(template, container, path);
     let sealed = |context: Option<&Value>| context.is_some_and(|c| c["readOnlyRootFilesystem"] == true);
@@ -141,7 +148,10 @@ mod tests {
         let found = Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU504");
         assert_eq!(found.len(), 1);
         let message = &found[0].message;
-        assert!(message.contains("rel-milvus-querynode has no volume at /var/lib/milvus/data"), "{message}");
+        assert!(
+            message.contains("rel-milvus-querynode has no volume at /var/lib/milvus/data"),
+            "{message}"
+        );
         assert!(!message.contains("rel-milvus-streamingnode"));
         assert!(found[0].help.contains("vectorField: false") && found[0].help.contains("ephemeral-storage: 8Gi"));
     }
@@ -156,27 +166,49 @@ mod tests {
     #[test]
     fn a_read_only_root_without_a_volume_cannot_load() {
         let sealed = "          securityContext: {readOnlyRootFilesystem: true}\n          env:\n";
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("Deployment", "rel-milvus-querynode", "          env:\n", sealed);
-        assert!(scenario.of_rule("MU504")[0].message.contains("read-only root filesystem"));
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target(
+            "Deployment",
+            "rel-milvus-querynode",
+            "          env:\n",
+            sealed,
+        );
+        assert!(
+            scenario.of_rule("MU504")[0]
+                .message
+                .contains("read-only root filesystem")
+        );
         let scenario = kept().edit_in_target("Deployment", "rel-milvus-querynode", "          env:\n", sealed);
         assert!(scenario.of_rule("MU504").is_empty());
     }
 
     #[test]
     fn a_streaming_node_as_the_chart_has_it_is_quiet_and_a_sealed_one_is_not() {
-        let disk = || Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("Deployment", "rel-milvus-querynode", DISK.0, DISK.1);
+        let disk = || {
+            Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("Deployment", "rel-milvus-querynode", DISK.0, DISK.1)
+        };
         assert!(disk().of_rule("MU504").is_empty());
         let sealed = disk().values("streamingNode: {containerSecurityContext: {readOnlyRootFilesystem: true}}\n");
         let message = &sealed.of_rule("MU504")[0].message;
-        assert!(message.contains("rel-milvus-streamingnode has a read-only root filesystem"), "{message}");
+        assert!(
+            message.contains("rel-milvus-streamingnode has a read-only root filesystem"),
+            "{message}"
+        );
     }
 
     #[test]
     fn less_disk_than_memory_evicts() {
         let scenario = kept().size_target("querynode", "memory: 64Gi, ephemeral-storage: 10Gi");
         let message = &scenario.of_rule("MU504")[0].message;
-        assert!(message.contains("evicted beyond 10Gi") && message.contains("64Gi"), "{message}");
-        assert!(kept().size_target("querynode", "memory: 8Gi, ephemeral-storage: 10Gi").of_rule("MU504").is_empty());
+        assert!(
+            message.contains("evicted beyond 10Gi") && message.contains("64Gi"),
+            "{message}"
+        );
+        assert!(
+            kept()
+                .size_target("querynode", "memory: 8Gi, ephemeral-storage: 10Gi")
+                .of_rule("MU504")
+                .is_empty()
+        );
     }
 
     #[test]

@@ -28,9 +28,18 @@ fn check(case: &Case) -> Vec<Finding> {
     let nodes: Vec<&Component> = case.after.release.in_role(Role::StreamingNode).collect();
     let count: i64 = nodes.iter().map(|c| Replicas::of(case.after.objects, c).least).sum();
     // The balancer runs in the coordinator; its configuration counts.
-    let position = case.after.release.components.iter().position(|c| c.role == Role::MixCoord);
+    let position = case
+        .after
+        .release
+        .components
+        .iter()
+        .position(|c| c.role == Role::MixCoord);
     let config = position.map_or(case.after.effective.config(), |i| &case.after.effective.configs[i]);
-    let set = config.get(KEY).is_some_and(|s| s.value.as_deref().is_none_or(|v| v.trim() != "0" && !v.trim().is_empty()));
+    let set = config.get(KEY).is_some_and(|s| {
+        s.value
+            .as_deref()
+            .is_none_or(|v| v.trim() != "0" && !v.trim().is_empty())
+    });
     let Some(first) = nodes.first().filter(|_| count > 1 && !set) else {
         return vec![];
     };
@@ -38,7 +47,9 @@ fn check(case: &Case) -> Vec<Finding> {
         "{count} streaming nodes come up one after the other and {KEY} is unset: the first one ready takes all channels, and the \
          others get theirs only as they are moved again"
     );
-    let values = case.user_yaml(&format!("streaming:\n  walBalancer:\n    expectedInitialStreamingNodeNum: {count}"));
+    let values = case.user_yaml(&format!(
+        "streaming:\n  walBalancer:\n    expectedInitialStreamingNodeNum: {count}"
+    ));
     let help = format!("let the balancer wait for them; to add to user.yaml in the values:\n{values}");
     let finding = RULE.finding(message, help);
     vec![case.point(finding, case.after.object(first), "/spec/replicas")]
@@ -56,7 +67,11 @@ mod tests {
     fn several_nodes_and_nobody_to_wait_for_them() {
         let finding = three("v2.5.16", "v2.6.16").of_rule("MU505").remove(0);
         assert!(finding.message.starts_with("3 streaming nodes"));
-        assert!(finding.help.contains("expectedInitialStreamingNodeNum: 3"), "{}", finding.help);
+        assert!(
+            finding.help.contains("expectedInitialStreamingNodeNum: 3"),
+            "{}",
+            finding.help
+        );
         let within = Scenario::upgrade("v2.6.9", "v2.6.16").replicas_target("streamingnode", 2);
         assert!(within.of_rule("MU505")[0].location.is_some());
     }
@@ -66,8 +81,19 @@ mod tests {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU505").is_empty());
         assert!(three("v2.5.16", "v2.6.8").of_rule("MU505").is_empty());
         let set = "    streaming:\n      walBalancer:\n        expectedInitialStreamingNodeNum: 3\n";
-        assert!(three("v2.5.16", "v2.6.9").edit_target("    # nothing\n", set).of_rule("MU505").is_empty());
+        assert!(
+            three("v2.5.16", "v2.6.9")
+                .edit_target("    # nothing\n", set)
+                .of_rule("MU505")
+                .is_empty()
+        );
         let zero = set.replace("Num: 3", "Num: 0");
-        assert_eq!(three("v2.5.16", "v2.6.9").edit_target("    # nothing\n", &zero).of_rule("MU505").len(), 1);
+        assert_eq!(
+            three("v2.5.16", "v2.6.9")
+                .edit_target("    # nothing\n", &zero)
+                .of_rule("MU505")
+                .len(),
+            1
+        );
     }
 }

@@ -18,7 +18,8 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     // An unknown target may be 2.6; below, nothing but a change of the topology rests on the platform.
-    let concerned = case.transition.to_26() || case.transition.target_line().is_none() || !case.rewrite.changes.is_empty();
+    let concerned =
+        case.transition.to_26() || case.transition.target_line().is_none() || !case.rewrite.changes.is_empty();
     if !concerned {
         return vec![];
     }
@@ -58,13 +59,23 @@ mod tests {
     fn an_older_platform_is_refused_with_both_versions() {
         let found = with("helm-version=v3.13.3");
         assert!(found[0].refuses() && found[0].message.contains("v3.13.3") && found[0].message.contains("3.14.0"));
-        assert!(with("kube-version=v1.19.16-eks-2d98532")[0].message.contains("Kubernetes 1.20.0"));
+        assert!(
+            with("kube-version=v1.19.16-eks-2d98532")[0]
+                .message
+                .contains("Kubernetes 1.20.0")
+        );
         assert_eq!(with("helm-version=2.17").len(), 1);
     }
 
     #[test]
     fn the_least_and_later_pass_with_a_vendor_s_suffix() {
-        for pair in ["helm-version=3.14.0", "helm-version=v4.2.4+g1a2b3c", "kube-version=v1.20.0-gke.100", "kube-version=1.34", "kube-version=v1.27.3+k3s1"] {
+        for pair in [
+            "helm-version=3.14.0",
+            "helm-version=v4.2.4+g1a2b3c",
+            "kube-version=v1.20.0-gke.100",
+            "kube-version=1.34",
+            "kube-version=v1.27.3+k3s1",
+        ] {
             assert!(with(pair).is_empty(), "{pair}");
         }
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU601").is_empty());

@@ -33,18 +33,21 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     };
     let made = &facts::charts().marks.milvus_2_6.chart;
-    let target = case.transition.target().map_or_else(|| format!("{}.{}", line.0, line.1), ToString::to_string);
+    let target = case
+        .transition
+        .target()
+        .map_or_else(|| format!("{}.{}", line.0, line.1), ToString::to_string);
     let finding = match (chart < *made, line >= facts::streaming_line()) {
         (true, true) => older(case, &chart, &target),
         (false, false) if !case.standalone() && unswitched(case) => newer(case, &chart, &target),
         _ => return vec![],
     };
     let object = &case.target.objects[component.object];
-    vec![
-        finding
-            .on(&object.reference)
-            .at(case.after.input, object.document, format!("{}/metadata/labels/helm.sh~1chart", object.pointer)),
-    ]
+    vec![finding.on(&object.reference).at(
+        case.after.input,
+        object.document,
+        format!("{}/metadata/labels/helm.sh~1chart", object.pointer),
+    )]
 }
 
 /// A chart of 2.5 around an image of 2.6.
@@ -54,11 +57,17 @@ fn older(case: &Case, chart: &semver::Version, target: &str) -> Finding {
         true => "a standalone runs, with that chart's defaults and configuration",
         false => "its roles are mended here, its defaults, probes and configuration stay those of 2.5",
     };
-    let message = format!("chart {chart} was made for Milvus 2.5 (2.6 begins with chart {made}) and renders the image {target}: {handled}");
+    let message = format!(
+        "chart {chart} was made for Milvus 2.5 (2.6 begins with chart {made}) and renders the image {target}: {handled}"
+    );
     let pinned = case.transition.target().and_then(chart_for);
     let version = pinned.map_or_else(|| made.to_string(), ToString::to_string);
     let queue = match case.standalone() {
-        true => case.current_mq().or_else(|| case.target_mq()).map(|mq| format!(" --set standalone.messageQueue={mq}")).unwrap_or_default(),
+        true => case
+            .current_mq()
+            .or_else(|| case.target_mq())
+            .map(|mq| format!(" --set standalone.messageQueue={mq}"))
+            .unwrap_or_default(),
         false => String::new(),
     };
     let help = format!(
@@ -78,7 +87,10 @@ fn newer(case: &Case, chart: &semver::Version, target: &str) -> Finding {
     if !case.came.has(Role::IndexNode) {
         wrong.push("no indexnode, so that nothing builds indexes");
     }
-    let message = format!("chart {chart} was made for Milvus 2.6 and renders for the image {target} {}", wrong.join(" and "));
+    let message = format!(
+        "chart {chart} was made for Milvus 2.6 and renders for the image {target} {}",
+        wrong.join(" and ")
+    );
     let values = case.values_text(json!({"streaming": {"enabled": false}, "indexNode": {"enabled": true}}));
     RULE.finding(message, format!("switch it to the roles of 2.5; the values:\n{values}"))
 }
@@ -96,7 +108,11 @@ fn chart_for(target: &Version) -> Option<&'static semver::Version> {
 
 /// The tag as the image has it.
 fn tag(case: &Case) -> String {
-    let image = case.came.components.first().map(|c| crate::milvus::image::ImageRef::parse(&c.image));
+    let image = case
+        .came
+        .components
+        .first()
+        .map(|c| crate::milvus::image::ImageRef::parse(&c.image));
     image.and_then(|i| i.tag).unwrap_or_else(|| "TAG".into())
 }
 
@@ -107,8 +123,16 @@ mod tests {
     #[test]
     fn an_older_chart_is_told_with_the_one_to_follow() {
         let finding = Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU602").remove(0);
-        assert!(finding.message.contains("chart 4.2.58") && finding.message.contains("2.6.16"), "{}", finding.message);
-        assert!(finding.help.contains("--version 5.0.20 --set image.all.tag=v2.6.16"), "{}", finding.help);
+        assert!(
+            finding.message.contains("chart 4.2.58") && finding.message.contains("2.6.16"),
+            "{}",
+            finding.message
+        );
+        assert!(
+            finding.help.contains("--version 5.0.20 --set image.all.tag=v2.6.16"),
+            "{}",
+            finding.help
+        );
         assert!(finding.location.is_some());
         let earlier = Scenario::upgrade("v2.5.16", "v2.6.7").of_rule("MU602").remove(0);
         assert!(earlier.help.contains("--version 5.0.8 "));
@@ -116,7 +140,9 @@ mod tests {
 
     #[test]
     fn a_standalone_is_told_to_pin_its_queue() {
-        let finding = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU602").remove(0);
+        let finding = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+            .of_rule("MU602")
+            .remove(0);
         assert!(finding.help.contains("standalone.messageQueue=rocksmq"));
     }
 
@@ -124,7 +150,10 @@ mod tests {
     fn a_newer_chart_needs_its_switches() {
         let newer = Scenario::upgrade("v2.5.16", "v2.5.22").edit_target("milvus-4.2.58", "milvus-5.0.19");
         assert!(newer.of_rule("MU602").is_empty());
-        let finding = newer.drop_target("Deployment", "rel-milvus-indexnode").of_rule("MU602").remove(0);
+        let finding = newer
+            .drop_target("Deployment", "rel-milvus-indexnode")
+            .of_rule("MU602")
+            .remove(0);
         assert!(finding.message.contains("no indexnode") && finding.help.contains("indexNode:\n  enabled: true"));
     }
 

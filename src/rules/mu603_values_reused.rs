@@ -21,7 +21,9 @@ pub static RULE: Rule = Rule {
 fn check(case: &Case) -> Vec<Finding> {
     let Some((chart, _)) = chart(case) else { return vec![] };
     let indexnode = case.came.in_role(Role::IndexNode).next();
-    let reused = chart >= facts::charts().marks.milvus_2_6.chart && case.transition.to_26() && !case.came.has(Role::StreamingNode);
+    let reused = chart >= facts::charts().marks.milvus_2_6.chart
+        && case.transition.to_26()
+        && !case.came.has(Role::StreamingNode);
     let Some(indexnode) = indexnode.filter(|_| reused) else {
         return vec![];
     };
@@ -61,7 +63,10 @@ mod tests {
         let finding = reused().of_rule("MU603").remove(0);
         assert!(finding.message.contains("5.0.19") && finding.message.contains("--reuse-values"));
         assert!(finding.help.contains("--reset-then-reuse-values") && finding.location.is_some());
-        let set = reused().values("indexNode: {enabled: true}\n").of_rule("MU603").remove(0);
+        let set = reused()
+            .values("indexNode: {enabled: true}\n")
+            .of_rule("MU603")
+            .remove(0);
         assert!(set.message.contains("the values ask for"));
     }
 
@@ -69,8 +74,17 @@ mod tests {
     fn the_old_chart_and_a_left_over_beside_the_new_role_are_quiet() {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU603").is_empty());
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU603").is_empty());
-        assert!(reused().drop_target("Deployment", "rel-milvus-indexnode").of_rule("MU603").is_empty());
-        let both = reused().add_target(&crate::rules::testkit::deployment("streamingnode", "\"streamingnode\"", "v2.6.16"));
+        assert!(
+            reused()
+                .drop_target("Deployment", "rel-milvus-indexnode")
+                .of_rule("MU603")
+                .is_empty()
+        );
+        let both = reused().add_target(&crate::rules::testkit::deployment(
+            "streamingnode",
+            "\"streamingnode\"",
+            "v2.6.16",
+        ));
         assert!(both.of_rule("MU603").is_empty());
         let older = Scenario::upgrade("v2.5.16", "v2.5.22").edit_target("milvus-4.2.58", "milvus-5.0.19");
         assert!(older.of_rule("MU603").is_empty());

@@ -43,7 +43,11 @@ fn check(case: &Case) -> Vec<Finding> {
     let mut said = Vec::new();
     let mut first: Option<&Object> = None;
     for object in case.after.objects.iter().filter(|o| dependencies.holds(case, o)) {
-        let Some(deployed) = before.objects.iter().find(|o| o.reference.same_object(&object.reference)) else {
+        let Some(deployed) = before
+            .objects
+            .iter()
+            .find(|o| o.reference.same_object(&object.reference))
+        else {
             continue;
         };
         if let Some(what) = change(deployed, object) {
@@ -54,7 +58,11 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(first) = first else { return vec![] };
     let rest = said.len().saturating_sub(SHOWN);
     said.truncate(SHOWN);
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let more = if rest > 0 {
+        format!(" and {rest} more")
+    } else {
+        String::new()
+    };
     let message = format!(
         "what Milvus stands on is restarted in the same step as Milvus goes {from} -> {to}: {}{more}; a fault of either then looks like \
          one of the other, and the new pods start against stores that are going down",
@@ -101,7 +109,11 @@ impl<'a> Dependencies<'a> {
         }
         let namespace = &case.after.release.namespace;
         let address = |host: &str| Address::parse(host, 1, namespace);
-        let hosts: Vec<Address> = fields.iter().flat_map(|f| addresses(f)).map(|a| address(bare_host(&a))).collect();
+        let hosts: Vec<Address> = fields
+            .iter()
+            .flat_map(|f| addresses(f))
+            .map(|a| address(bare_host(&a)))
+            .collect();
         let behind = |o: &&Object| {
             let service = o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
             service && {
@@ -109,13 +121,27 @@ impl<'a> Dependencies<'a> {
                 hosts.iter().any(|h| h.reaches(&own))
             }
         };
-        let services = case.after.objects.iter().filter(behind).filter_map(|o| o.at(&["spec", "selector"]));
-        Dependencies { charts, services: services.collect() }
+        let services = case
+            .after
+            .objects
+            .iter()
+            .filter(behind)
+            .filter_map(|o| o.at(&["spec", "selector"]));
+        Dependencies {
+            charts,
+            services: services.collect(),
+        }
     }
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
         let kind = object.reference.kind.as_str();
-        let milvus = || case.after.release.components.iter().any(|c| std::ptr::eq(case.after.object(c), object));
+        let milvus = || {
+            case.after
+                .release
+                .components
+                .iter()
+                .any(|c| std::ptr::eq(case.after.object(c), object))
+        };
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
         if !ours || !workload::SERVING_KINDS.contains(&kind) || object.is_hook() || milvus() {
             return false;
@@ -137,9 +163,15 @@ impl<'a> Dependencies<'a> {
 /// Whether pod labels name this release and a known dependency.
 fn labelled(case: &Case, labels: &Value) -> bool {
     let is = |key: &str| labels.get(key).and_then(Value::as_str);
-    let instance = ["app.kubernetes.io/instance", "release"].iter().any(|k| is(k) == Some(&case.after.release.name));
+    let instance = ["app.kubernetes.io/instance", "release"]
+        .iter()
+        .any(|k| is(k) == Some(&case.after.release.name));
     let names = ["app.kubernetes.io/name", "app", "component"];
-    instance && names.iter().filter_map(|k| is(k)).any(|n| KNOWN.iter().any(|k| n.starts_with(k)))
+    instance
+        && names
+            .iter()
+            .filter_map(|k| is(k))
+            .any(|n| KNOWN.iter().any(|k| n.starts_with(k)))
 }
 
 fn addresses(field: &Field) -> Vec<String> {
@@ -165,7 +197,12 @@ fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     }
     let mut images = Vec::new();
     for list in ["initContainers", "containers"] {
-        let all = |t: &Value| t.pointer(&format!("/spec/{list}")).and_then(Value::as_array).cloned().unwrap_or_default();
+        let all = |t: &Value| {
+            t.pointer(&format!("/spec/{list}"))
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
         let before = all(old);
         for container in all(new) {
             let twin = before.iter().find(|c| c["name"] == container["name"]);
@@ -188,7 +225,11 @@ fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     (!fields.is_empty()).then(|| {
         let rest = fields.len().saturating_sub(2);
         fields.truncate(2);
-        let more = if rest > 0 { format!(" and {rest} more fields") } else { String::new() };
+        let more = if rest > 0 {
+            format!(" and {rest} more fields")
+        } else {
+            String::new()
+        };
         format!("its pods: {}{more}", fields.join(", "))
     })
 }
@@ -200,7 +241,13 @@ fn differences(old: &Value, new: &Value, live: bool, path: &str, found: &mut Vec
         return;
     }
     let none = Map::new();
-    let map = |v: &Value| if v.is_null() { Some(none.clone()) } else { v.as_object().cloned() };
+    let map = |v: &Value| {
+        if v.is_null() {
+            Some(none.clone())
+        } else {
+            v.as_object().cloned()
+        }
+    };
     if (old.is_object() || new.is_object())
         && let (Some(a), Some(b)) = (map(old), map(new))
     {
@@ -253,15 +300,27 @@ mod tests {
     #[test]
     fn an_image_that_changes_is_named_from_and_to() {
         let finding = etcd("other:1", "other:2").of_rule("MU604").remove(0);
-        assert!(finding.message.contains("StatefulSet rel-etcd (image other:1 -> other:2)"), "{}", finding.message);
+        assert!(
+            finding
+                .message
+                .contains("StatefulSet rel-etcd (image other:1 -> other:2)"),
+            "{}",
+            finding.message
+        );
         assert!(finding.message.contains("2.5.16 -> 2.6.16") && finding.help.contains("image.all.tag=v2.5.16"));
         assert!(finding.location.is_some());
     }
 
     #[test]
     fn so_is_a_pod_template() {
-        let finding = etcd("        - name: c\n", "        - name: c\n          args: [\"--x\"]\n").of_rule("MU604").remove(0);
-        assert!(finding.message.contains("its pods: /spec/containers/0/args"), "{}", finding.message);
+        let finding = etcd("        - name: c\n", "        - name: c\n          args: [\"--x\"]\n")
+            .of_rule("MU604")
+            .remove(0);
+        assert!(
+            finding.message.contains("its pods: /spec/containers/0/args"),
+            "{}",
+            finding.message
+        );
     }
 
     #[test]
@@ -269,28 +328,46 @@ mod tests {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU604").is_empty());
         let scaled = etcd("  serviceName: rel-etcd\n", "  serviceName: rel-etcd\n  replicas: 3\n");
         assert!(scaled.of_rule("MU604").is_empty());
-        let secret = etcd("    metadata:\n      labels:", "    metadata:\n      annotations: {checksum/secrets: abc}\n      labels:");
+        let secret = etcd(
+            "    metadata:\n      labels:",
+            "    metadata:\n      annotations: {checksum/secrets: abc}\n      labels:",
+        );
         assert!(secret.of_rule("MU604").is_empty());
         let alone = etcd("other:1", "other:2").stage(Stage::At(0));
         assert!(alone.of_rule("MU604").is_empty());
-        let ordinary = Scenario::upgrade("v2.6.6", "v2.6.6").edit_in_target("StatefulSet", "rel-etcd", "other:1", "other:2");
+        let ordinary =
+            Scenario::upgrade("v2.6.6", "v2.6.6").edit_in_target("StatefulSet", "rel-etcd", "other:1", "other:2");
         assert!(ordinary.of_rule("MU604").is_empty());
     }
 
     #[test]
     fn a_live_object_s_defaults_are_no_change() {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
-            .edit_in_current("StatefulSet", "rel-etcd", "      containers:\n", "      dnsPolicy: ClusterFirst\n      containers:\n")
-            .edit_in_current("StatefulSet", "rel-etcd", "  namespace: ns\n", "  namespace: ns\n  uid: 0-1-2\n");
+            .edit_in_current(
+                "StatefulSet",
+                "rel-etcd",
+                "      containers:\n",
+                "      dnsPolicy: ClusterFirst\n      containers:\n",
+            )
+            .edit_in_current(
+                "StatefulSet",
+                "rel-etcd",
+                "  namespace: ns\n",
+                "  namespace: ns\n  uid: 0-1-2\n",
+            );
         assert!(scenario.of_rule("MU604").is_empty());
     }
 
     #[test]
     fn what_is_not_milvus_dependency_is_quiet() {
         let attu = |tag: &str| {
-            format!("---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-attu\n  namespace: ns\nspec:\n  template:\n    metadata:\n      labels: {{app.kubernetes.io/instance: rel, component: attu}}\n    spec:\n      containers:\n        - name: attu\n          image: zilliz/attu:{tag}\n")
+            format!(
+                "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-attu\n  namespace: ns\nspec:\n  template:\n    metadata:\n      labels: {{app.kubernetes.io/instance: rel, component: attu}}\n    spec:\n      containers:\n        - name: attu\n          image: zilliz/attu:{tag}\n"
+            )
         };
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&attu("v2.5")).add_current(&attu("v2.4"));
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .add_target(&attu("v2.5"))
+            .add_current(&attu("v2.4"));
         assert!(scenario.of_rule("MU604").is_empty());
     }
 }

@@ -19,11 +19,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    if case.transition.kind != Some(Kind::Streaming) || case.standalone() || case.options.stage != Stage::All
-        || case.options.order == Order::ArgoCd {
+    if case.transition.kind != Some(Kind::Streaming)
+        || case.standalone()
+        || case.options.stage != Stage::All
+        || case.options.order == Order::ArgoCd
+    {
         return vec![];
     }
-    let stages: Vec<String> = (0..=stage::LAST).map(|n| format!("{n} {}", stage::describe(Kind::Streaming, n))).collect();
+    let stages: Vec<String> = (0..=stage::LAST)
+        .map(|n| format!("{n} {}", stage::describe(Kind::Streaming, n)))
+        .collect();
     let text = |v: Option<&crate::milvus::version::Version>| v.map_or_else(|| "2.6".into(), ToString::to_string);
     let gate = &facts::versions().marks.ddl_gate.version;
     let definitions = match case.transition.target().is_none_or(|v| v >= gate) {
@@ -54,10 +59,21 @@ mod tests {
     #[test]
     fn a_whole_upgrade_from_2_5_names_stages_and_windows() {
         let finding = Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU605").remove(0);
-        for words in ["2.5.16 -> 2.6.16", "no flush", "writes fail", "neither made nor changed"] {
+        for words in [
+            "2.5.16 -> 2.6.16",
+            "no flush",
+            "writes fail",
+            "neither made nor changed",
+        ] {
             assert!(finding.message.contains(words), "{}", finding.message);
         }
-        for words in ["1 mixcoord, streamingnode", "2 querynode", "3 datanode", "5 indexnode leaves", "verify --stage"] {
+        for words in [
+            "1 mixcoord, streamingnode",
+            "2 querynode",
+            "3 datanode",
+            "5 indexnode leaves",
+            "verify --stage",
+        ] {
             assert!(finding.help.contains(words), "{}", finding.help);
         }
         let early = Scenario::upgrade("v2.5.16", "v2.6.4").of_rule("MU605").remove(0);
@@ -66,11 +82,34 @@ mod tests {
 
     #[test]
     fn a_step_without_that_order_is_quiet() {
-        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1)).of_rule("MU605").is_empty());
-        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next).of_rule("MU605").is_empty());
-        assert!(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU605").is_empty());
+        assert!(
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .stage(Stage::At(1))
+                .of_rule("MU605")
+                .is_empty()
+        );
+        assert!(
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .stage(Stage::Next)
+                .of_rule("MU605")
+                .is_empty()
+        );
+        assert!(
+            Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+                .of_rule("MU605")
+                .is_empty()
+        );
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU605").is_empty());
-        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").fresh().of_rule("MU605").is_empty());
-        assert!(Scenario::consolidation("v2.5.10", "v2.5.16").of_rule("MU605").is_empty());
+        assert!(
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .fresh()
+                .of_rule("MU605")
+                .is_empty()
+        );
+        assert!(
+            Scenario::consolidation("v2.5.10", "v2.5.16")
+                .of_rule("MU605")
+                .is_empty()
+        );
     }
 }

@@ -24,9 +24,20 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let mut leaves: Vec<&Component> = case.came.components.iter().filter(|c| !case.after.release.has(c.role)).collect();
+    let mut leaves: Vec<&Component> = case
+        .came
+        .components
+        .iter()
+        .filter(|c| !case.after.release.has(c.role))
+        .collect();
     leaves.sort_by_key(|c| c.role);
-    let comes: Vec<&Component> = case.after.release.components.iter().filter(|c| !case.came.has(c.role)).collect();
+    let comes: Vec<&Component> = case
+        .after
+        .release
+        .components
+        .iter()
+        .filter(|c| !case.came.has(c.role))
+        .collect();
     // Within the stages nothing renders what is applied; the last one tells.
     if case.is_partial() || leaves.is_empty() && comes.is_empty() {
         return vec![];
@@ -42,9 +53,13 @@ fn check(case: &Case) -> Vec<Finding> {
     let message = format!(
         "the values still render {}, and Milvus {} runs otherwise: an upgrade without this post-renderer would bring the old roles back",
         topology.join(" and "),
-        case.transition.target().map_or_else(|| "2.6".into(), ToString::to_string),
+        case.transition
+            .target()
+            .map_or_else(|| "2.6".into(), ToString::to_string),
     );
-    let mut help = format!("commit these values; then the chart renders by itself what is applied now, and this can be unplugged:\n{values}");
+    let mut help = format!(
+        "commit these values; then the chart renders by itself what is applied now, and this can be unplugged:\n{values}"
+    );
     if values.contains(mask::MASK) {
         help.push_str(&format!("\n({} stands for a secret: fill it in)", mask::MASK));
     }
@@ -52,14 +67,20 @@ fn check(case: &Case) -> Vec<Finding> {
         help.push_str("\n(read from the manifests alone: what your values hold for mixCoordinator and streamingNode already will apply too; with --values it does now)");
     }
     if let Some(old) = chart_without_streamingnode(case, &comes) {
-        help.push_str(&format!("\n(chart {old} has no template for streamingnode: move to a chart of 2.6 first)"));
+        help.push_str(&format!(
+            "\n(chart {old} has no template for streamingnode: move to a chart of 2.6 first)"
+        ));
     }
     let finding = RULE.finding(message, help);
     let Some(first) = leaves.first().or(case.came.components.first().as_ref()).copied() else {
         return vec![finding];
     };
     let object = &case.target.objects[first.object];
-    vec![finding.on(&object.reference).at(case.after.input, object.document, object.pointer.clone())]
+    vec![
+        finding
+            .on(&object.reference)
+            .at(case.after.input, object.document, object.pointer.clone()),
+    ]
 }
 
 fn roles(components: &[&Component]) -> String {
@@ -137,7 +158,10 @@ fn described(object: &Object, component: &Component) -> Map<String, Value> {
         ("nodeSelector", at("/spec/template/spec/nodeSelector")),
         ("affinity", at("/spec/template/spec/affinity")),
         ("tolerations", at("/spec/template/spec/tolerations")),
-        ("topologySpreadConstraints", at("/spec/template/spec/topologySpreadConstraints")),
+        (
+            "topologySpreadConstraints",
+            at("/spec/template/spec/topologySpreadConstraints"),
+        ),
     ];
     for (name, field) in fields {
         if truthy(Some(&field)) {
@@ -149,8 +173,8 @@ fn described(object: &Object, component: &Component) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::stage::Stage;
     use crate::rules::testkit::{Scenario, cluster, cluster26};
+    use crate::stage::Stage;
 
     fn help(scenario: &Scenario) -> String {
         scenario.of_rule("MU606").remove(0).help
@@ -165,7 +189,10 @@ mod tests {
     #[test]
     fn only_what_the_stream_shows_to_be_otherwise_is_switched() {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").values("{}");
-        assert_eq!(values(&scenario), serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}}));
+        assert_eq!(
+            values(&scenario),
+            serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
+        );
         let finding = scenario.of_rule("MU606").remove(0);
         assert!(finding.message.contains("render indexnode and no streamingnode"));
         assert!(finding.location.is_some());
@@ -193,10 +220,16 @@ mod tests {
             .size_target("indexcoord", "cpu: 500m")
             .env_target("datacoord", "            - name: GOGC\n              value: \"50\"\n            - name: SOME_TOKEN\n              value: hunter2\n");
         let found = values(&scenario);
-        assert_eq!(found["mixCoordinator"]["resources"], serde_json::json!({"limits": {"cpu": "3500m"}}));
+        assert_eq!(
+            found["mixCoordinator"]["resources"],
+            serde_json::json!({"limits": {"cpu": "3500m"}})
+        );
         assert_eq!(found["mixCoordinator"]["extraEnv"][0]["name"], "GOGC");
         let text = help(&scenario);
-        assert!(text.contains("with --values") && text.contains("*** stands for a secret") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("with --values") && text.contains("*** stands for a secret") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -217,15 +250,28 @@ mod tests {
 
     #[test]
     fn the_last_stage_tells_those_before_do_not() {
-        let at = |n| Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(n)).of_rule("MU606").len();
+        let at = |n| {
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .stage(Stage::At(n))
+                .of_rule("MU606")
+                .len()
+        };
         assert_eq!((at(1), at(4), at(5)), (0, 0, 1));
     }
 
     #[test]
     fn a_stream_that_is_applied_as_it_came_is_quiet() {
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU606").is_empty());
-        assert!(Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16")).of_rule("MU606").is_empty());
+        assert!(
+            Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16"))
+                .of_rule("MU606")
+                .is_empty()
+        );
         assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU606").is_empty());
-        assert!(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq").of_rule("MU606").is_empty());
+        assert!(
+            Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+                .of_rule("MU606")
+                .is_empty()
+        );
     }
 }

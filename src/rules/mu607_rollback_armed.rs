@@ -22,20 +22,61 @@ const ARMED: [&str; 2] = ["--atomic", "--rollback-on-failure"];
 /// The options of `helm install` and `helm upgrade` that take the next word as their value (3.14 to 4.2, their `--help`).
 /// What only takes a value behind `=` (`--wait`, `--dry-run`) is not among them.
 const VALUED: [&str; 44] = [
-    "--burst-limit", "--ca-file", "--cert-file", "--color", "--colour", "--content-cache", "--description", "--history-max",
-    "--key-file", "--keyring", "--kube-apiserver", "--kube-as-group", "--kube-as-user", "--kube-ca-file", "--kube-context",
-    "--kube-tls-server-name", "--kube-token", "--kubeconfig", "--labels", "--name-template", "--namespace", "--output",
-    "--password", "--post-renderer", "--post-renderer-args", "--qps", "--registry-config", "--repo", "--repository-cache",
-    "--repository-config", "--server-side", "--set", "--set-file", "--set-json", "--set-literal", "--set-string", "--timeout",
-    "--username", "--values", "--version", "-f", "-l", "-n", "-o",
+    "--burst-limit",
+    "--ca-file",
+    "--cert-file",
+    "--color",
+    "--colour",
+    "--content-cache",
+    "--description",
+    "--history-max",
+    "--key-file",
+    "--keyring",
+    "--kube-apiserver",
+    "--kube-as-group",
+    "--kube-as-user",
+    "--kube-ca-file",
+    "--kube-context",
+    "--kube-tls-server-name",
+    "--kube-token",
+    "--kubeconfig",
+    "--labels",
+    "--name-template",
+    "--namespace",
+    "--output",
+    "--password",
+    "--post-renderer",
+    "--post-renderer-args",
+    "--qps",
+    "--registry-config",
+    "--repo",
+    "--repository-cache",
+    "--repository-config",
+    "--server-side",
+    "--set",
+    "--set-file",
+    "--set-json",
+    "--set-literal",
+    "--set-string",
+    "--timeout",
+    "--username",
+    "--values",
+    "--version",
+    "-f",
+    "-l",
+    "-n",
+    "-o",
 ];
 
 fn check(case: &Case) -> Vec<Finding> {
-    let Some(flag) = case.host_command.and_then(armed) else { return vec![] };
+    let Some(flag) = case.host_command.and_then(armed) else {
+        return vec![];
+    };
     if !case.transition.to_26() && case.transition.target_line().is_some() || !goes_back(case) {
         return vec![];
     }
-    let text = |v: Option<&crate::milvus::version::Version>| v.map_or_else(|| "what was deployed".into(), ToString::to_string);
+    let text =
+        |v: Option<&crate::milvus::version::Version>| v.map_or_else(|| "what was deployed".into(), ToString::to_string);
     let (from, to) = (text(case.transition.source()), text(case.transition.target()));
     let message = match no_way_back(case) {
         true => format!(
@@ -99,7 +140,11 @@ pub fn armed(command: &[String]) -> Option<&'static str> {
     }
     // `helm template` takes the flag and applies nothing.
     let applies = matches!(verb, Some("upgrade" | "install"));
-    ARMED.iter().zip(state).find(|(_, on)| *on && applies).map(|(flag, _)| *flag)
+    ARMED
+        .iter()
+        .zip(state)
+        .find(|(_, on)| *on && applies)
+        .map(|(flag, _)| *flag)
 }
 
 #[cfg(test)]
@@ -116,8 +161,14 @@ mod tests {
         for (command, want) in [
             ("helm upgrade r c --atomic", Some("--atomic")),
             ("/usr/bin/helm -n ns upgrade r c --atomic=true --wait", Some("--atomic")),
-            ("helm --kube-context x upgrade --install r c --rollback-on-failure", Some("--rollback-on-failure")),
-            ("helm upgrade r c --atomic=false --rollback-on-failure=1", Some("--rollback-on-failure")),
+            (
+                "helm --kube-context x upgrade --install r c --rollback-on-failure",
+                Some("--rollback-on-failure"),
+            ),
+            (
+                "helm upgrade r c --atomic=false --rollback-on-failure=1",
+                Some("--rollback-on-failure"),
+            ),
             ("helm upgrade r c --atomic --atomic=false", None),
             ("helm upgrade r c --atomic=0", None),
             ("helm upgrade r c --post-renderer-args --atomic", None),
@@ -137,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_rollback_to_2_5_is_refused() {
-        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").called_by("helm upgrade rel milvus --atomic --set minio.secretKey=hunter2");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .called_by("helm upgrade rel milvus --atomic --set minio.secretKey=hunter2");
         let finding = scenario.of_rule("MU607").remove(0);
         assert!(finding.refuses() && finding.message.contains("--atomic") && finding.message.contains("2.5.16"));
         assert!(!format!("{finding:?}").contains("hunter2"));
@@ -158,9 +210,15 @@ mod tests {
             assert_eq!(scenario.of_rule("MU607").len(), want, "{from} -> {to}");
         }
         let told = |from: &str, to: &str| {
-            Scenario::upgrade(from, to).called_by("helm upgrade rel milvus --atomic").of_rule("MU607").remove(0).message
+            Scenario::upgrade(from, to)
+                .called_by("helm upgrade rel milvus --atomic")
+                .of_rule("MU607")
+                .remove(0)
+                .message
         };
-        assert!(told("v2.6.4", "v2.6.16").contains("cannot read") && !told("v2.6.6", "v2.6.16").contains("cannot read"));
+        assert!(
+            told("v2.6.4", "v2.6.16").contains("cannot read") && !told("v2.6.6", "v2.6.16").contains("cannot read")
+        );
     }
 
     #[test]
@@ -168,7 +226,9 @@ mod tests {
         assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU607").is_empty());
         let plain = Scenario::upgrade("v2.5.16", "v2.6.16").called_by("helm upgrade rel milvus --wait");
         assert!(plain.of_rule("MU607").is_empty());
-        let fresh = Scenario::upgrade("v2.5.16", "v2.6.16").fresh().called_by("helm upgrade --install rel milvus --atomic");
+        let fresh = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .fresh()
+            .called_by("helm upgrade --install rel milvus --atomic");
         assert!(fresh.of_rule("MU607").is_empty());
     }
 }

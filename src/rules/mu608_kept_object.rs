@@ -3,8 +3,8 @@
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
-use crate::kube::{Object, ObjectRef};
 use crate::kube::object::RESOURCE_POLICY;
+use crate::kube::{Object, ObjectRef};
 use crate::rewrite::ChangeOp;
 use crate::state::{Form, Origin, Source};
 use crate::transition::Transition;
@@ -21,16 +21,31 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let kept = kept(case);
-    let Some((input, first)) = kept.first() else { return vec![] };
-    let names: Vec<String> = kept.iter().map(|(_, o)| format!("{} {}", o.reference.kind, o.reference.name)).collect();
-    let (live, does) = if kept.len() == 1 { ("is", "it lives") } else { ("are", "they live") };
+    let Some((input, first)) = kept.first() else {
+        return vec![];
+    };
+    let names: Vec<String> = kept
+        .iter()
+        .map(|(_, o)| format!("{} {}", o.reference.kind, o.reference.name))
+        .collect();
+    let (live, does) = if kept.len() == 1 {
+        ("is", "it lives")
+    } else {
+        ("are", "they live")
+    };
     let message = format!(
         "{} should leave and {live} marked to be kept ({}): {does} on beside what takes over, with the old image and configuration",
         names.join(", "),
         mark(first)
     );
-    let deletes: Vec<String> = kept.iter().map(|(_, o)| delete(&o.reference, &case.after.release.namespace)).collect();
-    let help = format!("delete by hand what stays, once the upgrade is through:\n{}", deletes.join("\n"));
+    let deletes: Vec<String> = kept
+        .iter()
+        .map(|(_, o)| delete(&o.reference, &case.after.release.namespace))
+        .collect();
+    let help = format!(
+        "delete by hand what stays, once the upgrade is through:\n{}",
+        deletes.join("\n")
+    );
     let annotation = match mark(first) {
         RESOURCE_POLICY => "/metadata/annotations/helm.sh~1resource-policy",
         _ => "/metadata/annotations/argocd.argoproj.io~1sync-options",
@@ -57,7 +72,11 @@ fn kept<'a>(case: &'a Case) -> Vec<(Input, &'a Object)> {
     if let Some(before) = case.before {
         for component in &before.release.components {
             let object = before.object(component);
-            let stays = case.after.objects.iter().any(|o| o.reference.same_object(&object.reference));
+            let stays = case
+                .after
+                .objects
+                .iter()
+                .any(|o| o.reference.same_object(&object.reference));
             if !stays && !leaving.iter().any(|(_, o)| std::ptr::eq(*o, object)) {
                 leaving.push((before.input, object));
             }
@@ -80,14 +99,32 @@ fn refused_elsewhere(case: &Case, object: &Object) -> bool {
 
 /// Which annotation keeps it.
 fn mark(object: &Object) -> &'static str {
-    let helm = object.annotation(RESOURCE_POLICY).is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
-    if helm { RESOURCE_POLICY } else { "argocd.argoproj.io/sync-options: Prune=false" }
+    let helm = object
+        .annotation(RESOURCE_POLICY)
+        .is_some_and(|p| p.split(',').any(|w| w.trim() == "keep"));
+    if helm {
+        RESOURCE_POLICY
+    } else {
+        "argocd.argoproj.io/sync-options: Prune=false"
+    }
 }
 
 fn delete(object: &ObjectRef, namespace: &str) -> String {
-    let own = if object.namespace.is_empty() { namespace } else { &object.namespace };
-    let place = if own.is_empty() { String::new() } else { format!(" --namespace {own}") };
-    format!("kubectl delete {} {}{place}", object.kind.to_ascii_lowercase(), object.name)
+    let own = if object.namespace.is_empty() {
+        namespace
+    } else {
+        &object.namespace
+    };
+    let place = if own.is_empty() {
+        String::new()
+    } else {
+        format!(" --namespace {own}")
+    };
+    format!(
+        "kubectl delete {} {}{place}",
+        object.kind.to_ascii_lowercase(),
+        object.name
+    )
 }
 
 /// A state file that was made from manifests knows nothing of objects that live on beside them, and a coordinator of 2.5
@@ -97,8 +134,15 @@ pub fn from_manifests(source: &Source, transitions: &[&Transition]) -> Vec<Findi
     if !told || !transitions.iter().any(|t| t.to_26()) {
         return vec![];
     }
-    let namespace = if source.namespace.is_empty() { "NAMESPACE" } else { &source.namespace };
-    let message = format!("the state file was made from manifests ({}): what lives on beside them is in no manifest, an old coordinator perhaps", source.taken_from);
+    let namespace = if source.namespace.is_empty() {
+        "NAMESPACE"
+    } else {
+        &source.namespace
+    };
+    let message = format!(
+        "the state file was made from manifests ({}): what lives on beside them is in no manifest, an old coordinator perhaps",
+        source.taken_from
+    );
     let help = format!(
         "look for pods of old components (kubectl get pods --namespace {namespace} --show-labels), or make the state file from live objects:\n\
          \x20 kubectl get deployments,statefulsets,services,configmaps,persistentvolumeclaims --namespace {namespace} --output yaml | milvus-uplift inspect - --write-state state.yaml"
@@ -118,10 +162,20 @@ mod tests {
 
     #[test]
     fn an_indexnode_that_is_kept_lives_on() {
-        let scenario = kept(Scenario::upgrade("v2.5.16", "v2.6.16"), "Deployment", "rel-milvus-indexnode");
+        let scenario = kept(
+            Scenario::upgrade("v2.5.16", "v2.6.16"),
+            "Deployment",
+            "rel-milvus-indexnode",
+        );
         let finding = scenario.of_rule("MU608").remove(0);
-        assert!(finding.message.contains("Deployment rel-milvus-indexnode") && finding.message.contains("resource-policy"));
-        assert!(finding.help.contains("kubectl delete deployment rel-milvus-indexnode --namespace ns"));
+        assert!(
+            finding.message.contains("Deployment rel-milvus-indexnode") && finding.message.contains("resource-policy")
+        );
+        assert!(
+            finding
+                .help
+                .contains("kubectl delete deployment rel-milvus-indexnode --namespace ns")
+        );
         assert_eq!(finding.location.unwrap().stream, crate::finding::Input::Current);
         let two = kept(scenario, "Service", "rel-milvus-indexnode").of_rule("MU608");
         assert!(two.len() == 1 && two[0].message.contains("are marked"));
@@ -137,16 +191,29 @@ mod tests {
 
     #[test]
     fn what_stays_may_be_kept_and_a_mark_in_the_target_alone_keeps_nothing() {
-        let stays = kept(Scenario::upgrade("v2.5.16", "v2.6.16"), "Deployment", "rel-milvus-querynode");
+        let stays = kept(
+            Scenario::upgrade("v2.5.16", "v2.6.16"),
+            "Deployment",
+            "rel-milvus-querynode",
+        );
         assert!(stays.of_rule("MU608").is_empty());
-        let only = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", KEEP);
+        let only = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target(
+            "Deployment",
+            "rel-milvus-indexnode",
+            "  namespace: ns\n",
+            KEEP,
+        );
         assert!(only.of_rule("MU608").is_empty());
     }
 
     #[test]
     fn a_running_coordinator_is_another_rule_s_towards_2_6_and_ours_within_2_5() {
         let name = "rel-milvus-rootcoord";
-        let crossing = kept(Scenario::of(&cluster("v2.5.16", true), &cluster("v2.6.16", true)), "Deployment", name);
+        let crossing = kept(
+            Scenario::of(&cluster("v2.5.16", true), &cluster("v2.6.16", true)),
+            "Deployment",
+            name,
+        );
         assert!(crossing.of_rule("MU608").is_empty());
         let consolidation = kept(Scenario::consolidation("v2.5.10", "v2.5.16"), "Deployment", name);
         assert_eq!(consolidation.of_rule("MU608").len(), 1);

@@ -36,15 +36,29 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let objects = || case.came.components.iter().map(|c| &case.target.objects[c.object]);
     let labelled = objects().find(|o| chart_of(o).is_some());
-    let Some(object) = labelled.or_else(|| objects().next()) else { return vec![] };
-    let Some(why) = unknown(case, object) else { return vec![] };
-    let message = format!("{why}: {} is made after the workloads beside it, and may differ from what that chart renders", comes.join(", "));
-    let help = format!("compare it with what the chart renders by itself, and read the difference before you apply:\n\
+    let Some(object) = labelled.or_else(|| objects().next()) else {
+        return vec![];
+    };
+    let Some(why) = unknown(case, object) else {
+        return vec![];
+    };
+    let message = format!(
+        "{why}: {} is made after the workloads beside it, and may differ from what that chart renders",
+        comes.join(", ")
+    );
+    let help = format!(
+        "compare it with what the chart renders by itself, and read the difference before you apply:\n\
         helm template {} YOUR_CHART --namespace {} --version YOUR_VERSION -f values.yaml --set streaming.enabled=true --set indexNode.enabled=false --set mixCoordinator.enabled=true \
         --set rootCoordinator.enabled=false --set queryCoordinator.enabled=false --set dataCoordinator.enabled=false --set indexCoordinator.enabled=false > chart.yaml",
-        case.came.name, steps::namespace(case));
+        case.came.name,
+        steps::namespace(case)
+    );
     let finding = RULE.finding(message, help).on(&object.reference);
-    vec![finding.at(case.after.input, object.document, format!("{}/metadata/labels", object.pointer))]
+    vec![finding.at(
+        case.after.input,
+        object.document,
+        format!("{}/metadata/labels", object.pointer),
+    )]
 }
 
 /// Why the chart is not known.
@@ -54,11 +68,15 @@ fn unknown(case: &Case, object: &Object) -> Option<String> {
     };
     let text = chart_of(object);
     let Some(version) = text.as_deref().and_then(|t| semver::Version::parse(t).ok()) else {
-        return Some(format!("the label helm.sh/chart says `{label}`, which names no chart version"));
+        return Some(format!(
+            "the label helm.sh/chart says `{label}`, which names no chart version"
+        ));
     };
     let charts = facts::charts();
     if charts.shape(&version).is_none() && charts.app_version(&version).is_none() {
-        return Some(format!("chart {label} is not among the versions whose rendering is known"));
+        return Some(format!(
+            "chart {label} is not among the versions whose rendering is known"
+        ));
     }
     // Below an umbrella the name may be an alias.
     let path = host::template_of(case.target, object.document).unwrap_or_default();
@@ -74,7 +92,9 @@ mod tests {
     use crate::rules::testkit::Scenario;
 
     fn labelled(label: &str) -> Vec<crate::finding::Finding> {
-        Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("helm.sh/chart: milvus-4.2.58", label).of_rule("MU609")
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target("helm.sh/chart: milvus-4.2.58", label)
+            .of_rule("MU609")
     }
 
     #[test]
@@ -82,9 +102,21 @@ mod tests {
         let found = labelled("helm.sh/chart: milvus-4.2.40");
         assert!(found[0].message.contains("milvus-4.2.40") && found[0].message.contains("rel-milvus-streamingnode"));
         assert!(found[0].location.is_some() && found[0].help.contains("helm template"));
-        assert!(labelled("helm.sh/chart: corp-milvus-4.2.58")[0].message.contains("fork"));
-        assert!(labelled("helm.sh/chart: milvus-corp-4.2.58")[0].message.contains("fork"));
-        assert!(labelled("helm.sh/chart: milvus-next")[0].message.contains("names no chart version"));
+        assert!(
+            labelled("helm.sh/chart: corp-milvus-4.2.58")[0]
+                .message
+                .contains("fork")
+        );
+        assert!(
+            labelled("helm.sh/chart: milvus-corp-4.2.58")[0]
+                .message
+                .contains("fork")
+        );
+        assert!(
+            labelled("helm.sh/chart: milvus-next")[0]
+                .message
+                .contains("names no chart version")
+        );
         assert!(labelled("x: z")[0].message.contains("no label"));
     }
 

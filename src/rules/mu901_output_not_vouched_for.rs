@@ -34,7 +34,12 @@ mod tests {
         let text = b"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
         let stream = Stream::read(text, Input::Target).unwrap();
         let change = Change::patch(&stream.objects[0], vec![remove("/data/x")], "test");
-        assert!(render(&stream, std::slice::from_ref(&change)).unwrap_err().0.contains("/data/x"));
+        assert!(
+            render(&stream, std::slice::from_ref(&change))
+                .unwrap_err()
+                .0
+                .contains("/data/x")
+        );
         assert!(proposed(&stream, &[change]).is_err());
     }
 }

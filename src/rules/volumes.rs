@@ -192,4 +192,52 @@ mod tests {
         );
         assert_eq!(claims(&o), ["claim data-s-0"]);
     }
+
+    #[test]
+    fn each_kind_of_volume_is_told_with_what_it_is_and_whether_it_lasts() {
+        for (source, what, lasting) in [
+            (json!({"hostPath": {"path": "/mnt/disk"}}), "hostPath /mnt/disk", true),
+            (json!({"emptyDir": {}}), "emptyDir", false),
+            (json!({"ephemeral": {"volumeClaimTemplate": {}}}), "ephemeral", false),
+            (
+                json!({"nfs": {"server": "files", "path": "/milvus"}}),
+                "nfs files /milvus",
+                true,
+            ),
+            (
+                json!({"csi": {"driver": "disk.example", "volumeHandle": "vol-1"}}),
+                "csi vol-1 disk.example",
+                true,
+            ),
+            (json!({"azureFile": {"secretName": "hunter2"}}), "azureFile", true),
+            // The API server makes an emptyDir of it.
+            (json!({}), "emptyDir", false),
+        ] {
+            let mut volume = source;
+            volume["name"] = "data".into();
+            let o = object(
+                "Deployment",
+                json!([{"name": "data", "mountPath": "/data"}]),
+                json!([volume]),
+                json!([]),
+            );
+            let found = behind(&o, "/spec/template/spec/containers/0", "/data");
+            assert_eq!((found.shown().as_str(), found.lasting), (what, lasting));
+            assert_eq!(found.pointer, "/spec/template/spec/volumes/0");
+        }
+    }
+
+    #[test]
+    fn what_nothing_is_mounted_at_is_the_container_s_own() {
+        let unnamed = json!([{"mountPath": "/data"}]);
+        for mounts in [json!([]), json!([{"name": "data", "mountPath": "/data"}]), unnamed] {
+            let o = object("Deployment", mounts, json!([]), json!([]));
+            let found = behind(&o, "/spec/template/spec/containers/0", "/data");
+            assert_eq!(
+                (found.shown().as_str(), found.lasting),
+                ("the container's own disk", false)
+            );
+            assert_eq!(found.pointer, "/spec/template/spec/containers/0");
+        }
+    }
 }

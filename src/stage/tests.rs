@@ -280,6 +280,31 @@ fn what_somebody_else_applied_is_not_made_the_release_s_own() {
 }
 
 #[test]
+fn what_is_new_beside_a_component_comes_when_it_moves() {
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&autoscaler("querynode", 2, 8));
+    let last = start.judge().output.unwrap();
+    assert!(last.contains("kind: HorizontalPodAutoscaler"));
+    let mut current = cluster("v2.5.16", false);
+    let mut came = None;
+    for stage in 1..=5 {
+        let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
+        let held = judged
+            .changes
+            .iter()
+            .find(|c| c.op == ChangeOp::Drop && c.object.kind == "HorizontalPodAutoscaler");
+        current = judged.output.unwrap();
+        let there = current.contains("kind: HorizontalPodAutoscaler");
+        assert_eq!(there, held.is_none(), "stage {stage}");
+        match held {
+            Some(change) => assert!(change.why.starts_with("it comes in stage "), "{}", change.why),
+            None => came = came.or(Some(stage)),
+        }
+    }
+    let moves = crate::stage::of_role(crate::transition::Kind::Streaming, crate::milvus::role::Role::QueryNode);
+    assert_eq!(came, Some(moves));
+}
+
+#[test]
 fn two_releases_in_one_stream_walk_side_by_side() {
     let twin = |text: String| text.clone() + &text.replace("rel-", "two-").replace("instance: rel", "instance: two");
     let before = twin(cluster("v2.5.16", false));

@@ -100,7 +100,14 @@ fn backends_that_are_gone() {
         ),
         "leads to",
     );
-    assert!(found(&document("VirtualService", "i", "spec:\n  http:\n    - route:\n        - destination:\n            host: rel-milvus-indexnode.other.svc\n")).is_empty());
+    assert!(
+        found(&document(
+            "VirtualService",
+            "i",
+            "spec:\n  http:\n    - route:\n        - destination:\n            host: rel-milvus-indexnode.other.svc\n"
+        ))
+        .is_empty()
+    );
     assert!(
         found(
             &ingress
