@@ -14,6 +14,24 @@ pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], va
     let Found::Node { shape, entry, parents } = find(root, tokens)? else {
         return None;
     };
+    let mut edits = replace_node(context, shape, entry, &parents, tokens, value)?;
+    // `"a"#b` is a value and a comment, `a#b` is a value.
+    let glued = context.text[shape.span.end..].starts_with('#');
+    edits
+        .iter_mut()
+        .filter(|edit| glued && edit.range.end == shape.span.end)
+        .for_each(|edit| edit.text.push(' '));
+    Some(edits)
+}
+
+fn replace_node(
+    context: &Context<'_>,
+    shape: &Shape,
+    entry: Option<&Entry>,
+    parents: &[&Shape],
+    tokens: &[String],
+    value: &Value,
+) -> Option<Vec<Edit>> {
     let in_flow = context.json || parents.iter().any(|parent| parent.is_flow());
     match (&shape.kind, value) {
         (Kind::Scalar(style), Value::String(new)) if !shape.span.is_empty() => {
