@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod inspect;
 mod krm;
+mod out_file;
 mod outputs;
 mod plan;
 mod render;
@@ -298,7 +299,7 @@ fn write_report(context: &Context, judgement: &crate::judge::Judgement) -> anyho
     if let Some(path) = &context.report {
         let mut text = serde_json::to_string_pretty(&crate::report::json(judgement))?;
         text.push('\n');
-        std::fs::write(path, text).with_context(|| format!("--report {}", path.display()))?;
+        out_file::write("--report", path, &text)?;
     }
     Ok(())
 }
