@@ -53,7 +53,7 @@ struct Usage(String);
 /// Runs the program with its arguments (the first is its own name) and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
     let args: Vec<std::ffi::OsString> = args.into_iter().collect();
-    let matches = match Cli::command().try_get_matches_from(&args) {
+    let matches = match args::command().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(e) => return clap_exit(&e, io),
     };
