@@ -220,7 +220,7 @@ fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
             Expected::Value(value) => {
                 let read = yaml::read(body)
                     .map_err(|e| NotVouched(format!("document {} does not read back: {e}", document.index)))?;
-                if read.as_ref().unwrap_or(&Value::Null) != value {
+                if !yaml::same(read.as_ref().unwrap_or(&Value::Null), value) {
                     return Err(NotVouched(format!(
                         "document {} reads back differently",
                         document.index

@@ -1,5 +1,7 @@
 //! `render`: manifests in, manifests out.
 
+use memchr::memmem;
+
 use super::args::{Context, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, request, tell_timings, write_report};
 use crate::host::{FILENAME, Host, parent};
@@ -14,7 +16,7 @@ pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, 
         return Ok(EXIT_OK);
     }
     // Where the stream cannot be read, its host still must be told how to reach the user.
-    let helm4 = stdin.windows(FILENAME.len()).any(|w| w == FILENAME.as_bytes());
+    let helm4 = memmem::find(&stdin, FILENAME.as_bytes()).is_some();
     let mut request = request(context, options, stdin)?;
     request.host_command = parent::command_line();
     if context.report.is_none() {

@@ -75,6 +75,7 @@ impl Whole<'_> {
             leads: one.leads,
             texts: texts.into(),
             user_keys: OnceCell::new(),
+            pairs: OnceCell::new(),
             host_command: self.host_command,
         };
         for rule in RULES {

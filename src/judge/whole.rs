@@ -13,7 +13,7 @@ use crate::options::{Options, RewriteMode};
 use crate::order::Order;
 use crate::overlay::{self, Overlay};
 use crate::rewrite::values::Values;
-use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, place};
+use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, Shapes, place};
 use crate::rules;
 use crate::stage::Stage;
 use crate::state::{self, Source};
@@ -258,6 +258,7 @@ impl Whole<'_> {
             topology,
             values: None,
             gone,
+            shapes: Shapes::default(),
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release

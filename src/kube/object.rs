@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Helm keeps an object with this annotation when the chart no longer renders it.
 /// Source: helm.sh/docs/howto/charts_tips_and_tricks (resource policies).
@@ -257,7 +257,7 @@ pub fn reach<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
         return value.pointer(pointer);
     }
     steps(pointer)?.try_fold(value, |value, step| match value {
-        Value::Object(map) => map.get(step),
+        Value::Object(map) => entry(map, step),
         Value::Array(items) => items.get(index(step)?),
         _ => None,
     })
@@ -289,7 +289,16 @@ fn index(step: &str) -> Option<usize> {
 
 /// The value at a path of keys.
 pub fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
-    path.iter().try_fold(value, |v, key| v.get(*key))
+    path.iter().try_fold(value, |v, key| entry(v.as_object()?, key))
+}
+
+/// The value of a key. Most maps of a manifest are so small that to look through them costs less than to hash the key.
+fn entry<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
+    const SMALL: usize = 12;
+    match map.len() <= SMALL {
+        true => map.iter().find(|(k, _)| *k == key).map(|(_, v)| v),
+        false => map.get(key),
+    }
 }
 
 /// The text at a path of keys, `None` where it is missing or no string.

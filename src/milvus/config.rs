@@ -117,11 +117,66 @@ pub struct File<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// Shared: the components of a release mount the same files.
-    settings: BTreeMap<Arc<str>, Arc<Setting>>,
-    /// Those that another of the same key overrides, in the order of the layers.
-    overridden: Vec<(Arc<str>, Arc<Setting>)>,
+    files: Arc<Settings>,
+    /// The environment's, which lie over those of the files.
+    env: Settings,
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
+}
+
+/// Settings by their normalised keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Settings {
+    of: BTreeMap<Arc<str>, Arc<Setting>>,
+    /// Those that another of the same key overrides, in the order of the layers.
+    overridden: Vec<(Arc<str>, Arc<Setting>)>,
+}
+
+impl Settings {
+    fn set(&mut self, key: String, setting: Setting) {
+        let key: Arc<str> = key.into();
+        if let Some(before) = self.of.insert(key.clone(), setting.into()) {
+            self.overridden.push((key, before));
+        }
+    }
+
+    /// Adds what a file sets; why it cannot be known, where it is no mapping.
+    fn add_file(&mut self, file: &File<'_>, layer: &Layer) -> Option<Unknown> {
+        let origin = |path: String| Origin {
+            layer: layer.clone(),
+            object: file.owner.clone(),
+            path,
+        };
+        match file.value {
+            Value::Null => {}
+            Value::Object(_) => flatten(
+                file.value,
+                String::new(),
+                file.path.to_owned(),
+                &mut |key, path, value| {
+                    let setting = Setting {
+                        value: Some(value),
+                        hidden: None,
+                        origin: origin(path),
+                        key,
+                    };
+                    self.set(normalise(&setting.key), setting);
+                },
+            ),
+            _ => {
+                return Some(Unknown {
+                    why: UnknownWhy::Unreadable,
+                    text: format!(
+                        "{} of {} {} is no YAML mapping",
+                        file.path, file.owner.kind, file.owner.name
+                    ),
+                    key: None,
+                    origin: origin(file.path.to_owned()),
+                });
+            }
+        }
+        None
+    }
 }
 
 /// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
@@ -172,13 +227,17 @@ impl Config {
     /// The part of [`Config::build`] that workloads with the same files share.
     #[must_use]
     pub fn of_files(default_yaml: Option<&File<'_>>, user_yaml: Option<&File<'_>>) -> Config {
-        let mut config = Config::default();
+        let (mut files, mut unknown) = (Settings::default(), Vec::new());
         for (file, layer) in [(default_yaml, Layer::DefaultYaml), (user_yaml, Layer::UserYaml)] {
             if let Some(file) = file {
-                config.add_file(file, &layer);
+                unknown.extend(files.add_file(file, &layer));
             }
         }
-        config
+        Config {
+            files: Arc::new(files),
+            env: Settings::default(),
+            unknown,
+        }
     }
 
     /// This configuration with the environment of a container laid over it.
@@ -192,7 +251,11 @@ impl Config {
     /// not tell whether something invisible overrides it: [`Config::certain`] does.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Setting> {
-        self.settings.get(normalise(key).as_str()).map(Arc::as_ref)
+        self.setting(&normalise(key)).map(Arc::as_ref)
+    }
+
+    fn setting(&self, key: &str) -> Option<&Arc<Setting>> {
+        self.env.of.get(key).or_else(|| self.files.of.get(key))
     }
 
     /// As [`Config::get`], but only when nothing invisible could say otherwise.
@@ -201,7 +264,7 @@ impl Config {
     /// The first reason why the key cannot be known: a hidden value, or a hidden source of a higher layer.
     pub fn certain(&self, key: &str) -> Result<Option<&Setting>, &Unknown> {
         let key = normalise(key);
-        let setting = self.settings.get(key.as_str()).map(Arc::as_ref);
+        let setting = self.setting(&key).map(Arc::as_ref);
         let hides = |unknown: &&Unknown| match (&unknown.key, setting) {
             (Some(hidden), _) => *hidden == key,
             (None, None) => true,
@@ -233,7 +296,8 @@ impl Config {
     pub fn as_seen(&self) -> Config {
         let mut seen = self.clone();
         seen.unknown.clear();
-        for setting in seen.settings.values_mut() {
+        // Only the environment names a source elsewhere.
+        for setting in seen.env.of.values_mut() {
             if let Some(source) = &setting.hidden {
                 let value = Some(format!("<{source}>"));
                 let setting = Arc::make_mut(setting);
@@ -243,56 +307,16 @@ impl Config {
         seen
     }
 
-    /// Every setting that any layer makes, with its normalised key.
+    /// Every setting that any layer makes, with its normalised key, in the order of these.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        self.settings.iter().map(|(key, setting)| (&**key, &**setting))
+        let laid: BTreeMap<_, _> = self.files.of.iter().chain(&self.env.of).collect();
+        laid.into_iter().map(|(key, setting)| (&**key, &**setting))
     }
 
     /// As [`Config::keys`], with the settings that another overrides.
     pub fn every(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        let overridden = self.overridden.iter().map(|(key, setting)| (&**key, &**setting));
-        self.keys().chain(overridden)
-    }
-
-    fn set(&mut self, key: String, setting: Setting) {
-        let key: Arc<str> = key.into();
-        if let Some(before) = self.settings.insert(key.clone(), setting.into()) {
-            self.overridden.push((key, before));
-        }
-    }
-
-    fn add_file(&mut self, file: &File<'_>, layer: &Layer) {
-        let origin = |path: String| Origin {
-            layer: layer.clone(),
-            object: file.owner.clone(),
-            path,
-        };
-        match file.value {
-            Value::Null => {}
-            Value::Object(_) => flatten(
-                file.value,
-                String::new(),
-                file.path.to_owned(),
-                &mut |key, path, value| {
-                    let setting = Setting {
-                        value: Some(value),
-                        hidden: None,
-                        origin: origin(path),
-                        key,
-                    };
-                    self.set(normalise(&setting.key), setting);
-                },
-            ),
-            _ => self.unknown.push(Unknown {
-                why: UnknownWhy::Unreadable,
-                text: format!(
-                    "{} of {} {} is no YAML mapping",
-                    file.path, file.owner.kind, file.owner.name
-                ),
-                key: None,
-                origin: origin(file.path.to_owned()),
-            }),
-        }
+        let overridden = self.files.overridden.iter().chain(&self.env.overridden);
+        self.keys().chain(overridden.map(|(key, setting)| (&**key, &**setting)))
     }
 
     fn add_env(&mut self, env: &Environment, since26: bool) {
@@ -331,11 +355,12 @@ impl Config {
                 EnvValue::Literal(value) => (Some(value.clone()), None),
                 EnvValue::From(source) => (None, Some(source.clone())),
             };
+            let known = self.setting(&key).cloned();
             // A later entry of the same name replaces the earlier one whole.
             self.unknown.retain(|u| {
                 !(u.why == UnknownWhy::ValueFrom
                     && u.key.as_ref() == Some(&key)
-                    && self.settings.get(key.as_str()).is_some_and(|s| s.key == var.name))
+                    && known.as_ref().is_some_and(|s| s.key == var.name))
             });
             if let EnvValue::From(source) = &var.value {
                 self.unknown.push(Unknown {
@@ -348,7 +373,7 @@ impl Config {
                     origin: origin.clone(),
                 });
             }
-            let clash = self.settings.get(key.as_str()).filter(|before| {
+            let clash = known.as_ref().filter(|before| {
                 matches!(before.origin.layer, Layer::Env { .. }) && before.key != var.name && before.value != value
             });
             if let Some(before) = clash {
@@ -368,7 +393,12 @@ impl Config {
                 hidden,
                 origin,
             };
-            self.set(key, setting);
+            if !self.env.of.contains_key(key.as_str())
+                && let Some(below) = known
+            {
+                self.env.overridden.push((key.as_str().into(), below));
+            }
+            self.env.set(key, setting);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
-use super::release::Component;
+use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
 use crate::kube::object::{escape, namespaces_agree, text_at};
@@ -109,6 +109,14 @@ pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)
         Some((config_map(objects, object, name)?, key))
     });
     each.collect()
+}
+
+/// The configuration of every component of a release, in their order. `line` is the release line of its images; `texts`
+/// remembers what was read already.
+pub fn configs(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Vec<Config> {
+    let since26 = line >= crate::facts::streaming_line();
+    let components = release.components.iter();
+    components.map(|c| config(objects, c, since26, texts)).collect()
 }
 
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.

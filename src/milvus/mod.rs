@@ -8,6 +8,7 @@ pub mod image;
 pub mod operator;
 pub mod queue;
 pub mod release;
+pub mod resolved;
 pub mod role;
 pub mod store;
 pub mod version;

@@ -156,10 +156,10 @@ pub fn runs(container: &Value) -> Runs {
         .filter_map(Value::as_str)
         .collect();
     let mut found: Vec<(Vec<String>, usize, bool)> = Vec::new();
-    let plain: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-    found.extend(run_positions(&plain).into_iter().map(|at| (plain.clone(), at, false)));
+    let plain = || words.iter().map(|w| (*w).to_owned()).collect();
+    found.extend(run_positions(&words).into_iter().map(|at| (plain(), at, false)));
     for (i, word) in words.iter().enumerate() {
-        let is_script = word.contains(char::is_whitespace) && follows_shell(&words[..i]);
+        let is_script = follows_shell(&words[..i]) && word.contains(char::is_whitespace) && may_name_milvus(word);
         if !is_script {
             continue;
         }
@@ -245,6 +245,9 @@ fn basename(word: &str) -> &str {
 
 /// Whether a text has the words `milvus run` in it, however they are quoted.
 fn mentions_run(text: &str) -> bool {
+    if !text.contains("milvus") {
+        return false;
+    }
     let words: Vec<&str> = text
         .split(|c: char| !(c.is_alphanumeric() || "/_.-${}".contains(c)))
         .filter(|w| !w.is_empty())
@@ -252,10 +255,19 @@ fn mentions_run(text: &str) -> bool {
     words.windows(2).any(|w| basename(w[0]) == "milvus" && w[1] == "run")
 }
 
+/// Whether a script can come to the word `milvus` once its quotes and backslashes are undone. Most scripts of a stream
+/// are other programs', and long.
+fn may_name_milvus(script: &str) -> bool {
+    const NAME: &str = "milvus";
+    let undone = |c: &char| !matches!(c, '\'' | '"' | '\\' | '\n');
+    script.contains(NAME)
+        || (script.contains(['\'', '"', '\\']) && script.chars().filter(undone).collect::<String>().contains(NAME))
+}
+
 /// Where in a command `milvus` is followed by `run`.
-fn run_positions(command: &[String]) -> Vec<usize> {
+fn run_positions<W: AsRef<str>>(command: &[W]) -> Vec<usize> {
     (1..command.len())
-        .filter(|&i| command[i] == "run" && basename(&command[i - 1]) == "milvus")
+        .filter(|&i| command[i].as_ref() == "run" && basename(command[i - 1].as_ref()) == "milvus")
         .map(|i| i - 1)
         .collect()
 }

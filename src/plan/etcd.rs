@@ -21,7 +21,12 @@ pub struct Etcd {
 
 /// The etcd of a release.
 pub fn of(source: &Source, effective: &Effective, namespace: &str) -> Etcd {
-    let meta: &[Field] = effective.stores.as_ref().map(|s| &s.meta[..]).unwrap_or_default();
+    let meta: &[Field] = effective
+        .spoken()
+        .stores
+        .as_ref()
+        .map(|s| &s.meta[..])
+        .unwrap_or_default();
     let text = |name: &str, default: &str| {
         let said = meta.iter().find(|f| f.name == name).map(|f| f.value.shown());
         said.unwrap_or_else(|| default.to_owned())

@@ -102,6 +102,7 @@ impl Site {
             .unwrap_or_else(crate::facts::streaming_line);
         let effective = Effective::new(objects, release, line, &mut Texts::default());
         let mq = effective
+            .spoken()
             .mq
             .as_ref()
             .ok()
@@ -132,7 +133,7 @@ impl Site {
                 .to_owned()
         };
         let or = |texts: [&str; 4]| texts.into_iter().find(|t| !t.is_empty()).unwrap_or_default().to_owned();
-        let queue = effective.queue.as_ref().ok();
+        let queue = effective.spoken().queue.as_ref().ok();
         let pulsar = queue.and_then(|q| addresses(&q.identity, "pulsar.address").into_iter().next());
         let image = ImageRef::parse(&first.image);
         let (tag_v, variant) = match &first.version {

@@ -299,6 +299,17 @@ pub fn without_heaptrack(w: &mut Value) {
     }
 }
 
+/// Whether [`without_heaptrack`] would change anything.
+pub fn has_traces_of_heaptrack(w: &Value) -> bool {
+    let named = |pointer: &str, name: &str| {
+        let list = reach(w, pointer).and_then(Value::as_array);
+        list.into_iter().flatten().any(|v| v["name"] == name)
+    };
+    has_heaptrack(w)
+        || named(&format!("{CONTAINERS}/0/env"), LIBRARIES)
+        || named("/spec/template/spec/initContainers", "heaptrack")
+}
+
 /// Whether a neutral workload runs under heaptrack.
 pub fn has_heaptrack(w: &Value) -> bool {
     ["command", "args"].iter().any(|field| {

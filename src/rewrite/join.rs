@@ -6,6 +6,7 @@ use super::neutral::CONTAINERS;
 use super::share::identity;
 use super::{Disagreement, Rewrite};
 use crate::kube::quantity::Quantity;
+use crate::yaml::same;
 
 /// One coordinator: its role's word and its neutral workload. The first speaks where they disagree (rootcoord).
 pub struct Coordinator<'a> {
@@ -110,7 +111,10 @@ fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<Stri
         .iter()
         .map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null))
         .collect();
-    if each.iter().all(|v| v == &each[0] || (is_empty(v) && is_empty(each[0]))) {
+    if each
+        .iter()
+        .all(|v| same(v, each[0]) || (is_empty(v) && is_empty(each[0])))
+    {
         return;
     }
     if each.iter().all(|v| v.is_object()) {

@@ -13,6 +13,8 @@ pub mod service;
 pub mod share;
 pub mod values;
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -187,6 +189,17 @@ pub struct Scene<'a> {
     /// The objects (indices) that leave with any release of the stream: a pod of a release beside this one that leaves
     /// too is nothing that stays.
     pub gone: &'a [usize],
+    /// What was found out about the release, once for all that comes.
+    pub shapes: Shapes,
+}
+
+/// What the workloads and Services of a release look like without the marks of their roles.
+#[derive(Default)]
+pub struct Shapes {
+    role_keys: OnceCell<Vec<String>>,
+    siblings: OnceCell<Vec<chart::Sibling>>,
+    skeleton: OnceCell<Option<Value>>,
+    metrics: OnceCell<Vec<service::Metrics>>,
 }
 
 impl Scene<'_> {

@@ -22,7 +22,11 @@ pub const CONTAINERS: &str = "/spec/template/spec/containers";
 
 /// The label keys that name the role: those whose values are the roles' words in components of several roles. A release
 /// may be called `rootcoord`, and its instance label says so on all of them.
-pub fn role_keys(scene: &Scene) -> Vec<String> {
+pub fn role_keys<'s>(scene: &'s Scene) -> &'s [String] {
+    scene.shapes.role_keys.get_or_init(|| found_role_keys(scene))
+}
+
+fn found_role_keys(scene: &Scene) -> Vec<String> {
     // (key, roles that it names, roles that carry it)
     let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
     for component in &scene.release.components {
@@ -225,8 +229,9 @@ mod tests {
             topology: Topology::Streaming,
             values: None,
             gone: &[],
+            shapes: super::super::Shapes::default(),
         };
-        role_keys(&scene)
+        role_keys(&scene).to_vec()
     }
 
     #[test]

@@ -16,13 +16,7 @@ use crate::milvus::role::Role;
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     let coordinator = |r: Role| r.is_legacy_coordinator() || r == Role::MixCoord;
-    let keys = role_keys(scene);
-    let mut candidates: Vec<(Role, Value)> = Vec::new();
-    for object in scene.stream.objects.iter().filter(|o| o.reference.kind == "Service") {
-        if let Some((of, value)) = metrics_service(scene, object, &keys) {
-            candidates.push((of, value));
-        }
-    }
+    let candidates = metrics_services(scene);
     // The shape of the nearest kin: a coordinator's for mixcoord, a node's for streamingnode, the proxy's at last.
     let kin = |r: Role| {
         if role == Role::MixCoord {
@@ -34,10 +28,10 @@ pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     let tiers: [&dyn Fn(Role) -> bool; 3] = [&kin, &|r| r != Role::Proxy, &|_| true];
     let chosen = tiers
         .iter()
-        .map(|t| candidates.iter().filter(|(r, _)| t(*r)).collect::<Vec<_>>())
+        .map(|t| candidates.iter().filter(|m| t(m.role)).collect::<Vec<_>>())
         .find(|c| !c.is_empty())?;
-    let from_kin = chosen.iter().any(|(r, _)| kin(*r));
-    let mut s = share(&chosen.iter().map(|(_, v)| v).collect::<Vec<_>>())?;
+    let from_kin = chosen.iter().any(|m| kin(m.role));
+    let mut s = share(&chosen.iter().map(|m| &m.value).collect::<Vec<_>>())?;
     s["apiVersion"] = json!("v1");
     s["kind"] = json!("Service");
     let spec = map_at(&mut s, &["spec"])?;
@@ -81,8 +75,35 @@ pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     Some(Value::Object(out))
 }
 
-/// A Service that serves the metrics of one role of this release, with its role's marks taken out and no other port.
-pub fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> Option<(Role, Value)> {
+/// A Service that serves the metrics of one role of the release.
+pub struct Metrics {
+    /// The object (index into the stream's).
+    pub object: usize,
+    /// The role.
+    pub role: Role,
+    /// The Service with its role's marks taken out and no other port.
+    pub value: Value,
+}
+
+/// The Services that serve the metrics of one role of this release, in the order of the stream.
+pub fn metrics_services<'s>(scene: &'s Scene) -> &'s [Metrics] {
+    scene.shapes.metrics.get_or_init(|| {
+        let services = scene
+            .stream
+            .objects
+            .iter()
+            .enumerate()
+            .filter(|(_, o)| o.reference.kind == "Service");
+        services
+            .filter_map(|(object, o)| {
+                let (role, value) = metrics_service(scene, o)?;
+                Some(Metrics { object, role, value })
+            })
+            .collect()
+    })
+}
+
+fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
     if !namespaces_agree(&object.reference.namespace, &scene.release.namespace) {
         return None;
     }
@@ -106,7 +127,7 @@ pub fn metrics_service(scene: &Scene, object: &Object, role_keys: &[String]) -> 
     }
     for pointer in ["/metadata/labels", "/spec/selector"] {
         if let Some(labels) = value.pointer_mut(pointer) {
-            without_role(labels, role, role_keys);
+            without_role(labels, role, role_keys(scene));
         }
     }
     if let Some(values) = scene.values {

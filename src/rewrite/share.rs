@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::yaml::same;
+
 /// Stands for the workload's own name.
 pub const NAME: &str = "\u{0}name";
 /// Stands for the role's word in labels and container names.
@@ -13,7 +15,7 @@ pub const ARGS: &str = "\u{0}args";
 /// where nothing is shared.
 pub fn share(values: &[&Value]) -> Option<Value> {
     let (first, rest) = values.split_first()?;
-    if rest.iter().all(|v| v == first) {
+    if rest.iter().all(|v| same(v, first)) {
         return Some((*first).clone());
     }
     match first {
@@ -37,7 +39,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
                 let id = identity(item)?;
                 let each: Option<Vec<&Value>> = values.iter().map(|v| find(v, &id)).collect();
                 let Some(each) = each else { continue };
-                if each.iter().all(|v| *v == each[0]) {
+                if each.iter().all(|v| same(v, each[0])) {
                     out.push(item.clone());
                 } else if item.get("image").is_some() {
                     // A container is the sum of its fields; a volume or variable is one thing.

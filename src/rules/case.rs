@@ -1,6 +1,7 @@
 //! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
 
 use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,10 +11,10 @@ use crate::host;
 use crate::kube::Object;
 use crate::milvus::config::{Config, Unknown};
 use crate::milvus::effective::{self, Texts};
-use crate::milvus::queue::{self, Mq, Queue};
+use crate::milvus::queue::Mq;
 use crate::milvus::release::{Component, Mode, Release};
+use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
-use crate::milvus::store::{self, Stores};
 use crate::options::Options;
 use crate::report::StageReport;
 use crate::rewrite::Rewrite;
@@ -68,14 +69,10 @@ impl<'a> Side<'a> {
 pub struct Effective {
     /// The configuration of each component, in their order.
     pub configs: Vec<Config>,
+    /// Where the configuration of each component leads.
+    resolved: Vec<Arc<Resolved>>,
     /// The component (index) whose configuration speaks for the release.
     pub speaker: usize,
-    /// The queue's type, as the speaker sees it.
-    pub mq: Result<Mq, Box<Unknown>>,
-    /// The queue with its broker, as the speaker sees it.
-    pub queue: Result<Queue, Box<Unknown>>,
-    /// The stores, as the speaker sees them.
-    pub stores: Result<Stores, Box<Unknown>>,
     /// The release line by which `default` was resolved.
     pub line: (u64, u64),
 }
@@ -97,21 +94,13 @@ impl Effective {
     /// Reads the configuration of every component. `line` is the release line that resolves defaults; `texts` remembers
     /// what was read already, on whichever side.
     pub fn new(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Effective {
-        let configs: Vec<Config> = release
-            .components
-            .iter()
-            .map(|c| effective::config(objects, c, line >= crate::facts::streaming_line(), texts))
-            .collect();
+        let configs = effective::configs(objects, release, line, texts);
         let speaker = SPEAKERS
             .iter()
             .find_map(|role| release.components.iter().position(|c| c.role == *role))
             .unwrap_or(0);
-        let standalone = release.mode() == Mode::Standalone;
-        let config = &configs[speaker];
         Effective {
-            mq: queue::resolve_type(config, line, standalone).map(|(mq, _, _)| mq),
-            queue: queue::resolve(config, line, standalone),
-            stores: store::resolve(config),
+            resolved: Resolved::all(&configs, line, release.mode() == Mode::Standalone),
             speaker,
             line,
             configs,
@@ -123,9 +112,14 @@ impl Effective {
         &self.configs[self.speaker]
     }
 
-    /// The queue's type as another component sees it.
-    pub fn mq_of(&self, component: usize, standalone: bool) -> Result<Mq, Box<Unknown>> {
-        queue::resolve_type(&self.configs[component], self.line, standalone).map(|(mq, _, _)| mq)
+    /// Where the configuration leads that speaks for the release.
+    pub fn spoken(&self) -> &Arc<Resolved> {
+        &self.resolved[self.speaker]
+    }
+
+    /// Where the configuration of a component (index) leads. Those that say the same share it.
+    pub fn of(&self, component: usize) -> &Arc<Resolved> {
+        &self.resolved[component]
     }
 }
 
@@ -156,6 +150,8 @@ pub struct Case<'a> {
     pub texts: RefCell<Texts>,
     /// What [`super::keys::set_by_user`] found.
     pub user_keys: OnceCell<Vec<UserKey>>,
+    /// What [`super::places::pairs`] found.
+    pub pairs: OnceCell<Vec<(usize, usize)>>,
     /// The command line of the Helm that called us, where it could be read. Holds secrets: nothing of it is shown.
     pub host_command: Option<&'a [String]>,
 }
@@ -163,13 +159,16 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// The queue's type that would be applied; what was assumed where it cannot be read.
     pub fn target_mq(&self) -> Option<Mq> {
-        assumed(&self.after.effective.mq, self.options.assume.target_mq.as_deref())
+        assumed(
+            &self.after.effective.spoken().mq,
+            self.options.assume.target_mq.as_deref(),
+        )
     }
 
     /// The queue's type that is in use; what was assumed where it cannot be read.
     pub fn current_mq(&self) -> Option<Mq> {
         let before = self.before?;
-        assumed(&before.effective.mq, self.options.assume.current_mq.as_deref())
+        assumed(&before.effective.spoken().mq, self.options.assume.current_mq.as_deref())
     }
 
     /// Whether more stages follow: what runs then is a mixture on purpose.

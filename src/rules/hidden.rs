@@ -5,11 +5,10 @@ use serde_json::Value;
 use super::case::{Case, Side};
 use super::places;
 use crate::finding::Finding;
-use crate::milvus::config::{Config, Origin, Unknown, UnknownWhy};
+use crate::milvus::config::{Origin, Unknown, UnknownWhy};
 use crate::milvus::identity::Identity;
-use crate::milvus::queue;
+use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
-use crate::milvus::store;
 
 /// Components whose queue or stores cannot be read, for the same reasons.
 pub struct Hidden {
@@ -76,14 +75,15 @@ fn stands(case: &Case, component: usize) -> bool {
 /// Why the queue or the stores of a component cannot be read; empty where both can.
 fn unknown(side: Side, component: usize) -> Vec<Unknown> {
     let config = &side.effective.configs[component];
+    let resolved = side.effective.of(component);
     let queue = match side.release.components[component].role {
         Role::IndexNode => None,
-        _ => places::queue_of(side, component).err(),
+        _ => resolved.queue.as_ref().err(),
     };
     let failed: Vec<Unknown> = queue
         .into_iter()
-        .chain(store::resolve(config).err())
-        .map(|u| *u)
+        .chain(resolved.stores.as_ref().err())
+        .map(|u| (**u).clone())
         .collect();
     if failed.is_empty() {
         return vec![];
@@ -123,31 +123,31 @@ fn changed(case: &Case, i: usize, before: Side, j: usize, now: &[Unknown], was: 
     if reasons != earlier {
         return Some(Changed::Reasons(earlier));
     }
-    let (config, old) = (&case.after.effective.configs[i], &before.effective.configs[j]);
-    queue_changed(case, i, before, j).or_else(|| stores_changed(case, i, config, old))
+    let (config, old) = (case.after.effective.of(i), before.effective.of(j));
+    queue_changed(case, i, config, old).or_else(|| stores_changed(case, i, config, old))
 }
 
-fn queue_changed(case: &Case, i: usize, before: Side, j: usize) -> Option<Changed> {
-    let (is, was) = (places::seen_queue(case.after, i), places::seen_queue(before, j));
-    let (Some(is), Some(was)) = (&is, &was) else {
+fn queue_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> Option<Changed> {
+    let (is, was) = (&config.seen_queue, &old.seen_queue);
+    let (Some(is), Some(was)) = (is, was) else {
         return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
     };
     if is.mq != was.mq {
         return Some(Changed::Seen("mq.type", was.mq.to_string(), is.mq.to_string()));
     }
     // What can be read is judged by MU304.
-    if places::queue_of(case.after, i).is_ok() && places::queue_of(before, j).is_ok() {
+    if config.queue.is_ok() && old.queue.is_ok() {
         return None;
     }
     first(places::differences(case, i, &was.identity, &is.identity))
 }
 
-fn stores_changed(case: &Case, i: usize, config: &Config, old: &Config) -> Option<Changed> {
-    if store::resolve(config).is_ok() && store::resolve(old).is_ok() {
+fn stores_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> Option<Changed> {
+    if config.stores.is_ok() && old.stores.is_ok() {
         return None;
     }
-    let (is, was) = (store::visible(config), store::visible(old));
-    let (Some(is), Some(was)) = (&is, &was) else {
+    let (is, was) = (&config.seen_stores, &old.seen_stores);
+    let (Some(is), Some(was)) = (is, was) else {
         return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
     };
     first(places::differences(case, i, &was.meta, &is.meta))
@@ -222,8 +222,9 @@ pub fn help(case: &Case) -> String {
                 maps.push(name.to_owned());
             }
         }
-        if side.effective.mq.is_err() && !stated {
-            let seen = queue::visible(side.effective.config(), side.effective.line, case.standalone());
+        let spoken = side.effective.spoken();
+        if spoken.mq.is_err() && !stated {
+            let seen = spoken.seen_queue.as_ref();
             let named = seen.filter(|q| q.explicit).map(|q| q.mq.to_string());
             let mq = named.filter(|mq| !mq.starts_with('<')).unwrap_or_else(|| "TYPE".into());
             state.push(format!("--assume {key}={mq}"));

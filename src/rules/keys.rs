@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::case::{Case, Effective};
+use super::case::Case;
 use super::component::list;
 use crate::facts;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
-use crate::milvus::config::{Layer, Setting};
+use crate::milvus::config::{Config, Layer, Setting};
+use crate::milvus::effective;
 use crate::milvus::release::Component;
 use crate::milvus::version::Version;
 use crate::rewrite::chart::chart_of;
@@ -55,13 +56,21 @@ pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
 fn gather(case: &Case) -> Vec<UserKey> {
     let objects: &[Object] = &case.target.objects;
     let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
-    let came = Effective::new(objects, case.came, line, &mut case.texts.borrow_mut());
+    let came = effective::configs(objects, case.came, line, &mut case.texts.borrow_mut());
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
     let mut found = Vec::new();
-    for (component, config) in case.came.components.iter().zip(&came.configs) {
+    // Most workloads read the same files and have no environment of their own.
+    let mut sifted: Vec<(&Config, Vec<(&str, &Setting)>)> = Vec::new();
+    for (component, config) in case.came.components.iter().zip(&came) {
         let workload = &objects[component.object];
-        for (key, setting) in config.every().filter(|(key, s)| is_users(key, s, chart.as_ref())) {
+        let known = sifted.iter().position(|(other, _)| *other == config);
+        let at = known.unwrap_or_else(|| {
+            let every = config.every().filter(|(key, s)| is_users(key, s, chart.as_ref()));
+            sifted.push((config, every.collect()));
+            sifted.len() - 1
+        });
+        for &(key, setting) in &sifted[at].1 {
             let object = match setting.origin.layer {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),

@@ -1,5 +1,7 @@
 //! MU113: something that is deployed is nowhere in the target.
 
+use std::cell::LazyCell;
+
 use serde_json::Value;
 
 use super::case::{Case, Side};
@@ -147,13 +149,15 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
 /// Milvus' own are judged by their roles: a nameOverride (`etcd`) can make a dependency's Service choose them too.
 fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let config = case.after.effective.config();
+    let milvus = LazyCell::new(|| inventory(before.objects));
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
         for address in config.list(key) {
             let host = address.split("://").last().unwrap_or_default().split([':', '/']).next().unwrap_or_default();
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
-                let chosen = |o: &&Object| backs(before, service, o);
-                for deployed in before.objects.iter().filter(chosen).filter(|o| o.reference.kind == "StatefulSet" || o.reference.kind == "Deployment") {
+                let chosen = |o: &&Object| backs(before, service, o, &milvus);
+                let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
+                for deployed in before.objects.iter().filter(serves).filter(chosen) {
                     let gone = case.after.find(&deployed.reference.kind, &deployed.reference.name).is_none();
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
                     if gone && !told && !deployed.is_kept() {
@@ -168,7 +172,7 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
 
 /// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by
 /// its labels than that: Milvus itself, or the pods of other releases.
-fn backs(before: Side, service: &Object, workload: &Object) -> bool {
+fn backs(before: Side, service: &Object, workload: &Object, milvus: &Inventory) -> bool {
     let Some(selector) = service.at(&["spec", "selector"]) else { return false };
     let chosen = workload::pod_labels(workload).is_some_and(|labels| selector::selects(selector, true, labels));
     if !chosen || !namespaces_agree(&service.reference.namespace, &workload.reference.namespace) {
@@ -183,8 +187,7 @@ fn backs(before: Side, service: &Object, workload: &Object) -> bool {
     if is_live(workload) && own.is_some() && helm(workload) != own {
         return false;
     }
-    let releases = inventory(before.objects).releases;
-    let mut milvus = releases.iter().flat_map(|r| &r.components);
+    let mut milvus = milvus.releases.iter().flat_map(|r| &r.components);
     !milvus.any(|c| before.object(c).reference == workload.reference)
 }
 

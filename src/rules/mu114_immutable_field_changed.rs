@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
+use crate::yaml;
 use crate::kube::Object;
 use crate::kube::object::{escape, reach};
 use crate::kube::quantity::Quantity;
@@ -145,6 +146,10 @@ fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option
     let live = is_live(current);
     let old = reach(&current.value, field).unwrap_or(&Value::Null);
     let new = reach(&proposed.value, field).unwrap_or(&Value::Null);
+    // Most fields are what they were.
+    if !matches!(how, How::ClusterIp) && yaml::same(old, new) {
+        return None;
+    }
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
     let text = |v: &Value, default: &str| {
         printed(v)
@@ -230,9 +235,8 @@ fn difference(old: &Value, new: &Value, lenient: bool, at: &str, key: &str) -> O
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {
             let keys = b.keys().chain(a.keys().filter(|k| !b.contains_key(*k)));
-            let part = |map: &serde_json::Map<String, Value>, k: &str| map.get(k).cloned().unwrap_or(Value::Null);
             keys.into_iter()
-                .find_map(|k| difference(&part(a, k), &part(b, k), lenient, &format!("{at}/{}", escape(k)), k))
+                .find_map(|k| difference(a.get(k).unwrap_or(&Value::Null), b.get(k).unwrap_or(&Value::Null), lenient, &format!("{at}/{}", escape(k)), k))
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             let mut pairs = a.iter().zip(b).enumerate();

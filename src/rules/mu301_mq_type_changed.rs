@@ -94,16 +94,16 @@ fn forgotten(case: &Case, current: &Mq, target: &Mq) -> Option<String> {
 /// none; what disagrees today already is no matter of an ordinary change.
 fn disagreeing(case: &Case) -> Vec<Finding> {
     let effective = case.after.effective;
-    let Ok(spoken) = &effective.mq else { return vec![] };
+    let Ok(spoken) = &effective.spoken().mq else { return vec![] };
     let pairs = places::pairs(case);
-    let mut groups: Vec<(Mq, Vec<usize>)> = Vec::new();
+    let mut groups: Vec<(&Mq, Vec<usize>)> = Vec::new();
     for (i, component) in case.after.release.components.iter().enumerate() {
-        let Ok(own) = effective.mq_of(i, case.standalone()) else { continue };
-        if own == *spoken || component.role == Role::IndexNode {
+        let Ok(own) = &effective.of(i).mq else { continue };
+        if own == spoken || component.role == Role::IndexNode {
             continue;
         }
         let standing = pairs.iter().find(|(a, _)| *a == i).zip(case.before).is_some_and(|((_, b), before)| {
-            places::queue_of(before, *b).is_ok_and(|q| q.mq == own)
+            before.effective.of(*b).queue.as_ref().is_ok_and(|q| q.mq == *own)
         });
         if standing && case.transition.is_ordinary() {
             continue;
@@ -113,7 +113,7 @@ fn disagreeing(case: &Case) -> Vec<Finding> {
             None => groups.push((own, vec![i])),
         }
     }
-    groups.into_iter().map(|(own, members)| disagreement(case, spoken, &own, &members)).collect()
+    groups.into_iter().map(|(own, members)| disagreement(case, spoken, own, &members)).collect()
 }
 
 fn disagreement(case: &Case, spoken: &Mq, own: &Mq, members: &[usize]) -> Finding {

@@ -33,11 +33,11 @@ fn check(case: &Case) -> Vec<Finding> {
 pub fn queue_differences(case: &Case) -> Vec<(Mq, Difference)> {
     let Some(before) = case.before else { return vec![] };
     let mut by_type: Vec<(Mq, Vec<Difference>)> = Vec::new();
-    for (i, j) in places::pairs(case) {
+    for &(i, j) in places::pairs(case) {
         if case.after.release.components[i].role == Role::IndexNode {
             continue;
         }
-        let (Ok(was), Ok(is)) = (places::queue_of(before, j), places::queue_of(case.after, i)) else {
+        let (Ok(was), Ok(is)) = (&before.effective.of(j).queue, &case.after.effective.of(i).queue) else {
             continue;
         };
         if was.mq != is.mq {
@@ -49,7 +49,7 @@ pub fn queue_differences(case: &Case) -> Vec<(Mq, Difference)> {
             None => {
                 let mut all = Vec::new();
                 places::gather(&mut all, found);
-                by_type.push((is.mq, all));
+                by_type.push((is.mq.clone(), all));
             }
         }
     }

@@ -11,7 +11,6 @@ use crate::milvus::config::{Layer, Origin};
 use crate::milvus::identity::Identity;
 use crate::milvus::queue::Mq;
 use crate::milvus::role::Role;
-use crate::milvus::store;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -36,8 +35,8 @@ fn check(case: &Case) -> Vec<Finding> {
 pub fn store_differences(case: &Case) -> Vec<Difference> {
     let Some(before) = case.before else { return vec![] };
     let mut all = Vec::new();
-    for (i, j) in places::pairs(case) {
-        let (Ok(was), Ok(is)) = (store::resolve(&before.effective.configs[j]), store::resolve(&case.after.effective.configs[i])) else {
+    for &(i, j) in places::pairs(case) {
+        let (Ok(was), Ok(is)) = (&before.effective.of(j).stores, &case.after.effective.of(i).stores) else {
             continue;
         };
         places::gather(&mut all, places::differences(case, i, &was.meta, &is.meta));
@@ -97,7 +96,7 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
 fn own_volumes(case: &Case, before: Side) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut told: Vec<(Volume, Volume)> = Vec::new();
-    for (i, j) in places::pairs(case) {
+    for &(i, j) in places::pairs(case) {
         let (is, was) = (&case.after.release.components[i], &before.release.components[j]);
         if is.role != was.role {
             continue;
@@ -136,14 +135,14 @@ fn paths(case: &Case, i: usize, before: Side, j: usize) -> Vec<(&'static str, St
         all.push((key, of(&old), of(&config)));
     };
     let standalone = case.after.release.components[i].role == Role::Standalone;
-    let mq = places::seen_queue(before, j).map(|q| q.mq);
-    if mq == Some(Mq::RocksMq) && standalone {
+    let mq = before.effective.of(j).seen_queue.as_ref().map(|q| &q.mq);
+    if mq == Some(&Mq::RocksMq) && standalone {
         both("rocksmq.path", "/var/lib/milvus/rdb_data");
     }
-    if mq == Some(Mq::NatsMq) && standalone {
+    if mq == Some(&Mq::NatsMq) && standalone {
         both("natsmq.server.storeDir", "/var/lib/milvus/nats");
     }
-    if mq == Some(Mq::Woodpecker) && old.value("woodpecker.storage.type") == Some("local") {
+    if mq == Some(&Mq::Woodpecker) && old.value("woodpecker.storage.type") == Some("local") {
         let default = format!("{}/wp", old.value("localStorage.path").unwrap_or("/var/lib/milvus/data").trim_end_matches('/'));
         both("woodpecker.storage.rootPath", &default);
     }

@@ -22,7 +22,7 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     }
     let speaker = case.after.effective.speaker;
-    let Some(queue) = places::seen_queue(case.after, speaker) else {
+    let Some(queue) = &case.after.effective.spoken().seen_queue else {
         return vec![];
     };
     let key = match queue.mq {
@@ -45,7 +45,7 @@ fn check(case: &Case) -> Vec<Finding> {
     if written.iter().any(inside) {
         return vec![];
     }
-    let (message, help) = words(&queue, &written.join(","));
+    let (message, help) = words(queue, &written.join(","));
     let finding = RULE.finding(message, help).field(places::path_of(key, Some(origin)), serde_json::Value::Null, written.join(","));
     vec![places::place(case, finding, Some(origin), speaker)]
 }

@@ -115,7 +115,7 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
         return None;
     }
     let old = before.effective.config().as_seen();
-    if places::seen_queue(before, before.effective.speaker).is_none_or(|q| q.mq != Mq::Woodpecker) || old.value("woodpecker.storage.type") != Some("local") {
+    if before.effective.spoken().seen_queue.as_ref().is_none_or(|q| q.mq != Mq::Woodpecker) || old.value("woodpecker.storage.type") != Some("local") {
         return None;
     }
     let root = |c: &Config| {
@@ -123,7 +123,7 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
         c.value("woodpecker.storage.rootPath").map_or_else(below, |v| v.trim_end_matches('/').to_owned())
     };
     let (from, to) = (root(&old), root(config));
-    let readable = case.after.effective.queue.is_ok() && before.effective.queue.is_ok();
+    let readable = case.after.effective.spoken().queue.is_ok() && before.effective.spoken().queue.is_ok();
     if readable && from == to {
         return None;
     }

@@ -4,7 +4,6 @@ use super::case::Case;
 use super::hidden::{self, Changed, Hidden};
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
-use crate::milvus::store;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -29,10 +28,11 @@ fn check(case: &Case) -> Vec<Finding> {
 /// (MU301), and it can be read.
 fn is_told(case: &Case, hidden: &Hidden) -> bool {
     let Some(before) = case.before else { return false };
-    let (Ok(was), Ok(_)) = (&before.effective.mq, &before.effective.stores) else { return false };
+    let spoken = before.effective.spoken();
+    let (Ok(was), Ok(_)) = (&spoken.mq, &spoken.stores) else { return false };
     hidden.components.iter().all(|i| {
-        let type_differs = case.after.effective.mq_of(*i, case.standalone()).is_ok_and(|is| is != *was);
-        type_differs && store::resolve(&case.after.effective.configs[*i]).is_ok()
+        let own = case.after.effective.of(*i);
+        own.mq.as_ref().is_ok_and(|is| is != was) && own.stores.is_ok()
     })
 }
 

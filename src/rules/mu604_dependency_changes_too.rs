@@ -93,10 +93,10 @@ impl<'a> Dependencies<'a> {
         });
         let effective = case.after.effective;
         let mut fields: Vec<&Field> = Vec::new();
-        if let Ok(queue) = &effective.queue {
+        if let Ok(queue) = &effective.spoken().queue {
             fields.extend(&queue.identity);
         }
-        if let Ok(stores) = &effective.stores {
+        if let Ok(stores) = &effective.spoken().stores {
             fields.extend(stores.meta.iter().chain(&stores.object));
         }
         let namespace = &case.after.release.namespace;

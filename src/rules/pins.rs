@@ -1,7 +1,7 @@
 //! Values that keep the queue and the stores which are in use.
 
 use super::case::Case;
-use super::places::{namespace, seen_queue, service_behind};
+use super::places::{namespace, service_behind};
 use crate::milvus::config::Layer;
 use crate::milvus::identity::FieldValue;
 use crate::milvus::queue::{Mq, Queue};
@@ -27,10 +27,9 @@ pub fn user_yaml(key: &str, value: &str) -> String {
 pub fn pin(case: &Case, mq: &Mq) -> String {
     let was = case
         .before
-        .and_then(|b| seen_queue(b, b.effective.speaker))
+        .and_then(|b| b.effective.spoken().seen_queue.as_ref())
         .filter(|q| q.mq == *mq);
     let by_env = was
-        .as_ref()
         .and_then(|q| q.origin.as_ref())
         .filter(|o| matches!(o.layer, Layer::Env { .. }));
     if let (Some(origin), Some(before)) = (by_env, case.before) {
@@ -51,8 +50,8 @@ pub fn pin(case: &Case, mq: &Mq) -> String {
         String::new()
     };
     let values = match mq {
-        Mq::Pulsar => pulsar_values(case, was.as_ref()),
-        Mq::Kafka => kafka_values(case, was.as_ref()),
+        Mq::Pulsar => pulsar_values(case, was),
+        Mq::Kafka => kafka_values(case, was),
         Mq::Woodpecker if !standalone => "--set woodpecker.enabled=true --set pulsarv3.enabled=false".to_owned(),
         _ if !standalone => return format!("keep it: mq.type has to stay {mq}"),
         _ => String::new(),

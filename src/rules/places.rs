@@ -9,13 +9,17 @@ use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
 use crate::milvus::config::{Origin, split_list};
 use crate::milvus::identity::{self, Field, FieldValue, Identity};
-use crate::milvus::queue::{self, Mq, Queue};
-use crate::milvus::release::{Component, Mode};
+use crate::milvus::queue::Mq;
+use crate::milvus::release::Component;
+use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
-use crate::milvus::store;
 
 /// The components of the target (index), each with the one of the current state (index) it takes over from.
-pub fn pairs(case: &Case) -> Vec<(usize, usize)> {
+pub fn pairs<'c>(case: &'c Case) -> &'c [(usize, usize)] {
+    case.pairs.get_or_init(|| paired(case))
+}
+
+fn paired(case: &Case) -> Vec<(usize, usize)> {
     let Some(before) = case.before.filter(|b| !b.release.components.is_empty()) else {
         return vec![];
     };
@@ -57,44 +61,28 @@ fn predecessors(role: Role) -> &'static [Role] {
 
 /// Whether two components read the same of queue and stores, and can be read equally well.
 fn lives_with(a: Side, i: usize, b: Side, j: usize) -> bool {
-    let values = |fields: &[Field]| fields.iter().map(|f| (f.name, f.value.clone())).collect::<Vec<_>>();
-    let of = |side: Side, c: usize| {
-        let queue = seen_queue(side, c).map(|q| (q.mq, values(&q.identity)));
-        let stores = store::visible(&side.effective.configs[c]).map(|s| (values(&s.meta), values(&s.object)));
-        let read = queue_of(side, c).is_ok() && store::resolve(&side.effective.configs[c]).is_ok();
-        (queue, stores, read)
+    let same = |x: &[Field], y: &[Field]| {
+        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| x.name == y.name && x.value == y.value)
     };
-    of(a, i) == of(b, j)
-}
-
-/// The queue of one component of a side.
-pub fn queue_of(side: Side, component: usize) -> Result<Queue, Box<crate::milvus::config::Unknown>> {
-    queue::resolve(
-        &side.effective.configs[component],
-        side.effective.line,
-        is_standalone(side),
-    )
-}
-
-/// The queue of one component of a side as far as it can be seen.
-pub fn seen_queue(side: Side, component: usize) -> Option<Queue> {
-    queue::visible(
-        &side.effective.configs[component],
-        side.effective.line,
-        is_standalone(side),
-    )
+    let (here, there) = (a.effective.of(i), b.effective.of(j));
+    let queues = match (&here.seen_queue, &there.seen_queue) {
+        (Some(x), Some(y)) => x.mq == y.mq && same(&x.identity, &y.identity),
+        (x, y) => x.is_none() && y.is_none(),
+    };
+    let stores = match (&here.seen_stores, &there.seen_stores) {
+        (Some(x), Some(y)) => same(&x.meta, &y.meta) && same(&x.object, &y.object),
+        (x, y) => x.is_none() && y.is_none(),
+    };
+    let read = |r: &Resolved| r.queue.is_ok() && r.stores.is_ok();
+    queues && stores && read(here) == read(there)
 }
 
 /// The queue's type of a side: as read, else as stated, else as something that can be seen names it.
 pub fn likely_mq(side: Side, stated: Option<Mq>) -> Option<Mq> {
     stated.or_else(|| {
-        let seen = seen_queue(side, side.effective.speaker)?;
-        seen.explicit.then_some(seen.mq)
+        let seen = side.effective.spoken().seen_queue.as_ref()?;
+        seen.explicit.then(|| seen.mq.clone())
     })
-}
-
-fn is_standalone(side: Side) -> bool {
-    side.release.mode() == Mode::Standalone
 }
 
 /// Something that leads elsewhere, or to other members, and for whom.
@@ -128,6 +116,11 @@ pub fn differences(case: &Case, component: usize, current: &[Field], proposed: &
         let was: Vec<Field> = current.iter().filter(|c| c.name == field.name).cloned().collect();
         let is: Vec<Field> = proposed.iter().filter(|p| p.name == field.name).cloned().collect();
         if (was.is_empty() || is.is_empty()) && !found.is_empty() {
+            continue;
+        }
+        if let ([was], [is]) = (&was[..], &is[..])
+            && was.value == is.value
+        {
             continue;
         }
         let identity = match identity::compare(&was, &is, namespace(case)) {

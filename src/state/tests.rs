@@ -322,9 +322,8 @@ fn on_azure_the_account_is_compared_and_not_shown() {
     assert!(!text.contains("hunter2"), "{text}");
     let stores = |s: &Source| {
         let release = &s.inventory().releases[0];
-        crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &mut Texts::default())
-            .stores
-            .unwrap()
+        let effective = crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &mut Texts::default());
+        effective.spoken().stores.clone().unwrap()
     };
     let compare =
         |account: &str| crate::milvus::store::compare(&stores(&source(&bytes(&text))), &stores(&azure(account)), "ns");

@@ -126,7 +126,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
             tag.why.as_str()
         ));
     }
-    let stores = effective.stores.as_ref();
+    let stores = effective.spoken().stores.as_ref();
     ReleaseView {
         name: release.name.clone(),
         namespace: match release.namespace.as_str() {
@@ -138,7 +138,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
         version: known.versions.lowest().map(ToString::to_string),
         highest: known.highest.map(|v| v.to_string()),
         components: release.components.iter().map(|c| component(objects, c)).collect(),
-        queue: match &effective.queue {
+        queue: match &effective.spoken().queue {
             Ok(queue) => {
                 let read_at = queue.origin.as_ref().map_or_else(|| DEFAULT.to_owned(), place);
                 StoreView {
@@ -149,7 +149,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
                 }
             }
             Err(why) => StoreView {
-                kind: effective.mq.as_ref().ok().map(ToString::to_string),
+                kind: effective.spoken().mq.as_ref().ok().map(ToString::to_string),
                 ..hidden(why)
             },
         },

@@ -65,6 +65,7 @@ pub fn check(
         leads: true,
         texts: texts.into(),
         user_keys: OnceCell::new(),
+        pairs: OnceCell::new(),
         host_command: None,
     };
     for rule in RULES.iter().filter(|r| ASKED.contains(&r.code)) {

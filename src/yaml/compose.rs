@@ -18,7 +18,7 @@ const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quo
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
     match plain_blocks::read(text) {
-        Some(value) => Ok(Some(value)),
+        Some(value) => Ok(value),
         None => read_parsed(text),
     }
 }

@@ -10,47 +10,90 @@ const SIMPLE_KEY: usize = 1000;
 /// A value in block style: two spaces, lists at the indent of their key, empty collections as `{}` and `[]`.
 /// Ends with a newline.
 pub fn emit(value: &Value) -> String {
-    let mut out = lines(value).join("\n");
-    out.push('\n');
+    let mut out = String::new();
+    write(value, 0, &mut out);
     out
 }
 
 /// The lines of a value in block style, without indentation from outside.
 pub(super) fn lines(value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(map) if !map.is_empty() => map.iter().flat_map(|(key, value)| entry_lines(key, value)).collect(),
-        Value::Array(items) if !items.is_empty() => items.iter().flat_map(item_lines).collect(),
-        _ => vec![inline(value)],
-    }
+    let mut out = String::new();
+    write(value, 0, &mut out);
+    cut(&out)
 }
 
 /// The lines of one entry of a block mapping.
 pub(super) fn entry_lines(key: &str, value: &Value) -> Vec<String> {
-    let key = scalar(key);
-    let mut out = Vec::new();
-    let head = if key.len() > SIMPLE_KEY {
-        out.push(format!("? {key}"));
-        String::new()
-    } else {
-        key
-    };
-    if is_block(value) {
-        let pad = if value.is_array() { "" } else { "  " };
-        out.push(format!("{head}:"));
-        out.extend(lines(value).into_iter().map(|line| format!("{pad}{line}")));
-    } else {
-        out.push(format!("{head}: {}", inline(value)));
-    }
-    out
+    let mut out = String::new();
+    write_entry(key, value, 0, &mut out);
+    cut(&out)
 }
 
 /// The lines of one item of a block sequence.
 pub(super) fn item_lines(value: &Value) -> Vec<String> {
-    lines(value)
-        .into_iter()
-        .enumerate()
-        .map(|(number, line)| format!("{}{line}", if number == 0 { "- " } else { "  " }))
-        .collect()
+    let mut out = String::new();
+    write_item(value, 0, &mut out);
+    cut(&out)
+}
+
+/// No scalar has a line break: each is escaped.
+fn cut(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Writes a value whose lines stand at `indent`; that of the first is there already.
+fn write(value: &Value, indent: usize, out: &mut String) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (number, (key, value)) in map.iter().enumerate() {
+                pad(if number == 0 { 0 } else { indent }, out);
+                write_entry(key, value, indent, out);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (number, item) in items.iter().enumerate() {
+                pad(if number == 0 { 0 } else { indent }, out);
+                write_item(item, indent, out);
+            }
+        }
+        _ => {
+            out.push_str(&inline(value));
+            out.push('\n');
+        }
+    }
+}
+
+fn write_entry(key: &str, value: &Value, indent: usize, out: &mut String) {
+    let start = out.len();
+    scalar_into(key, out);
+    if out.len() - start > SIMPLE_KEY {
+        out.insert_str(start, "? ");
+        out.push('\n');
+        pad(indent, out);
+    }
+    out.push(':');
+    if is_block(value) {
+        out.push('\n');
+        let indent = if value.is_array() { indent } else { indent + 2 };
+        pad(indent, out);
+        write(value, indent, out);
+    } else {
+        out.push(' ');
+        match value {
+            Value::String(text) => scalar_into(text, out),
+            other => out.push_str(&inline(other)),
+        }
+        out.push('\n');
+    }
+}
+
+fn write_item(value: &Value, indent: usize, out: &mut String) {
+    out.push_str("- ");
+    write(value, indent + 2, out);
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
 }
 
 /// Whether a value takes lines of its own.
@@ -116,10 +159,18 @@ pub(super) fn flow_key(key: &str) -> String {
 /// as a value, in block and in flow style. Otherwise double-quoted like JSON, with escapes for what a reader could
 /// take for a line break or refuse. Never folded, never wrapped.
 pub fn scalar(value: &str) -> String {
+    let mut out = String::new();
+    scalar_into(value, &mut out);
+    out
+}
+
+fn scalar_into(value: &str, out: &mut String) {
     if is_plain(value) {
-        value.to_owned()
+        out.push_str(value);
     } else {
-        double_quoted(value)
+        out.push('"');
+        escape_into(value, out);
+        out.push('"');
     }
 }
 

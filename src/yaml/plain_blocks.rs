@@ -5,27 +5,34 @@
 //! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
 //! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
 
-use memchr::{memchr, memchr2_iter};
+use memchr::memchr;
 
 use super::limits::MAX_DEPTH;
-use super::resolve::resolve;
-use super::{Map, Value};
+use super::{Map, Value, resolve};
 
 /// A key longer than this is no simple key to libyaml.
 const MAX_KEY: usize = 1000;
 
-/// Reads a document; `None` where it holds anything beyond the known constructs.
-pub(super) fn read(text: &str) -> Option<Value> {
+/// Reads a document, which may hold no value at all; `None` where it holds anything beyond the known constructs.
+pub(super) fn read(text: &str) -> Option<Option<Value>> {
     let bytes = text.as_bytes();
     // Block scalars at the very end depend on the last line break; the parser knows how.
     if bytes.last() != Some(&b'\n') || !is_plain(bytes) {
         return None;
     }
-    let mut reader = Reader { text, at: 0, depth: 0 };
-    let indent = reader.content()?;
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        entries: Vec::new(),
+        items: Vec::new(),
+    };
+    let Some(indent) = reader.content() else {
+        return Some(None);
+    };
     let value = reader.block(indent)?;
     // Anything left over is the parser's to judge.
-    reader.content().is_none().then_some(value)
+    reader.content().is_none().then_some(Some(value))
 }
 
 /// Whether all is printable ASCII and line breaks. By pieces without a way out of each, which the compiler makes wide
@@ -39,11 +46,26 @@ fn is_plain(bytes: &[u8]) -> bool {
 /// Words that are booleans or null to somebody, in any case.
 const NO_TEXTS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
+/// Which bytes words are made of.
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut b = 0;
+    while b < word.len() {
+        word[b] = (b as u8).is_ascii_alphanumeric() || matches!(b as u8, b'_' | b'.' | b'/' | b'-');
+        b += 1;
+    }
+    word
+};
+
 struct Reader<'t> {
     text: &'t str,
     /// Always at the start of a line, or behind an indicator where a node begins on the same line.
     at: usize,
     depth: usize,
+    /// Entries of maps that are not read whole yet: a map is made once, in its size.
+    entries: Vec<(&'t str, Value)>,
+    /// Items of lists, likewise.
+    items: Vec<Value>,
 }
 
 impl<'t> Reader<'t> {
@@ -92,14 +114,15 @@ impl<'t> Reader<'t> {
 
     /// A list whose dashes stand at `indent`; ends before the first line that is none of its items.
     fn list(&mut self, indent: usize) -> Option<Value> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         let mut dash = self.at + indent;
         loop {
-            items.push(self.item(indent, dash)?);
+            let item = self.item(indent, dash)?;
+            self.items.push(item);
             match self.content() {
                 Some(next) if next == indent && self.dash(self.at + next) => dash = self.at + next,
                 Some(next) if next > indent => return None,
-                _ => return Some(Value::Array(items)),
+                _ => return Some(Value::Array(self.items.split_off(first))),
             }
         }
     }
@@ -143,18 +166,22 @@ impl<'t> Reader<'t> {
 
     /// A map whose keys stand at `indent`; the first begins at `start`.
     fn map(&mut self, indent: usize, start: usize) -> Option<Value> {
-        let mut map = Map::new();
+        let first = self.entries.len();
         let mut start = start;
         loop {
             let (key, behind) = self.key(start)?;
             let value = self.behind_key(indent, behind)?;
-            map.insert(key.to_owned(), value);
+            self.entries.push((key, value));
             match self.content() {
                 Some(next) if next == indent && !self.dash(self.at + next) => start = self.at + next,
                 Some(next) if next >= indent => return None,
-                _ => return Some(Value::Object(map)),
+                _ => break,
             }
         }
+        let mut map = Map::with_capacity(self.entries.len() - first);
+        let entries = self.entries.drain(first..);
+        map.extend(entries.map(|(key, value)| (key.to_owned(), value)));
+        Some(Value::Object(map))
     }
 
     /// A key at `start` and the place behind its colon.
@@ -166,8 +193,7 @@ impl<'t> Reader<'t> {
                 (&self.text[start + 1..end], end + 1)
             }
             b'a'..=b'z' | b'A'..=b'Z' => {
-                let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-');
-                let end = start + bytes[start..].iter().position(|b| !word(b))?;
+                let end = start + bytes[start..].iter().position(|b| !WORD[usize::from(*b)])?;
                 let key = &self.text[start..end];
                 if key.len() <= 5 && NO_TEXTS.iter().any(|word| word.eq_ignore_ascii_case(key)) {
                     return None;
@@ -219,7 +245,7 @@ impl<'t> Reader<'t> {
             }
             b'|' | b'>' => return self.block_scalar(indent, start),
             b'{' if bytes[start + 1] == b'}' => (Value::Object(Map::new()), start + 2),
-            b'[' => self.flow_list(start)?,
+            b'[' => self.flow_list(indent, start)?,
             b'a'..=b'z'
             | b'A'..=b'Z'
             | b'0'..=b'9'
@@ -260,62 +286,57 @@ impl<'t> Reader<'t> {
     }
 
     fn plain(&self, start: usize) -> Option<(Value, usize)> {
-        let line = &self.text[start..self.line_end(start)];
-        let bytes = line.as_bytes();
-        let mut end = bytes.len();
-        for i in memchr2_iter(b'#', b':', bytes) {
-            match bytes[i] {
-                b'#' if i > 0 && bytes[i - 1] == b' ' => {
-                    end = i;
-                    break;
-                }
-                b':' if matches!(bytes.get(i + 1), None | Some(b' ')) => return None,
-                _ => {}
+        let bytes = self.text.as_bytes();
+        let mut end = start;
+        // The text ends with a line break. Scalars are short: a search that is set up for wide steps takes longer.
+        loop {
+            match bytes[end] {
+                b'\n' => break,
+                b'#' if bytes[end - 1] == b' ' => break,
+                b':' if matches!(bytes[end + 1], b' ' | b'\n') => return None,
+                _ => end += 1,
             }
         }
-        let text = line[..end].trim_end_matches(' ');
-        let value = resolve(None, text.to_owned(), true).ok()?.into_value().ok()?;
-        Some((value, start + text.len()))
+        while bytes[end - 1] == b' ' {
+            end -= 1;
+        }
+        Some((resolve::plain(&self.text[start..end]).into_value().ok()?, end))
     }
 
-    /// `[ "a", b ]`: scalars that are quoted, or plain words of letters, digits and a few marks.
-    fn flow_list(&self, start: usize) -> Option<(Value, usize)> {
+    /// `[ "a", b ]`: scalars that are quoted, or plain words of letters, digits and a few marks. It may go on in lines
+    /// that are indented deeper than its parent.
+    fn flow_list(&self, parent: usize, start: usize) -> Option<(Value, usize)> {
         let bytes = self.text.as_bytes();
-        let mut items = Vec::new();
-        let mut i = start + 1;
-        let skip = |mut i: usize| {
-            while bytes[i] == b' ' {
-                i += 1;
+        let spaces = |i: usize| bytes[i..].iter().take_while(|b| **b == b' ').count();
+        let skip = |i: usize| match i + spaces(i) {
+            end if bytes.get(end) == Some(&b'\n') => {
+                let indent = spaces(end + 1);
+                (indent > parent).then_some(end + 1 + indent)
             }
-            i
+            end => Some(end),
         };
-        i = skip(i);
-        if bytes[i] == b']' {
+        let mut items = Vec::new();
+        let mut i = skip(start + 1)?;
+        if bytes.get(i) == Some(&b']') {
             return Some((Value::Array(items), i + 1));
         }
         loop {
-            let end = match bytes[i] {
+            let end = match *bytes.get(i)? {
                 quote @ (b'"' | b'\'') => {
                     let end = self.quoted(i, quote)?;
                     items.push(Value::String(self.text[i + 1..end].to_owned()));
                     end + 1
                 }
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' => {
-                    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'/' | b'-');
-                    let end = i + bytes[i..].iter().position(|b| !word(b))?;
-                    items.push(
-                        resolve(None, self.text[i..end].to_owned(), true)
-                            .ok()?
-                            .into_value()
-                            .ok()?,
-                    );
+                    let end = i + bytes[i..].iter().position(|b| !WORD[usize::from(*b)])?;
+                    items.push(resolve::plain(&self.text[i..end]).into_value().ok()?);
                     end
                 }
                 _ => return None,
             };
-            i = skip(end);
-            match bytes[i] {
-                b',' => i = skip(i + 1),
+            i = skip(end)?;
+            match *bytes.get(i)? {
+                b',' => i = skip(i + 1)?,
                 b']' => return Some((Value::Array(items), i + 1)),
                 _ => return None,
             }
@@ -395,7 +416,7 @@ mod tests {
         let fast = read(text);
         assert_eq!(fast.is_some(), taken, "{text:?}");
         if let Some(fast) = fast {
-            assert_eq!(Ok(Some(fast)), read_parsed(text), "{text:?}");
+            assert_eq!(Ok(fast), read_parsed(text), "{text:?}");
         }
     }
 
@@ -407,6 +428,8 @@ mod tests {
             "a:\n- b: 1\n  c: 2\n- d\n-\n  e: 1\n",
             "a:\n  - b:\n    - c\n    d: e\n",
             "args: [ \"milvus\", \"run\", datanode, 1, yes ]\n",
+            "a:\n  b: [ \"x\",\n    y,\n   'z'\n   ]\n  c: []\n",
+            "a:\n  - [ x,\n    y ] # c\n  - z\n",
             "a: |\n  x: 1\n    y\n\n  z\nb: 1\n",
             "a: |-\n  x\n\n\nb: 1\n",
             "a: |+\n  x\n\n\nb: 1\n",
@@ -425,6 +448,8 @@ mod tests {
             "a: >\n  x\n  y\n\n  z\n\n\n  - w\n",
             "a: >-\n  x\n    y\n   z\n\n    v\n  w\n\nb: 1\n",
             "a: >+\n\n  x\n  y\n\n\nb: 1\n",
+            "# a\n\n  # b\n",
+            "\n",
         ] {
             agree(text, true);
         }
@@ -450,6 +475,14 @@ mod tests {
             "- - a\n",
             "a: {b: 1}\n",
             "a: [b, {c: 1}]\n",
+            "a:\n  b: [x,\n  y]\n",
+            "a: [x,\n\n  y]\n",
+            "a: [x, # c\n  y]\n",
+            "a: [x\n  y]\n",
+            "a: [x,\n  y,\n  ]\n",
+            "a: [x,\n  y: z]\n",
+            "a: [x,\n",
+            "a: [x",
             "a: 1\n b: 2\n",
             "a:\n  b: 1\n c: 2\n",
             "? a\n: b\n",

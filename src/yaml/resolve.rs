@@ -57,7 +57,7 @@ impl Scalar {
 /// Resolves a scalar. `plain`: neither quoted nor a block scalar. `tag`: as the parser expands it.
 pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Scalar, String> {
     let Some(tag) = tag.filter(|tag| !tag.is_empty()) else {
-        return Ok(if plain { resolve_plain(text) } else { Scalar::Str(text) });
+        return Ok(if plain { owned(text) } else { Scalar::Str(text) });
     };
     let Some(short) = tag.strip_prefix(TAG_PREFIX) else {
         return Ok(Scalar::Str(text));
@@ -65,7 +65,7 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
     match short {
         "binary" => binary(&text).map(Scalar::Str),
         "timestamp" if is_timestamp(&text) => Ok(Scalar::Str(text)),
-        "bool" | "int" | "float" | "null" | "timestamp" => match (short, resolve_plain(text)) {
+        "bool" | "int" | "float" | "null" | "timestamp" => match (short, owned(text)) {
             ("float", Scalar::Int(int)) => Ok(Scalar::Float(int as f64)),
             (want, scalar) if scalar.kind() == want => Ok(scalar),
             (want, scalar) => Err(format!("cannot decode this !!{} as a !!{want}", scalar.kind())),
@@ -74,19 +74,27 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
     }
 }
 
+fn owned(text: String) -> Scalar {
+    not_text(&text).unwrap_or(Scalar::Str(text))
+}
+
 /// A plain scalar without a tag.
-fn resolve_plain(text: String) -> Scalar {
+pub(super) fn plain(text: &str) -> Scalar {
+    not_text(text).unwrap_or_else(|| Scalar::Str(text.to_owned()))
+}
+
+/// What a plain scalar is, where it is no text.
+fn not_text(text: &str) -> Option<Scalar> {
     let Some(&first) = text.as_bytes().first() else {
-        return Scalar::Null;
+        return Some(Scalar::Null);
     };
-    let found = match first {
-        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(&text),
-        b'.' => special_float(&text).or_else(|| fraction(&text)),
-        b'0'..=b'9' => numeric(&text),
-        b'+' | b'-' => special_float(&text).or_else(|| numeric(&text)),
+    match first {
+        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
+        b'.' => special_float(text).or_else(|| fraction(text)),
+        b'0'..=b'9' => numeric(text),
+        b'+' | b'-' => special_float(text).or_else(|| numeric(text)),
         _ => None,
-    };
-    found.unwrap_or(Scalar::Str(text))
+    }
 }
 
 fn word(text: &str) -> Option<Scalar> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::YamlError;
 
@@ -33,14 +33,18 @@ pub fn split(text: &str) -> Result<Vec<Document>, YamlError> {
     let (mut whole_start, mut body_start) = (0, 0);
     let mut ended_at = None;
     let mut at = 0;
+    // Nothing but `...` lines makes others matter than those that begin with `---`.
+    let only_dashes = !text[bom..].starts_with("...") && memmem::find(text.as_bytes(), b"\n...").is_none();
+    let dashes = memmem::Finder::new(b"\n---");
     while at < text.len() {
-        let end = memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |len| at + len + 1);
         let from = if at == 0 { bom } else { at };
-        // Most lines are neither; nothing but `...` lines makes the others matter.
-        if ended_at.is_none() && !matches!(text.as_bytes().get(from), Some(b'-' | b'.')) {
-            at = end;
+        if only_dashes && !text[from..].starts_with("---") {
+            at = dashes
+                .find(&text.as_bytes()[at..])
+                .map_or(text.len(), |len| at + len + 1);
             continue;
         }
+        let end = memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |len| at + len + 1);
         let line = text[from..end].trim_end_matches(['\n', '\r']);
         if is_separator(line, from)? {
             if at > 0 {

@@ -7,9 +7,8 @@ use crate::host;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::base_name;
 use crate::milvus::role::Role;
-use crate::rewrite::neutral::role_keys;
 use crate::rewrite::place::{self, Place};
-use crate::rewrite::service::metrics_service;
+use crate::rewrite::service::metrics_services;
 use crate::rewrite::{Change, ChangeOp, Rewrite, Scene, add};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
@@ -80,9 +79,10 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
                 .map(|c| &c.object),
         )
         .collect();
-    let keys = role_keys(scene);
     let ours = |o: &&Object| match kind {
-        "Service" => metrics_service(scene, o, &keys).is_some(),
+        "Service" => metrics_services(scene)
+            .iter()
+            .any(|m| std::ptr::eq(&scene.stream.objects[m.object], *o)),
         _ => scene
             .release
             .components

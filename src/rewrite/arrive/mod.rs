@@ -4,6 +4,8 @@ mod finish;
 mod groups;
 mod inject;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
@@ -44,7 +46,7 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
     let siblings = siblings(scene);
     let base = base(scene, out)?;
     let neutral_workload = match scene.values {
-        Some(values) => chart::workload(scene, values, Role::MixCoord, &skeleton(&siblings)?, &siblings),
+        Some(values) => chart::workload(scene, values, Role::MixCoord, skeleton(scene)?, siblings),
         None => {
             let keys = role_keys(scene);
             let coordinators: Vec<Coordinator> = SPEAKERS
@@ -53,7 +55,7 @@ pub fn mixcoord(scene: &Scene, out: &mut Rewrite) -> Option<Arrival> {
                 .filter_map(|c| {
                     Some(Coordinator {
                         role: c.role.as_str(),
-                        value: neutral(scene.object(c), c, &keys)?,
+                        value: neutral(scene.object(c), c, keys)?,
                     })
                 })
                 .collect();
@@ -78,12 +80,12 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     }
     let siblings = siblings(scene);
     let Some(base) = base(scene, out) else { return vec![] };
-    let Some(skeleton) = skeleton(&siblings) else {
+    let Some(skeleton) = skeleton(scene) else {
         return vec![];
     };
     let role = Role::StreamingNode;
     let shared = match scene.values {
-        Some(values) => chart::workload(scene, values, role, &skeleton, &siblings),
+        Some(values) => chart::workload(scene, values, role, skeleton, siblings),
         None => {
             let mut shared = skeleton.clone();
             if let Some(env) = shared
@@ -115,7 +117,7 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
                 .unwrap_or("")
                 .to_owned();
             let mut own = shared.clone();
-            join_group(&mut own, scene.object(querynode), &skeleton, &group, &suffix);
+            join_group(&mut own, scene.object(querynode), skeleton, &group, &suffix);
             Arrival {
                 role,
                 workload: finish(&own, role, &format!("{name}{suffix}")),
@@ -126,32 +128,42 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
 }
 
 /// All Milvus Deployments of the release without the marks of their roles.
-fn siblings(scene: &Scene) -> Vec<Sibling> {
-    let keys = role_keys(scene);
-    let of = |c: &Component| Some((c.role, neutral(scene.object(c), c, &keys)?));
-    let all: Vec<(&Component, Sibling)> = scene
-        .release
-        .components
-        .iter()
-        .filter_map(|c| Some((c, of(c)?)))
-        .collect();
-    let kind = |c: &Component| scene.object(c).reference.kind == "Deployment";
-    let deployments: Vec<Sibling> = all.iter().filter(|(c, _)| kind(c)).map(|(_, s)| s.clone()).collect();
-    if deployments.is_empty() {
-        all.into_iter().map(|(_, s)| s).collect()
-    } else {
-        deployments
-    }
+fn siblings<'s>(scene: &'s Scene) -> &'s [Sibling] {
+    scene.shapes.siblings.get_or_init(|| {
+        let keys = role_keys(scene);
+        let of = |c: &Component| Some((c.role, neutral(scene.object(c), c, keys)?));
+        let is_deployment = |c: &Component| scene.object(c).reference.kind == "Deployment";
+        let components = || scene.release.components.iter();
+        let deployments: Vec<Sibling> = components().filter(|c| is_deployment(c)).filter_map(of).collect();
+        match deployments.is_empty() {
+            true => components().filter_map(of).collect(),
+            false => deployments,
+        }
+    })
 }
 
 /// What the siblings share. heaptrack is a switch of each component: it is shared only where all run under it.
-fn skeleton(siblings: &[Sibling]) -> Option<Value> {
+fn skeleton<'s>(scene: &'s Scene) -> Option<&'s Value> {
+    let found = scene.shapes.skeleton.get_or_init(|| shared(siblings(scene)));
+    found.as_ref()
+}
+
+fn shared(siblings: &[Sibling]) -> Option<Value> {
     let all = siblings.iter().all(|(_, v)| chart::has_heaptrack(v));
-    let mut values: Vec<Value> = siblings.iter().map(|(_, v)| v.clone()).collect();
-    if !all {
-        values.iter_mut().for_each(chart::without_heaptrack);
-    }
-    let mut shared = share(&values.iter().collect::<Vec<_>>())?;
+    let plain = |v: &Value| {
+        let mut plain = v.clone();
+        chart::without_heaptrack(&mut plain);
+        plain
+    };
+    let values: Vec<Cow<Value>> = siblings
+        .iter()
+        .map(|(_, v)| match all || !chart::has_traces_of_heaptrack(v) {
+            true => Cow::Borrowed(v),
+            false => Cow::Owned(plain(v)),
+        })
+        .collect();
+    let values: Vec<&Value> = values.iter().map(AsRef::as_ref).collect();
+    let mut shared = share(&values)?;
     // All may mount a volume of one name that is another one in each.
     let kept = volume_names(&shared);
     let lost: Vec<Value> = volume_names(values.first()?)
@@ -168,7 +180,7 @@ fn skeleton(siblings: &[Sibling]) -> Option<Value> {
 }
 
 /// The image that most workloads run, the first of those where several are run as often.
-fn most_run(values: &[Value]) -> Option<&Value> {
+fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
     let images = || {
         values
             .iter()
