@@ -272,7 +272,8 @@ fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read_stdin(io: &mut Io) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // What a pipe hands over at once: a read into less makes many of one.
+    let mut bytes = Vec::with_capacity(64 << 10);
     io.stdin.read_to_end(&mut bytes).context("cannot read stdin")?;
     Ok(bytes)
 }

@@ -5,13 +5,22 @@
 //! through the controlling terminal.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::sync::OnceLock;
 
 /// How many ancestors are asked: a plugin may be started through a shell.
 const GENERATIONS: usize = 4;
 
-/// The nearest ancestor that is Helm.
+/// The longest path of an executable (Linux, `limits.h`).
+const PATH_MAX: usize = 4096;
+
+/// The nearest ancestor that is Helm. Looked for once: that takes longer than to read a small release.
 pub fn helm() -> Option<u32> {
+    static HELM: OnceLock<Option<u32>> = OnceLock::new();
+    *HELM.get_or_init(find_helm)
+}
+
+fn find_helm() -> Option<u32> {
     let mut pid = parent_of_self()?;
     for _ in 0..GENERATIONS {
         if is_helm(pid) {
@@ -74,14 +83,23 @@ fn parent_of_self() -> Option<u32> {
 
 /// The parent of a process, from `/proc/PID/stat`; the name in parentheses may hold anything.
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let behind = &stat[stat.rfind(')')? + 1..];
+    let stat = start_of(&format!("/proc/{pid}/stat"))?;
+    let behind = &stat[stat.iter().rposition(|b| *b == b')')? + 1..];
+    let behind = std::str::from_utf8(behind).ok()?;
     behind.split_whitespace().nth(1)?.parse().ok().filter(|p| *p > 1)
+}
+
+/// The first bytes of a file below `/proc`, in one piece: one call of the system more for each costs more than the bytes.
+fn start_of(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; PATH_MAX];
+    let length = fs::File::open(path).and_then(|mut file| file.read(&mut bytes)).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 /// Whether a process is Helm, by the name of its executable: `helm`, `helm4`, `helm.exe`; `helmfile` is not.
 fn is_helm(pid: u32) -> bool {
-    let Ok(cmdline) = fs::read(format!("/proc/{pid}/cmdline")) else {
+    let Some(cmdline) = start_of(&format!("/proc/{pid}/cmdline")) else {
         return false;
     };
     let first = cmdline.split(|b| *b == 0).next().unwrap_or_default();

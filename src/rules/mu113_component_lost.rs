@@ -157,10 +157,10 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
             for service in services {
                 let chosen = |o: &&Object| backs(before, service, o, &milvus);
                 let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
-                for deployed in before.objects.iter().filter(serves).filter(chosen) {
-                    let gone = case.after.find(&deployed.reference.kind, &deployed.reference.name).is_none();
+                let gone = |o: &&Object| case.after.find(&o.reference.kind, &o.reference.name).is_none();
+                for deployed in before.objects.iter().filter(serves).filter(gone).filter(chosen) {
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
-                    if gone && !told && !deployed.is_kept() {
+                    if !told && !deployed.is_kept() {
                         let message = format!("{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it", deployed.reference);
                         found.push(RULE.finding(message, HELP).on(&deployed.reference).at(Input::Current, deployed.document, deployed.pointer.clone()));
                     }

@@ -113,29 +113,28 @@ pub fn differences(case: &Case, component: usize, current: &[Field], proposed: &
     let mut found: Vec<Difference> = Vec::new();
     let new = proposed.iter().filter(|p| !current.iter().any(|c| c.name == p.name));
     for field in current.iter().chain(new) {
-        let was: Vec<Field> = current.iter().filter(|c| c.name == field.name).cloned().collect();
-        let is: Vec<Field> = proposed.iter().filter(|p| p.name == field.name).cloned().collect();
-        if (was.is_empty() || is.is_empty()) && !found.is_empty() {
-            continue;
+        let of = |fields: &'_ [Field]| fields.iter().position(|f| f.name == field.name);
+        let (was, is) = (of(current).map(|i| &current[i]), of(proposed).map(|i| &proposed[i]));
+        match (was, is) {
+            (Some(was), Some(is)) if was.value == is.value => continue,
+            (Some(_), Some(_)) => {}
+            _ if !found.is_empty() => continue,
+            _ => {}
         }
-        if let ([was], [is]) = (&was[..], &is[..])
-            && was.value == is.value
-        {
-            continue;
-        }
-        let identity = match identity::compare(&was, &is, namespace(case)) {
+        let alone = |field: Option<&Field>| field.cloned().into_iter().collect::<Vec<_>>();
+        let identity = match identity::compare(&alone(was), &alone(is), namespace(case)) {
             Identity::Same => continue,
-            different @ Identity::Different { .. } => match (was.first(), is.first()) {
-                (Some(a), Some(b)) => same_workloads(case, a, b).unwrap_or(different),
-                _ => different,
-            },
+            different @ Identity::Different { .. } => {
+                let same = was.zip(is).and_then(|(was, is)| same_workloads(case, was, is));
+                same.unwrap_or(different)
+            }
             members => members,
         };
         if identity != Identity::Same {
             found.push(Difference {
                 identity,
-                origin: is.first().and_then(|f| f.origin.clone()),
-                was: was.first().and_then(|f| f.origin.clone()),
+                origin: is.and_then(|f| f.origin.clone()),
+                was: was.and_then(|f| f.origin.clone()),
                 components: vec![component],
             });
         }

@@ -259,17 +259,55 @@ fn is_cluster_scoped(kind: &str) -> bool {
     kind.starts_with("Cluster") || KINDS.contains(&kind)
 }
 
+/// The manifests that `--current` gave, read; of every other form nothing is read yet.
+pub type Early = Option<Result<Stream, Vec<Unreadable>>>;
+
+/// Reads what `--current` gave as far as that needs no other input.
+pub fn early(current: &Current) -> Early {
+    match current {
+        Current::Manifests(bytes) if is_stream(bytes) => Some(Stream::read(bytes, Input::Current)),
+        _ => None,
+    }
+}
+
+/// Whether a text is neither a release record nor a state file.
+fn is_stream(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).ok();
+    let other = |text: &str| {
+        record::looks_like_payload(text) || file::recognise(text).is_some() || record::decoded(text).is_some()
+    };
+    !record::is_gzip(bytes) && !text.is_some_and(other)
+}
+
 /// Reads what `--current` gave. `wanted` is what the manifests hold: of records of several releases, theirs are taken;
 /// where a state file masks a value and nothing tells it from theirs, theirs stands in. `None` where there is no source.
 ///
 /// # Errors
 /// Why it cannot be read or had: MU001, MU003.
 pub fn read(current: &Current, wanted: Option<(&Stream, &Inventory)>) -> Result<Option<Source>, Vec<Finding>> {
-    let source = match current {
-        Current::Unsaid | Current::Nothing => return Ok(None),
-        Current::Unavailable(why) => return Err(vec![mu003_state_unknown::unavailable(&why.message, &why.help)]),
-        Current::Records(records) => history::source(records, wanted.map(|(_, i)| i))?,
-        Current::Manifests(bytes) => read_bytes(bytes, wanted)?,
+    read_after(None, current, wanted)
+}
+
+/// The same, after what [`early`] read.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_after(
+    early: Early,
+    current: &Current,
+    wanted: Option<(&Stream, &Inventory)>,
+) -> Result<Option<Source>, Vec<Finding>> {
+    let source = match (early, current) {
+        (Some(stream), _) => {
+            let stream = stream.map_err(|all| unreadable_stream(&all, ""))?;
+            from_stream(stream, wanted.map(|(_, i)| i))?
+        }
+        (None, Current::Unsaid | Current::Nothing) => return Ok(None),
+        (None, Current::Unavailable(why)) => {
+            return Err(vec![mu003_state_unknown::unavailable(&why.message, &why.help)]);
+        }
+        (None, Current::Records(records)) => history::source(records, wanted.map(|(_, i)| i))?,
+        (None, Current::Manifests(bytes)) => read_bytes(bytes, wanted)?,
     };
     Ok(Some(source))
 }
@@ -334,9 +372,11 @@ fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec
     if !bad.is_empty() {
         return Err(bad);
     }
-    let found = inventory(&stream.objects);
-    if found.releases.is_empty() && found.strays.is_empty() && !records.is_empty() {
-        return history::source(&records, wanted);
+    if !records.is_empty() {
+        let found = inventory(&stream.objects);
+        if found.releases.is_empty() && found.strays.is_empty() {
+            return history::source(&records, wanted);
+        }
     }
     let live = stream.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
     let taken_from = if live { "live objects" } else { "manifests" };
