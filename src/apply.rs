@@ -38,7 +38,7 @@ struct Plan<'a> {
 /// When an edit cannot be made, or the text reads back as anything but the input plus the changes.
 pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched> {
     if changes.is_empty() {
-        return Ok(stream.text.clone());
+        return Ok(stream.text.to_string());
     }
     if stream.host == Host::Krm {
         return items::render(stream, changes);

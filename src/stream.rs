@@ -1,6 +1,7 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
 use std::cell::LazyCell;
+use std::sync::Arc;
 
 use crate::finding::Input;
 use crate::host::{self, Host, krm};
@@ -12,9 +13,9 @@ use crate::yaml::{self, Document, Lines, Position};
 #[derive(Debug)]
 pub struct Stream {
     /// The text as it came in.
-    pub text: String,
+    pub text: Arc<str>,
     /// Its documents; their ranges joined are exactly the text.
-    pub documents: Vec<Document>,
+    pub documents: Arc<[Document]>,
     /// Its objects, in order; the items of Lists one by one.
     pub objects: Vec<Object>,
     /// Which input it is.
@@ -37,8 +38,8 @@ pub struct Unreadable {
 impl Stream {
     /// Reads every document. All that cannot be read is named, not the first alone.
     pub fn read(bytes: &[u8], input: Input) -> Result<Stream, Vec<Unreadable>> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
+        let text: Arc<str> = match std::str::from_utf8(bytes) {
+            Ok(text) => text.into(),
             Err(e) => {
                 let good = std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default();
                 let message = format!(
@@ -111,7 +112,7 @@ impl Stream {
         }
         let mut stream = Stream {
             text,
-            documents,
+            documents: documents.into(),
             objects,
             input,
             host: Host::Plain,
@@ -121,6 +122,17 @@ impl Stream {
             None => host::detect(&stream),
         };
         Ok(stream)
+    }
+
+    /// The same stream with some of its objects.
+    pub fn with(&self, objects: Vec<Object>) -> Stream {
+        Stream {
+            text: Arc::clone(&self.text),
+            documents: Arc::clone(&self.documents),
+            objects,
+            input: self.input,
+            host: self.host,
+        }
     }
 
     /// The text of one document without its separator.

@@ -388,7 +388,7 @@ fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
             300,
             Box::new(|n| "---\na: b\n".repeat(n)),
         ),
-        ("releases", 12, Box::new(|n| many(n, release))),
+        ("releases", 40, Box::new(|n| many(n, release))),
     ]
 }
 

@@ -390,7 +390,7 @@ fn changes(stdin: &[u8], stdout: &[u8], report: &Value) -> Checked {
         return Err(format!("{id:?} came without a change"));
     }
     // What shares a List with an object that changes is touched with it.
-    for document in &before.documents {
+    for document in before.documents.iter() {
         let inside = || before.objects.iter().filter(|o| o.document == document.index);
         let of = |o: &milvus_uplift::kube::Object| -> Identity {
             let r = &o.reference;

@@ -45,7 +45,7 @@ pub(super) fn stored_values(
 
 /// From this size on (bytes) what is deployed is read beside the manifests, on a thread of its own: that takes longer
 /// than to start one.
-const LARGE: usize = 32 << 10;
+const LARGE: usize = 1 << 20;
 
 /// As much as the main thread has: how deep a document may nest must not depend on who reads it.
 const STACK: usize = 8 << 20;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod inputs;
+mod near;
 mod release;
 mod staging;
 mod whole;

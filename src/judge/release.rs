@@ -23,7 +23,6 @@ impl Whole<'_> {
         stage: Option<StageReport>,
         proposed: &[Object],
         after: &Inventory,
-        before: &Inventory,
         findings: &mut Vec<Finding>,
         releases: &mut Vec<ReleaseReport>,
     ) {
@@ -42,7 +41,7 @@ impl Whole<'_> {
             .transition
             .source_line()
             .unwrap_or_else(|| facts::versions().marks.consolidate.version.line());
-        let stream = self.current_stream();
+        let stream = one.current;
         let effective_before = one
             .before
             .zip(stream)
@@ -58,7 +57,7 @@ impl Whole<'_> {
                 effective,
             });
         let case = Case {
-            target: self.target,
+            target: one.target,
             came: one.came,
             after: Side {
                 input: Input::Target,
@@ -66,7 +65,7 @@ impl Whole<'_> {
                 release: applied,
                 effective: &effective_after,
             },
-            before: side.filter(|_| !before.releases.is_empty()),
+            before: side,
             transition: &one.transition,
             rewrite: &one.rewrite,
             values: one.values.as_ref(),

@@ -3,7 +3,7 @@
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
-use crate::milvus::release::{Inventory, inventory};
+use crate::milvus::release::inventory;
 use crate::order;
 use crate::report::StageReport;
 use crate::rewrite::Change;
@@ -27,7 +27,7 @@ impl Whole<'_> {
     /// The stage of one release, its later ones held back in `changes`.
     fn stage_of(&self, one: &Judged, last: u8, changes: &mut Vec<Change>) -> StageReport {
         let whole = StageReport { applied: last, last };
-        let documents = self.current_stream().filter(|_| !self.by_state_file());
+        let documents = one.current.filter(|_| !self.by_state_file());
         let (Some(current), Some(deployed), Some(kind)) = (documents, one.before, one.transition.kind) else {
             return whole;
         };
@@ -42,7 +42,7 @@ impl Whole<'_> {
             return whole;
         };
         let scene = stage::Scene {
-            stream: self.target,
+            stream: one.target,
             came: one.came,
             last: &objects,
             after: applied,
@@ -72,11 +72,11 @@ impl Whole<'_> {
                 continue;
             };
             let scene = stage::Scene {
-                stream: self.target,
+                stream: one.target,
                 came: one.came,
                 last: &objects,
                 after: applied,
-                current: self.target,
+                current: one.target,
                 before: one.came,
                 kind: order::kind(one.transition.kind),
             };
@@ -93,7 +93,6 @@ impl Whole<'_> {
         judged: &[Judged],
         stages: &[Option<StageReport>],
         changes: &[Change],
-        before: &Inventory,
         findings: &mut Vec<Finding>,
     ) {
         let held = |stage: &Option<StageReport>| stage.is_some_and(|s| s.applied < s.last);
@@ -114,7 +113,7 @@ impl Whole<'_> {
                 ..stage
             });
             let mut found = Vec::new();
-            self.rules(one, end, &proposed, &after, before, &mut found, &mut Vec::new());
+            self.rules(one, end, &proposed, &after, &mut found, &mut Vec::new());
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;

@@ -1,10 +1,11 @@
 //! The judgement of the whole stream: what is deployed of each release, what is changed, what the rules say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::answer::Answer;
+use super::near::{Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
@@ -47,8 +48,14 @@ pub(super) struct Judged<'a> {
     pub transition: Transition,
     pub rewrite: Rewrite,
     pub values: Option<Values>,
-    /// Whether it speaks for what is no release's own.
+    /// Whether it speaks for what is no release's own in its circle.
     pub leads: bool,
+    /// The stream as far as it has to do with the release.
+    pub target: &'a Stream,
+    /// What is deployed, likewise.
+    pub current: Option<&'a Stream>,
+    /// Which circle of objects that is; `None` where it is all of them.
+    pub circle: Option<usize>,
 }
 
 impl Whole<'_> {
@@ -59,14 +66,27 @@ impl Whole<'_> {
         };
         self.streams(came, &before, &mut findings);
         let gone = self.gone(came);
-        // Of several releases in a stream the first that is deployed speaks for all objects.
+        // Of several releases the first that is deployed speaks for all objects.
         let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
         let lead = came.releases.iter().position(known).unwrap_or_default();
-        let judge = |(i, release)| Judged {
-            leads: i == lead,
-            ..self.decide(release, came, &before, &gone)
+        let nears = Nears::of(self.target, self.current_stream(), came, &gone, lead);
+        let scope = |release| {
+            let everything = Scope {
+                target: self.target,
+                release,
+                current: self.current_stream(),
+                deployed: deployed(release, came, &before),
+                gone: &gone,
+                circle: None,
+            };
+            self.decide(&nears.scope(everything), &before)
         };
-        let judged: Vec<Judged> = came.releases.iter().enumerate().map(judge).collect();
+        let mut judged: Vec<Judged> = came.releases.iter().map(scope).collect();
+        let mut led: HashSet<Option<usize>> = HashSet::new();
+        let (deployed, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
+        for one in deployed.into_iter().chain(new) {
+            one.leads = led.insert(one.circle);
+        }
         self.clock.lap("take the inventory, tell the transition");
         let mut changes = self.changes(&judged, &mut findings);
         self.clock.lap("decide the changes");
@@ -82,15 +102,18 @@ impl Whole<'_> {
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
                 let after = inventory(&proposed);
+                let applied = nears.applied(&proposed, &judged);
                 for (one, stage) in judged.iter().zip(&stages) {
-                    self.rules(one, *stage, &proposed, &after, &before, &mut findings, &mut releases);
+                    let own = one.circle.and_then(|circle| applied.get(&circle));
+                    let (proposed, after) = own.map_or((&proposed, &after), |own| (&own.objects, &own.after));
+                    self.rules(one, *stage, proposed, after, &mut findings, &mut releases);
                     targets.push(one.transition.target().cloned());
                 }
             }
             Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
         }
         if let Some(all_at_once) = all_at_once {
-            self.whole_way(&judged, &stages, &all_at_once, &before, &mut findings);
+            self.whole_way(&judged, &stages, &all_at_once, &mut findings);
         }
         self.source(&judged, &changes, came, &before, &mut findings);
         self.clock.lap("judge by the rules");
@@ -123,7 +146,7 @@ impl Whole<'_> {
         let mut changes: Vec<Change> = Vec::new();
         let mut of_document: HashMap<usize, Vec<usize>> = HashMap::new();
         for one in judged {
-            let unbuilt = rules::mu007_role_undecidable::unbuilt(self.target, one.came, &one.rewrite);
+            let unbuilt = rules::mu007_role_undecidable::unbuilt(one.target, one.came, &one.rewrite);
             findings.extend(unbuilt);
             for change in &one.rewrite.changes {
                 // A policy or monitor of two releases is decided twice and changed once.
@@ -223,14 +246,8 @@ impl Whole<'_> {
     }
 
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, release: &'r Release, came: &Inventory, before: &'r Inventory, gone: &[usize]) -> Judged<'r> {
-        let deployed = before.releases.iter().find(|b| b.is(release)).or_else(|| {
-            match (&before.releases[..], &came.releases[..]) {
-                // Names can differ where one side does not say its instance; MU004 tells when both do.
-                ([only], [_]) => Some(only),
-                _ => None,
-            }
-        });
+    fn decide<'r>(&self, scope: &Scope<'r>, before: &Inventory) -> Judged<'r> {
+        let (release, deployed) = (scope.release, scope.deployed);
         let assume = &self.options.assume;
         let to = release.versions(assume.target_version.as_ref());
         let from = match (self.state, deployed) {
@@ -253,11 +270,11 @@ impl Whole<'_> {
         let transition = Transition::new(from, to, release, &images);
         let topology = rewrite::topology(release, &transition.to);
         let mut scene = Scene {
-            stream: self.target,
+            stream: scope.target,
             release,
             topology,
             values: None,
-            gone,
+            gone: scope.gone,
             shapes: Shapes::default(),
         };
         let values = (!self.files.is_empty()).then(|| {
@@ -279,14 +296,27 @@ impl Whole<'_> {
             rewrite,
             values,
             leads: false,
+            target: scope.target,
+            current: scope.current,
+            circle: scope.circle,
         }
     }
+}
+
+/// What is deployed of a release.
+fn deployed<'r>(release: &Release, came: &Inventory, before: &'r Inventory) -> Option<&'r Release> {
+    let known = before.releases.iter().find(|b| b.is(release));
+    known.or_else(|| match (&before.releases[..], &came.releases[..]) {
+        // Names can differ where one side does not say its instance; MU004 tells when both do.
+        ([only], [_]) => Some(only),
+        _ => None,
+    })
 }
 
 /// The folded scalars that Helm 4's second pass would alter, as changes; documents that leave are left out.
 fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
     let mut found = Vec::new();
-    for document in &stream.documents {
+    for document in stream.documents.iter() {
         let body = stream.body(document.index);
         let dropped = changes
             .iter()

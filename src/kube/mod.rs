@@ -1,5 +1,6 @@
 //! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
 
+pub mod circles;
 pub mod delta;
 pub mod network;
 pub mod object;

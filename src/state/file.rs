@@ -60,8 +60,8 @@ pub fn read(text: &str, state: &Value, manifests: Option<&Stream>) -> Result<Sou
         objects.append(&mut found);
     }
     let stream = Stream {
-        text: text.to_owned(),
-        documents,
+        text: text.into(),
+        documents: documents.into(),
         objects,
         input: Input::Current,
         host: Host::Plain,

@@ -104,7 +104,7 @@ fn written(base: &Base, found: &mut Vec<Difference>) {
 }
 
 fn rewritten(stream: &Stream, style: Style) -> String {
-    let mut text = stream.text.clone();
+    let mut text = stream.text.to_string();
     for document in stream.documents.iter().rev() {
         let body = stream.body(document.index);
         if let Some(value) = yaml::read(body).expect("read before") {

@@ -307,7 +307,7 @@ pub fn edited(stream: &Stream, index: usize, change: impl FnOnce(&mut Value)) ->
 
 /// The stream with its objects changed, each told by its index; documents where none is stay as they are.
 pub fn edited_some(stream: &Stream, change: impl Fn(usize, &mut Value)) -> String {
-    let mut text = stream.text.clone();
+    let mut text = stream.text.to_string();
     for document in stream.documents.iter().rev() {
         let body = stream.body(document.index);
         let Some(mut root) = yaml::read(body).expect("read before") else {

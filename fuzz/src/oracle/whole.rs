@@ -165,7 +165,7 @@ fn adds_up(before: &Stream, after: &Stream, judgement: &Judgement) {
 /// Documents that no change names are there byte for byte, in their order.
 fn stays(before: &Stream, output: &str, judgement: &Judgement) {
     let mut rest = output;
-    for document in &before.documents {
+    for document in before.documents.iter() {
         let named = |op: ChangeOp| op != ChangeOp::Inject;
         let touched = judgement
             .changes

@@ -1,0 +1,159 @@
+//! What has to do with each release, where a stream holds several: each is judged by its own circle of objects.
+
+use std::collections::{HashMap, HashSet};
+
+use super::whole::Judged;
+use crate::kube::circles::Circles;
+use crate::kube::{Object, ObjectRef};
+use crate::milvus::release::{Inventory, Release, inventory};
+use crate::rewrite::ChangeOp;
+use crate::stream::Stream;
+
+/// A circle of objects that holds a release: the streams as far as they belong to it.
+pub(super) struct Near {
+    target: Stream,
+    came: Inventory,
+    current: Option<Stream>,
+    before: Inventory,
+    gone: Vec<usize>,
+}
+
+/// The circles that hold a release.
+#[derive(Default)]
+pub(super) struct Nears<'a> {
+    circles: Circles<'a>,
+    all: HashMap<usize, Near>,
+    /// The circle that takes in what has to do with no release.
+    lead: usize,
+}
+
+/// What one release is judged by.
+pub(super) struct Scope<'a> {
+    pub target: &'a Stream,
+    pub release: &'a Release,
+    pub current: Option<&'a Stream>,
+    pub deployed: Option<&'a Release>,
+    /// The objects (indices) that leave with any release.
+    pub gone: &'a [usize],
+    /// Which circle that is; `None` where it is everything.
+    pub circle: Option<usize>,
+}
+
+/// The objects of a circle as they would be applied.
+pub(super) struct Applied {
+    pub objects: Vec<Object>,
+    pub after: Inventory,
+}
+
+impl<'a> Nears<'a> {
+    /// Draws the circles; none where the stream holds one release, or all have to do with each other.
+    /// `lead` is the release (index) that speaks for what has to do with none.
+    pub(super) fn of(
+        target: &'a Stream,
+        current: Option<&'a Stream>,
+        came: &Inventory,
+        gone: &[usize],
+        lead: usize,
+    ) -> Nears<'a> {
+        if came.releases.len() < 2 {
+            return Nears::default();
+        }
+        let deployed = current.map_or(&[][..], |stream| &stream.objects);
+        let circles = Circles::of(&[&target.objects, deployed]);
+        let around = |release: &Release| circles.around(&target.objects[release.components[0].object]);
+        let mut parts: HashMap<usize, [Vec<usize>; 2]> = came
+            .releases
+            .iter()
+            .filter_map(around)
+            .map(|circle| (circle, Default::default()))
+            .collect();
+        let Some(lead) = around(&came.releases[lead]).filter(|_| parts.len() > 1) else {
+            return Nears::default();
+        };
+        for (side, objects) in [&target.objects[..], deployed].into_iter().enumerate() {
+            for (i, object) in objects.iter().enumerate() {
+                let circle = circles.around(object).filter(|circle| parts.contains_key(circle));
+                parts.entry(circle.unwrap_or(lead)).or_default()[side].push(i);
+            }
+        }
+        let leaving: HashSet<usize> = gone.iter().copied().collect();
+        let some =
+            |stream: &Stream, which: &[usize]| stream.with(which.iter().map(|i| stream.objects[*i].clone()).collect());
+        let near = |(circle, [coming, standing]): (usize, [Vec<usize>; 2])| {
+            let target = some(target, &coming);
+            let current = current.map(|stream| some(stream, &standing));
+            let leaves = |(_, i): &(usize, &usize)| leaving.contains(i);
+            let near = Near {
+                came: inventory(&target.objects),
+                before: current
+                    .as_ref()
+                    .map(|stream| inventory(&stream.objects))
+                    .unwrap_or_default(),
+                gone: coming.iter().enumerate().filter(leaves).map(|(own, _)| own).collect(),
+                target,
+                current,
+            };
+            (circle, near)
+        };
+        Nears {
+            all: parts.into_iter().map(near).collect(),
+            circles,
+            lead,
+        }
+    }
+
+    /// What a release is judged by: its circle; everything where it is not whole in one.
+    pub(super) fn scope<'s>(&'s self, everything: Scope<'s>) -> Scope<'s> {
+        let first = &everything.target.objects[everything.release.components[0].object];
+        let circle = self.circles.around(first);
+        let Some((circle, near)) = circle.and_then(|circle| Some((circle, self.all.get(&circle)?))) else {
+            return everything;
+        };
+        let same = |mine: &'s Inventory, whole: &Release| {
+            let mut found = mine.releases.iter().filter(|r| r.is(whole));
+            found.find(|r| r.components.len() == whole.components.len())
+        };
+        let release = same(&near.came, everything.release);
+        let deployed = everything.deployed.map(|deployed| same(&near.before, deployed));
+        match (release, deployed) {
+            (Some(release), None | Some(Some(_))) => Scope {
+                target: &near.target,
+                release,
+                current: near.current.as_ref(),
+                deployed: deployed.flatten(),
+                gone: &near.gone,
+                circle: Some(circle),
+            },
+            _ => everything,
+        }
+    }
+
+    /// The objects as they would be applied, by circle.
+    pub(super) fn applied(&self, proposed: &[Object], judged: &[Judged]) -> HashMap<usize, Applied> {
+        if self.all.is_empty() {
+            return HashMap::new();
+        }
+        let mut brought: HashMap<&ObjectRef, usize> = HashMap::new();
+        for one in judged {
+            let injected = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
+            let Some(circle) = self.circles.around(&one.target.objects[one.came.components[0].object]) else {
+                continue;
+            };
+            brought.extend(injected.map(|change| (&change.object, circle)));
+        }
+        let mut all: HashMap<usize, Vec<Object>> = HashMap::new();
+        for object in proposed {
+            let circle = brought.get(&object.reference).copied();
+            let circle = circle.or_else(|| self.circles.around(object));
+            let circle = circle.filter(|circle| self.all.contains_key(circle));
+            all.entry(circle.unwrap_or(self.lead)).or_default().push(object.clone());
+        }
+        let applied = |objects: Vec<Object>| Applied {
+            after: inventory(&objects),
+            objects,
+        };
+        all.into_iter()
+            .map(|(circle, objects)| (circle, applied(objects)))
+            .collect()
+    }
+}

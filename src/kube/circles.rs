@@ -1,0 +1,292 @@
+//! Which objects have to do with each other: by name, by label selector, by the instance they belong to.
+//!
+//! A stream may hold a thousand releases. What is to be said of one of them follows from its own circle; to look at all
+//! the others each time takes time squared.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::object::{Object, at, reach};
+use super::{selector, workload};
+
+/// Labels that say to which instance an object belongs.
+const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
+
+/// The circles of some objects. Two objects are in one circle where one names the other in any text, selects its pods
+/// (or Services), or carries the same instance; and so on through others. Namespaces are left out of account: rather one
+/// circle too large than a relation overlooked.
+#[derive(Debug, Default)]
+pub struct Circles<'a> {
+    names: HashMap<&'a str, usize>,
+    instances: HashMap<&'a str, usize>,
+    parents: Vec<usize>,
+}
+
+/// Something with labels that selectors look for.
+struct Labelled<'a> {
+    labels: &'a Value,
+    node: usize,
+}
+
+impl<'a> Circles<'a> {
+    /// Draws the circles around all objects of several sets (what is deployed, what comes).
+    pub fn of(sets: &[&'a [Object]]) -> Circles<'a> {
+        let mut circles = Circles::default();
+        let objects = || sets.iter().copied().flatten();
+        let mut labelled: Vec<Labelled> = Vec::new();
+        for object in objects() {
+            let node = circles.named(&object.reference.name);
+            for labels in label_maps(object) {
+                labelled.push(Labelled { labels, node });
+                let instances = INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str());
+                for instance in instances {
+                    let other = circles.instance(instance);
+                    circles.join(node, other);
+                }
+            }
+        }
+        for object in objects() {
+            let node = circles.names[&object.reference.name[..]];
+            circles.mentions(node, &object.value);
+        }
+        let bearers = Bearers::of(&labelled);
+        for object in objects() {
+            let node = circles.names[&object.reference.name[..]];
+            for (selector, plain) in selectors(object) {
+                bearers.selected(selector, plain, |other| circles.join(node, other));
+            }
+        }
+        circles
+    }
+
+    /// The circle of an object; `None` where it has to do with none of those the circles were drawn around.
+    pub fn around(&self, object: &Object) -> Option<usize> {
+        let named = self.names.get(&object.reference.name[..]);
+        let instance = || {
+            let labels = label_maps(object);
+            let each = labels.flat_map(|labels| INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str()));
+            each.filter_map(|instance| self.instances.get(instance)).next()
+        };
+        named.or_else(instance).map(|node| self.root(*node))
+    }
+
+    fn node(&mut self) -> usize {
+        self.parents.push(self.parents.len());
+        self.parents.len() - 1
+    }
+
+    fn named(&mut self, name: &'a str) -> usize {
+        if let Some(known) = self.names.get(name) {
+            return *known;
+        }
+        let node = self.node();
+        self.names.insert(name, node);
+        node
+    }
+
+    fn instance(&mut self, instance: &'a str) -> usize {
+        if let Some(known) = self.instances.get(instance) {
+            return *known;
+        }
+        let node = self.node();
+        self.instances.insert(instance, node);
+        node
+    }
+
+    fn root(&self, mut node: usize) -> usize {
+        while self.parents[node] != node {
+            node = self.parents[node];
+        }
+        node
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.shortened(a), self.shortened(b));
+        self.parents[a.max(b)] = a.min(b);
+    }
+
+    /// The root of a node; the way to it is half as long the next time.
+    fn shortened(&mut self, mut node: usize) -> usize {
+        while self.parents[node] != node {
+            self.parents[node] = self.parents[self.parents[node]];
+            node = self.parents[node];
+        }
+        node
+    }
+
+    /// Joins a node with every object that a text names.
+    fn mentions(&mut self, node: usize, value: &Value) {
+        match value {
+            Value::Object(map) => map.values().for_each(|v| self.mentions(node, v)),
+            Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v)),
+            Value::String(text) => {
+                let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+                for run in text.split(|c| !word(c)).filter(|run| !run.is_empty()) {
+                    self.mention(node, run);
+                    if run.contains('.') {
+                        let ends = run.match_indices('.').map(|(i, _)| &run[..i]);
+                        ends.chain(run.split('.')).for_each(|part| self.mention(node, part));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mention(&mut self, node: usize, word: &str) {
+        if let Some(other) = self.names.get(word.trim_matches('-')) {
+            self.join(node, *other);
+        }
+    }
+}
+
+/// The labels of an object and those of its pods.
+fn label_maps(object: &Object) -> impl Iterator<Item = &Value> {
+    let own = object.at(&["metadata", "labels"]);
+    own.into_iter().chain(workload::pod_labels(object))
+}
+
+/// The selectors of an object, and whether each is a plain map of labels.
+fn selectors(object: &Object) -> Vec<(&Value, bool)> {
+    let places = selector::pod_selectors(&object.reference.kind, &object.value);
+    let of_pods = places
+        .into_iter()
+        .filter_map(|place| Some((reach(&object.value, &place.pointer)?, place.plain)));
+    let of_services = match object.reference.kind.as_str() {
+        "ServiceMonitor" => at(&object.value, &["spec", "selector"]).map(|s| (s, false)),
+        _ => None,
+    };
+    of_pods.chain(of_services).collect()
+}
+
+/// What carries which label.
+struct Bearers<'l, 'a> {
+    all: &'l [Labelled<'a>],
+    of: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
+}
+
+impl<'l, 'a> Bearers<'l, 'a> {
+    fn of(all: &'l [Labelled<'a>]) -> Bearers<'l, 'a> {
+        let mut of: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
+        for (i, one) in all.iter().enumerate() {
+            for (key, value) in one.labels.as_object().into_iter().flatten() {
+                if let Some(value) = value.as_str() {
+                    of.entry(key).or_default().entry(value).or_default().push(i);
+                }
+            }
+        }
+        Bearers { all, of }
+    }
+
+    /// Calls with the node of each that a selector selects; only those are asked that carry its rarest label.
+    fn selected(&self, selector: &Value, plain: bool, mut join: impl FnMut(usize)) {
+        let labels = if plain {
+            Some(selector)
+        } else {
+            selector.get("matchLabels")
+        };
+        let pairs = labels.and_then(Value::as_object).into_iter().flatten();
+        let bearers = |(key, value): (&String, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
+        let asked: Vec<Option<&Vec<usize>>> = pairs.map(bearers).collect();
+        if asked.iter().any(Option::is_none) {
+            return;
+        }
+        let ask = |i: usize| {
+            let one = &self.all[i];
+            selector::selects(selector, plain, one.labels).then_some(one.node)
+        };
+        match asked.into_iter().flatten().min_by_key(|list| list.len()) {
+            Some(list) => list.iter().filter_map(|i| ask(*i)).for_each(&mut join),
+            // Without a label it may select anything.
+            None => (0..self.all.len()).filter_map(ask).for_each(&mut join),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn objects(values: Vec<Value>) -> Vec<Object> {
+        let all = values.into_iter().enumerate();
+        all.flat_map(|(i, v)| Object::all_in(i, v).unwrap()).collect()
+    }
+
+    fn workload(name: &str, labels: Value, mounts: &str) -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
+            "spec": {"template": {"metadata": {"labels": labels}, "spec": {"volumes": [{"configMap": {"name": mounts}}]}}}})
+    }
+
+    fn map(name: &str, text: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"user.yaml": text}})
+    }
+
+    fn service(name: &str, selector: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": selector}})
+    }
+
+    fn together(all: &[Object], a: &str, b: &str) -> bool {
+        let circles = Circles::of(&[all]);
+        let around = |name: &str| circles.around(all.iter().find(|o| o.reference.name == name).unwrap());
+        around(a).unwrap() == around(b).unwrap()
+    }
+
+    #[test]
+    fn releases_that_share_nothing_stay_apart() {
+        let all = objects(vec![
+            workload("a-proxy", json!({"release": "a", "component": "proxy"}), "a-config"),
+            map("a-config", "etcd: {endpoints: [a-etcd:2379]}"),
+            workload("b-proxy", json!({"release": "b", "component": "proxy"}), "b-config"),
+            map("b-config", ""),
+            service("a-etcd", json!({"release": "a", "app": "etcd"})),
+        ]);
+        assert!(together(&all, "a-proxy", "a-config"));
+        assert!(together(&all, "a-config", "a-etcd"));
+        assert!(!together(&all, "a-proxy", "b-proxy"));
+        assert!(!together(&all, "a-config", "b-config"));
+    }
+
+    #[test]
+    fn what_names_or_selects_both_joins_them() {
+        let two = || {
+            vec![
+                workload("a-proxy", json!({"release": "a", "component": "proxy"}), "x"),
+                workload("b-proxy", json!({"release": "b", "component": "proxy"}), "y"),
+            ]
+        };
+        let scale = |target: &str| {
+            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "s", "labels": {"release": "b"}},
+                "spec": {"scaleTargetRef": {"kind": "Deployment", "name": target}}})
+        };
+        let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n"},
+            "spec": {"podSelector": {}}});
+        for (joins, other) in [
+            (true, service("s", json!({"component": "proxy"}))),
+            (false, service("s", json!({"component": "proxy", "release": "b"}))),
+            (false, service("s", json!({"component": "querynode"}))),
+            (true, scale("a-proxy")),
+            (false, scale("b-proxy")),
+            (true, policy),
+            (true, map("m", "http://a-proxy.ns.svc:1/ and tcp://b-proxy:2")),
+            (false, map("m", "a-proxyb b-proxy")),
+        ] {
+            let mut values = two();
+            values.push(other.clone());
+            assert_eq!(together(&objects(values), "a-proxy", "b-proxy"), joins, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_there_is_found_by_its_instance() {
+        let all = objects(vec![workload("a-proxy", json!({"release": "a"}), "x")]);
+        let circles = Circles::of(&[&all]);
+        let new = objects(vec![
+            workload("a-mixcoord", json!({"release": "a"}), "x"),
+            workload("c-mixcoord", json!({"release": "c"}), "x"),
+        ]);
+        assert_eq!(circles.around(&new[0]), circles.around(&all[0]));
+        assert_eq!(circles.around(&new[1]), None);
+    }
+}

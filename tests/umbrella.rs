@@ -1,0 +1,103 @@
+//! A stream of several releases: each is judged as it would be alone, however many stand beside it.
+
+use std::collections::BTreeSet;
+
+use milvus_uplift::judge::{Current, Judgement, Request, judge};
+
+const TARGET: &str = include_str!("../testdata/example/target.yaml");
+const CURRENT: &str = include_str!("../testdata/example/current.yaml");
+
+/// What makes a release of the example one that has to be refused, or warned of.
+type Fault = fn(&str) -> String;
+
+const FAULTS: [(&str, Fault); 4] = [
+    ("none", str::to_owned),
+    ("another bucket", |text| {
+        text.replace("bucketName: ", "bucketName: other-")
+    }),
+    ("a downgrade", |text| {
+        text.replace("milvusdb/milvus:v2.6", "milvusdb/milvus:v2.4")
+    }),
+    ("no proxy", |text| {
+        let documents = text.split("\n---\n");
+        let others: Vec<&str> = documents
+            .filter(|d| !(d.contains("kind: Deployment") && d.contains("-proxy\n")))
+            .collect();
+        others.join("\n---\n")
+    }),
+];
+
+fn named(text: &str, name: &str) -> String {
+    text.replace("my-release", name)
+}
+
+fn judged(target: String, current: String) -> Judgement {
+    judge(&Request {
+        target: target.into_bytes(),
+        current: Current::Manifests(current.into_bytes()),
+        ..Request::default()
+    })
+}
+
+/// What is said and done, without the places, which follow from what stands before.
+fn said(judgement: &Judgement) -> BTreeSet<String> {
+    let findings = judgement
+        .findings
+        .iter()
+        .map(|f| format!("{} {:?} {} {:?}", f.code, f.object, f.message, f.help));
+    let changes = judgement
+        .changes
+        .iter()
+        .map(|c| format!("{:?} {:?} {:?} {}", c.op, c.object, c.patch, c.text));
+    findings.chain(changes).collect()
+}
+
+#[test]
+fn each_release_is_judged_as_it_would_be_alone() {
+    let names = ["north", "south.eu", "east-1", "west"];
+    let each: Vec<(String, String)> = names
+        .iter()
+        .zip(FAULTS)
+        .map(|(name, (_, fault))| (named(&fault(TARGET), name), named(CURRENT, name)))
+        .collect();
+    let mut alone = BTreeSet::new();
+    for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
+        let judgement = judged(target.clone(), current.clone());
+        assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
+        alone.extend(said(&judgement));
+    }
+    let (targets, currents): (Vec<String>, Vec<String>) = each.into_iter().unzip();
+    let together = judged(targets.join("\n---\n"), currents.join("\n---\n"));
+    assert_eq!(together.releases.len(), names.len());
+    let together = said(&together);
+    let missing: Vec<_> = alone.difference(&together).collect();
+    let new: Vec<_> = together.difference(&alone).collect();
+    assert!(
+        missing.is_empty() && new.is_empty(),
+        "missing: {missing:#?}\nnew: {new:#?}"
+    );
+}
+
+#[test]
+fn what_belongs_to_none_is_judged_beside_any_number_of_releases() {
+    let claim = |size: &str| {
+        format!(
+            "\n---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: lonely\nspec:\n  accessModes: [{size}]\n"
+        )
+    };
+    for names in [&["one"][..], &["one", "two", "three"]] {
+        let all = |text: &str| {
+            names
+                .iter()
+                .map(|name| named(text, name))
+                .collect::<Vec<_>>()
+                .join("\n---\n")
+        };
+        let judgement = judged(
+            all(TARGET) + &claim("ReadWriteOnce"),
+            all(CURRENT) + &claim("ReadWriteMany"),
+        );
+        let told = judgement.findings.iter().filter(|f| f.code == "MU114").count();
+        assert_eq!(told, 1, "{names:?}: {:?}", judgement.findings);
+    }
+}
