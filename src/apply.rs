@@ -238,7 +238,7 @@ fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
 /// When a patch does not fit its object.
 pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotVouched> {
     let mut out = Vec::with_capacity(stream.objects.len() + 4);
-    let mut coming: HashMap<usize, Vec<&Change>> = HashMap::new();
+    let mut coming: BTreeMap<usize, Vec<&Change>> = BTreeMap::new();
     let mut of_object: HashMap<(usize, &str), Vec<&Change>> = HashMap::new();
     for change in changes {
         match change.op {
@@ -249,10 +249,9 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
                 .push(change),
         }
     }
-    let injected = |before: usize| {
-        let all = || coming.get(&before).into_iter().flatten();
-        let here = |behind: bool| all().filter(move |c| c.behind == behind);
-        here(true).chain(here(false)).map(|c| Object {
+    let injected = |all: &Vec<&Change>| {
+        let here = |behind: bool| all.iter().filter(move |c| c.behind == behind);
+        let both = here(true).chain(here(false)).map(|c| Object {
             document: c.document,
             pointer: String::new(),
             reference: c.object.clone(),
@@ -262,13 +261,13 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
                 .and_then(|op| op.value.clone())
                 .unwrap_or(Value::Null)
                 .into(),
-        })
+        });
+        both.collect::<Vec<_>>()
     };
-    let mut next = 0;
+    let mut coming = coming.iter().peekable();
     for object in &stream.objects {
-        while next <= object.document {
-            out.extend(injected(next));
-            next += 1;
+        while let Some((_, all)) = coming.next_if(|(before, _)| **before <= object.document) {
+            out.extend(injected(all));
         }
         let place = (object.document, &object.pointer[..]);
         let mine = || of_object.get(&place).into_iter().flatten();
@@ -283,8 +282,6 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
         }
         out.push(object);
     }
-    for before in next..=stream.documents.len() {
-        out.extend(injected(before));
-    }
+    out.extend(coming.flat_map(|(_, all)| injected(all)));
     Ok(out)
 }

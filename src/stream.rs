@@ -1,7 +1,7 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
 use std::cell::LazyCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::finding::Input;
 use crate::host::{self, Host, krm};
@@ -22,6 +22,8 @@ pub struct Stream {
     pub input: Input,
     /// Who handed it over.
     pub host: Host,
+    /// What [`host::hides_secrets`] found.
+    pub hides_secrets: Arc<OnceLock<bool>>,
 }
 
 /// A document that Helm or Kubernetes could not read, with the place.
@@ -116,6 +118,7 @@ impl Stream {
             objects,
             input,
             host: Host::Plain,
+            hides_secrets: Arc::default(),
         };
         stream.host = match envelope {
             Some(_) => Host::Krm,
@@ -132,6 +135,7 @@ impl Stream {
             objects,
             input: self.input,
             host: self.host,
+            hides_secrets: Arc::clone(&self.hides_secrets),
         }
     }
 

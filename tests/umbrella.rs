@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use milvus_uplift::judge::{Current, Judgement, Request, judge};
+use milvus_uplift::options::Options;
+use milvus_uplift::order::Order;
+use milvus_uplift::stage::Stage;
 
 const TARGET: &str = include_str!("../testdata/example/target.yaml");
 const CURRENT: &str = include_str!("../testdata/example/current.yaml");
@@ -31,10 +34,11 @@ fn named(text: &str, name: &str) -> String {
     text.replace("my-release", name)
 }
 
-fn judged(target: String, current: String) -> Judgement {
+fn judged(target: String, current: String, options: Options) -> Judgement {
     judge(&Request {
         target: target.into_bytes(),
         current: Current::Manifests(current.into_bytes()),
+        options,
         ..Request::default()
     })
 }
@@ -60,22 +64,39 @@ fn each_release_is_judged_as_it_would_be_alone() {
         .zip(FAULTS)
         .map(|(name, (_, fault))| (named(&fault(TARGET), name), named(CURRENT, name)))
         .collect();
-    let mut alone = BTreeSet::new();
-    for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
-        let judgement = judged(target.clone(), current.clone());
-        assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
-        alone.extend(said(&judgement));
+    let (targets, currents): (Vec<String>, Vec<String>) = each.iter().cloned().unzip();
+    for options in [
+        || Options::default(),
+        || Options {
+            stage: Stage::At(1),
+            ..Options::default()
+        },
+        || Options {
+            stage: Stage::Next,
+            ..Options::default()
+        },
+        || Options {
+            order: Order::ArgoCd,
+            ..Options::default()
+        },
+    ] {
+        let mut alone = BTreeSet::new();
+        for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
+            let judgement = judged(target.clone(), current.clone(), options());
+            assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
+            alone.extend(said(&judgement));
+        }
+        let together = judged(targets.join("\n---\n"), currents.join("\n---\n"), options());
+        assert_eq!(together.releases.len(), names.len());
+        let together = said(&together);
+        let missing: Vec<_> = alone.difference(&together).collect();
+        let new: Vec<_> = together.difference(&alone).collect();
+        assert!(
+            missing.is_empty() && new.is_empty(),
+            "{:?}\nmissing: {missing:#?}\nnew: {new:#?}",
+            options()
+        );
     }
-    let (targets, currents): (Vec<String>, Vec<String>) = each.into_iter().unzip();
-    let together = judged(targets.join("\n---\n"), currents.join("\n---\n"));
-    assert_eq!(together.releases.len(), names.len());
-    let together = said(&together);
-    let missing: Vec<_> = alone.difference(&together).collect();
-    let new: Vec<_> = together.difference(&alone).collect();
-    assert!(
-        missing.is_empty() && new.is_empty(),
-        "missing: {missing:#?}\nnew: {new:#?}"
-    );
 }
 
 #[test]
@@ -96,6 +117,7 @@ fn what_belongs_to_none_is_judged_beside_any_number_of_releases() {
         let judgement = judged(
             all(TARGET) + &claim("ReadWriteOnce"),
             all(CURRENT) + &claim("ReadWriteMany"),
+            Options::default(),
         );
         let told = judgement.findings.iter().filter(|f| f.code == "MU114").count();
         assert_eq!(told, 1, "{names:?}: {:?}", judgement.findings);

@@ -88,7 +88,7 @@ pub fn template_near(lines: &[&str], line: usize) -> Option<String> {
 /// Whether Helm 3 left the Secrets out of the stream and said so (`--hide-secret`, hosts.md T13).
 pub fn hides_secrets(stream: &Stream) -> bool {
     let hidden = |l: &str| l.starts_with("# HIDDEN: ") && l.contains("Secret");
-    stream.text.lines().any(hidden)
+    *stream.hides_secrets.get_or_init(|| stream.text.lines().any(hidden))
 }
 
 fn source_comment(body: &str) -> Option<String> {

@@ -6,7 +6,7 @@ use super::whole::Judged;
 use crate::kube::circles::Circles;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Inventory, Release, inventory};
-use crate::rewrite::ChangeOp;
+use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
 
 /// A circle of objects that holds a release: the streams as far as they belong to it.
@@ -128,19 +128,51 @@ impl<'a> Nears<'a> {
         }
     }
 
+    /// Changes by the circle they belong to, in the order of the releases; all in one part where there are no circles, or
+    /// a release is judged by everything.
+    pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Vec<(Option<usize>, Vec<Change>)> {
+        if self.all.is_empty() || judged.iter().any(|one| one.circle.is_none()) {
+            return vec![(None, changes)];
+        }
+        let mut order: HashMap<usize, usize> = HashMap::new();
+        let mut parts: Vec<(Option<usize>, Vec<Change>)> = Vec::new();
+        for circle in judged.iter().filter_map(|one| one.circle) {
+            order.entry(circle).or_insert_with(|| {
+                parts.push((Some(circle), Vec::new()));
+                parts.len() - 1
+            });
+        }
+        let brought = self.brought(judged);
+        for change in changes {
+            let circle = brought.get(&change.object).copied();
+            let circle = circle.or_else(|| self.circles.named(&change.object.name));
+            let part = circle
+                .and_then(|circle| order.get(&circle))
+                .or_else(|| order.get(&self.lead));
+            parts[part.copied().unwrap_or_default()].1.push(change);
+        }
+        parts
+    }
+
+    /// What the rewrite of each release brings, and to which circle.
+    fn brought<'j>(&self, judged: &'j [Judged]) -> HashMap<&'j ObjectRef, usize> {
+        let mut brought = HashMap::new();
+        for one in judged {
+            let injected = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
+            let circle = self.circles.around(&one.target.objects[one.came.components[0].object]);
+            if let Some(circle) = circle {
+                brought.extend(injected.map(|change| (&change.object, circle)));
+            }
+        }
+        brought
+    }
+
     /// The objects as they would be applied, by circle.
     pub(super) fn applied(&self, proposed: &[Object], judged: &[Judged]) -> HashMap<usize, Applied> {
         if self.all.is_empty() {
             return HashMap::new();
         }
-        let mut brought: HashMap<&ObjectRef, usize> = HashMap::new();
-        for one in judged {
-            let injected = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
-            let Some(circle) = self.circles.around(&one.target.objects[one.came.components[0].object]) else {
-                continue;
-            };
-            brought.extend(injected.map(|change| (&change.object, circle)));
-        }
+        let brought = self.brought(judged);
         let mut all: HashMap<usize, Vec<Object>> = HashMap::new();
         for object in proposed {
             let circle = brought.get(&object.reference).copied();

@@ -1,5 +1,6 @@
 //! What of the changes is for now: later stages held back, or written as waves.
 
+use super::near::Nears;
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
@@ -12,15 +13,19 @@ use crate::transition::Kind;
 
 impl Whole<'_> {
     /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
-    pub(super) fn hold_back(&self, judged: &[Judged], changes: &mut Vec<Change>) -> Vec<Option<StageReport>> {
-        let mut stages = Vec::new();
-        for one in judged {
-            let Some(last) = one.transition.kind.and_then(Kind::last_stage) else {
-                stages.push(None);
-                continue;
-            };
-            stages.push(Some(self.stage_of(one, last, changes)));
-        }
+    pub(super) fn hold_back(
+        &self,
+        nears: &Nears,
+        judged: &[Judged],
+        changes: &mut Vec<Change>,
+    ) -> Vec<Option<StageReport>> {
+        let mut parts = nears.parts(judged, std::mem::take(changes));
+        let each = judged.iter().map(|one| {
+            let last = one.transition.kind.and_then(Kind::last_stage)?;
+            Some(self.stage_of(one, last, part_of(one, &mut parts)))
+        });
+        let stages = each.collect();
+        changes.extend(parts.into_iter().flat_map(|(_, part)| part));
         stages
     }
 
@@ -34,7 +39,7 @@ impl Whole<'_> {
         if self.options.stage == Stage::All {
             return whole;
         }
-        let Ok(objects) = apply::proposed(self.target, changes) else {
+        let Ok(objects) = apply::proposed(one.target, changes) else {
             return whole;
         };
         let after = inventory(&objects);
@@ -62,10 +67,12 @@ impl Whole<'_> {
     }
 
     /// Gives every object of the releases its wave.
-    pub(super) fn order(&self, judged: &[Judged], changes: &mut Vec<Change>) {
+    pub(super) fn order(&self, nears: &Nears, judged: &[Judged], changes: &mut Vec<Change>) {
+        let mut parts = nears.parts(judged, std::mem::take(changes));
         for one in judged {
-            let Ok(objects) = apply::proposed(self.target, changes) else {
-                return;
+            let changes = part_of(one, &mut parts);
+            let Ok(objects) = apply::proposed(one.target, changes) else {
+                break;
             };
             let after = inventory(&objects);
             let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
@@ -82,6 +89,7 @@ impl Whole<'_> {
             };
             order::waves(&scene, changes);
         }
+        changes.extend(parts.into_iter().flat_map(|(_, part)| part));
     }
 
     /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
@@ -90,6 +98,7 @@ impl Whole<'_> {
     /// takes of it. All other versions are those of the transition, in every stage.
     pub(super) fn whole_way(
         &self,
+        nears: &Nears,
         judged: &[Judged],
         stages: &[Option<StageReport>],
         changes: &[Change],
@@ -104,6 +113,7 @@ impl Whole<'_> {
             return;
         };
         let after = inventory(&proposed);
+        let applied = nears.applied(&proposed, judged);
         for (one, stage) in judged.iter().zip(stages) {
             let Some(stage) = stage.filter(|s| s.applied < s.last) else {
                 continue;
@@ -113,7 +123,9 @@ impl Whole<'_> {
                 ..stage
             });
             let mut found = Vec::new();
-            self.rules(one, end, &proposed, &after, &mut found, &mut Vec::new());
+            let own = one.circle.and_then(|circle| applied.get(&circle));
+            let (proposed, after) = own.map_or((&proposed, &after), |own| (&own.objects, &own.after));
+            self.rules(one, end, proposed, after, &mut found, &mut Vec::new());
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;
@@ -124,4 +136,10 @@ impl Whole<'_> {
             }
         }
     }
+}
+
+/// The changes among which those of a release are.
+fn part_of<'p>(one: &Judged, parts: &'p mut [(Option<usize>, Vec<Change>)]) -> &'p mut Vec<Change> {
+    let own = parts.iter().position(|(circle, _)| *circle == one.circle);
+    &mut parts[own.unwrap_or_default()].1
 }

@@ -91,9 +91,9 @@ impl Whole<'_> {
         let mut changes = self.changes(&judged, &mut findings);
         self.clock.lap("decide the changes");
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
-        let stages = self.hold_back(&judged, &mut changes);
+        let stages = self.hold_back(&nears, &judged, &mut changes);
         if self.options.order == Order::ArgoCd {
-            self.order(&judged, &mut changes);
+            self.order(&nears, &judged, &mut changes);
         }
         place::note(self.target, &mut changes);
         self.clock.lap("hold back, order");
@@ -113,7 +113,7 @@ impl Whole<'_> {
             Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
         }
         if let Some(all_at_once) = all_at_once {
-            self.whole_way(&judged, &stages, &all_at_once, &mut findings);
+            self.whole_way(&nears, &judged, &stages, &all_at_once, &mut findings);
         }
         self.source(&judged, &changes, came, &before, &mut findings);
         self.clock.lap("judge by the rules");

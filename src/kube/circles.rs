@@ -36,7 +36,7 @@ impl<'a> Circles<'a> {
         let objects = || sets.iter().copied().flatten();
         let mut labelled: Vec<Labelled> = Vec::new();
         for object in objects() {
-            let node = circles.named(&object.reference.name);
+            let node = circles.name(&object.reference.name);
             for labels in label_maps(object) {
                 labelled.push(Labelled { labels, node });
                 let instances = INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str());
@@ -60,6 +60,11 @@ impl<'a> Circles<'a> {
         circles
     }
 
+    /// The circle of the objects with a name.
+    pub fn named(&self, name: &str) -> Option<usize> {
+        self.names.get(name).map(|node| self.root(*node))
+    }
+
     /// The circle of an object; `None` where it has to do with none of those the circles were drawn around.
     pub fn around(&self, object: &Object) -> Option<usize> {
         let named = self.names.get(&object.reference.name[..]);
@@ -76,7 +81,7 @@ impl<'a> Circles<'a> {
         self.parents.len() - 1
     }
 
-    fn named(&mut self, name: &'a str) -> usize {
+    fn name(&mut self, name: &'a str) -> usize {
         if let Some(known) = self.names.get(name) {
             return *known;
         }

@@ -1,7 +1,8 @@
-//! Kubernetes objects: identity, pod templates, references between objects, quantities. Knows no Milvus.
+//! Kubernetes objects: identity, names, pod templates, references between objects, quantities. Knows no Milvus.
 
 pub mod circles;
 pub mod delta;
+pub mod names;
 pub mod network;
 pub mod object;
 pub mod quantity;

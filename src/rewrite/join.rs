@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::neutral::CONTAINERS;
 use super::share::identity;
-use super::{Disagreement, Rewrite};
+use super::{Disagreement, Failure, Rewrite};
 use crate::kube::quantity::Quantity;
 use crate::yaml::same;
 
@@ -189,9 +189,9 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
                         .unwrap_or_default();
                     total.insert(name.clone(), Value::String(all));
                 }
-                Err(e) => out.failures.push(format!(
+                Err(e) => out.failures.push(Failure::Unbuilt(format!(
                     "a coordinator's {section}.{name} is no Kubernetes quantity: {e}"
-                )),
+                ))),
             }
         }
         if !total.is_empty() {

@@ -173,7 +173,30 @@ pub struct Rewrite {
     /// Where the coordinators differ.
     pub disagreements: Vec<Disagreement>,
     /// What could not be built and why; the rules make a refusal of it.
-    pub failures: Vec<String>,
+    pub failures: Vec<Failure>,
+}
+
+/// What could not be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Something in the stream is not as it has to be: what, in words.
+    Unbuilt(String),
+    /// The chart's own name for what comes is one that the API server refuses.
+    Name {
+        /// What would come.
+        object: ObjectRef,
+        /// What is wrong with the name, in words that follow it.
+        why: String,
+    },
+    /// The values give to what comes something that Kubernetes cannot read.
+    Values {
+        /// What would come.
+        object: ObjectRef,
+        /// The chart's key of its values.
+        key: &'static str,
+        /// What stands where in it.
+        why: String,
+    },
 }
 
 /// What the rewrite of one release looks at.

@@ -1,7 +1,8 @@
 //! The history of a release: which revision gives the structure, and which versions the others know.
 
+use super::read::unreadable_stream;
 use super::record::Record;
-use super::{Form, Seen, Source, unreadable_stream};
+use super::{Form, Seen, Source};
 use crate::finding::{Finding, Input};
 use crate::kube::object::namespaces_agree;
 use crate::milvus::release::{Inventory, inventory};

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::record::tests::{payload, release, secret};
 use super::*;
-use crate::judge::{Judgement, Request, judge};
+use crate::finding::Input;
+use crate::judge::{Current, Judgement, Request, judge};
 use crate::milvus::effective::Texts;
 use crate::rules::testkit::{cluster, cluster26, standalone};
 

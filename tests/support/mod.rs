@@ -1,6 +1,8 @@
 //! What the test programs that take their cases from folders share.
 #![allow(dead_code, reason = "each takes what it needs")]
 
+pub mod scenario;
+
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Failed, Trial};

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Arrival, SPEAKERS};
+use super::{Arrival, SPEAKERS, sound};
 use crate::host;
-use crate::kube::{Object, ObjectRef};
+use crate::kube::{Object, ObjectRef, names};
 use crate::milvus::release::base_name;
 use crate::milvus::role::Role;
+use crate::rewrite::chart::values_key;
 use crate::rewrite::place::{self, Place};
 use crate::rewrite::service::metrics_services;
-use crate::rewrite::{Change, ChangeOp, Rewrite, Scene, add};
+use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
@@ -25,16 +26,23 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             Role::MixCoord => "the four coordinators run as one mixcoord",
             _ => "Milvus 2.6 keeps its write-ahead log in streaming nodes",
         };
+        if scene.values.is_some() {
+            misread(&workload, values_key(arrival.role), out);
+        }
         for (value, file) in [(Some(workload), "deployment"), (arrival.service, "svc")] {
             let Some(value) = value else { continue };
             let reference = reference(&value);
             if scene.stream.objects.iter().any(|o| o.reference.same_object(&reference)) {
                 if file == "deployment" {
-                    out.failures.push(format!(
+                    out.failures.push(Failure::Unbuilt(format!(
                         "{reference} is in the stream already and does not run {}",
                         arrival.role
-                    ));
+                    )));
                 }
+                continue;
+            }
+            if let Some(why) = names::refused(&reference.kind, &reference.name).filter(|_| names_hold(scene)) {
+                out.failures.push(Failure::Name { object: reference, why });
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
@@ -52,6 +60,26 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             });
         }
     }
+}
+
+/// Notes what the values below a key give to a workload and Kubernetes cannot read, once for all resource groups.
+fn misread(workload: &Value, key: &'static str, out: &mut Rewrite) {
+    for why in sound::faults(workload) {
+        let told = |f: &Failure| matches!(f, Failure::Values { key: k, why: w, .. } if (*k, w) == (key, &why));
+        if !out.failures.iter().any(told) {
+            let object = reference(workload);
+            out.failures.push(Failure::Values { object, key, why });
+        }
+    }
+}
+
+/// Whether the release's own metrics Services have names that Kubernetes takes. Where they have not, nobody can apply this
+/// stream, whatever comes with it, and the API server says so of the user's own objects.
+fn names_hold(scene: &Scene) -> bool {
+    let mut own = metrics_services(scene)
+        .iter()
+        .map(|m| &scene.stream.objects[m.object].reference);
+    own.all(|o| names::refused(&o.kind, &o.name).is_none())
 }
 
 /// The identity of an injected value.

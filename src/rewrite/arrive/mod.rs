@@ -3,6 +3,7 @@
 mod finish;
 mod groups;
 mod inject;
+mod sound;
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
 use super::share::share;
-use super::{Rewrite, Scene, Topology};
+use super::{Failure, Rewrite, Scene, Topology};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use finish::finish;
@@ -200,10 +201,10 @@ fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
     let base = scene.release.base();
     if base.is_none() {
         let names: Vec<_> = scene.release.components.iter().map(|c| c.name.as_str()).collect();
-        out.failures.push(format!(
+        out.failures.push(Failure::Unbuilt(format!(
             "no workload's name ends in its role ({}), so mixcoord and streamingnode cannot be named as the chart names them",
             names.join(", ")
-        ));
+        )));
     }
     base
 }

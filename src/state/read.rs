@@ -1,0 +1,194 @@
+//! Reading: from the bytes of `--current`, in whatever form, to a [`Source`].
+
+use std::collections::HashSet;
+
+use super::record::{self, Record};
+use super::{Form, Origin, Seen, Source, file, history};
+use crate::finding::{Finding, Input};
+use crate::judge::Current;
+use crate::kube::{Object, workload};
+use crate::milvus::release::{Inventory, inventory, inventory_of_made};
+use crate::rules::{mu001_unreadable_input, mu003_state_unknown};
+use crate::stream::{Stream, Unreadable};
+use crate::yaml::Position;
+
+/// The manifests that `--current` gave, read; of every other form nothing is read yet.
+pub type Early = Option<Result<Stream, Vec<Unreadable>>>;
+
+/// Reads what `--current` gave as far as that needs no other input.
+pub fn early(current: &Current) -> Early {
+    match current {
+        Current::Manifests(bytes) if is_stream(bytes) => Some(Stream::read(bytes, Input::Current)),
+        _ => None,
+    }
+}
+
+/// Whether a text is neither a release record nor a state file.
+fn is_stream(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).ok();
+    let other = |text: &str| {
+        record::looks_like_payload(text) || file::recognise(text).is_some() || record::decoded(text).is_some()
+    };
+    !record::is_gzip(bytes) && !text.is_some_and(other)
+}
+
+/// Reads what `--current` gave. `wanted` is what the manifests hold: of records of several releases, theirs are taken;
+/// where a state file masks a value and nothing tells it from theirs, theirs stands in. `None` where there is no source.
+///
+/// # Errors
+/// Why it cannot be read or had: MU001, MU003.
+pub fn read(current: &Current, wanted: Option<(&Stream, &Inventory)>) -> Result<Option<Source>, Vec<Finding>> {
+    read_after(None, current, wanted)
+}
+
+/// The same, after what [`early`] read.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_after(
+    early: Early,
+    current: &Current,
+    wanted: Option<(&Stream, &Inventory)>,
+) -> Result<Option<Source>, Vec<Finding>> {
+    let source = match (early, current) {
+        (Some(stream), _) => {
+            let stream = stream.map_err(|all| unreadable_stream(&all, ""))?;
+            from_stream(stream, wanted.map(|(_, i)| i))?
+        }
+        (None, Current::Unsaid | Current::Nothing) => return Ok(None),
+        (None, Current::Unavailable(why)) => {
+            return Err(vec![mu003_state_unknown::unavailable(&why.message, &why.help)]);
+        }
+        (None, Current::Records(records)) => history::source(records, wanted.map(|(_, i)| i))?,
+        (None, Current::Manifests(bytes)) => read_bytes(bytes, wanted)?,
+    };
+    Ok(Some(source))
+}
+
+fn read_bytes(bytes: &[u8], wanted: Option<(&Stream, &Inventory)>) -> Result<Source, Vec<Finding>> {
+    let inventory = wanted.map(|(_, i)| i);
+    let text = std::str::from_utf8(bytes).ok();
+    if record::is_gzip(bytes) || text.is_some_and(record::looks_like_payload) {
+        let record = Record::from_payload(bytes).map_err(|why| unreadable(&format!("a release record: {why}")))?;
+        return history::source(&[record], inventory);
+    }
+    if let Some(text) = text {
+        if let Some(state) = file::recognise(text) {
+            return state
+                .and_then(|s| file::read(text, &s, wanted.map(|(stream, _)| stream)))
+                .map_err(|why| unreadable(&why));
+        }
+        if let Some(records) = record::decoded(text) {
+            return history::source(&records.map_err(|why| unreadable(&why))?, inventory);
+        }
+    }
+    let stream = Stream::read(bytes, Input::Current).map_err(|all| unreadable_stream(&all, ""))?;
+    from_stream(stream, inventory)
+}
+
+/// Reads live objects, as `verify` looks at them.
+///
+/// # Errors
+/// MU001; it points into the manifests, as what is looked at.
+pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
+    let stream = Stream::read(bytes, Input::Target).map_err(|all| {
+        let each = all
+            .iter()
+            .map(|u| mu001_unreadable_input::finding(u, Input::Target, None));
+        each.collect::<Vec<_>>()
+    })?;
+    let mut source = Source::of(stream, Form::Manifests, "live objects".into());
+    source.origin = Origin::Live;
+    children(&mut source);
+    Ok(source)
+}
+
+/// A stream of manifests, of live objects, of records, or of all of them (`kubectl get all,secrets -o yaml`).
+fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec<Finding>> {
+    let mut records = Vec::new();
+    let mut bad = Vec::new();
+    for object in &stream.objects {
+        match Record::from_object(object) {
+            Some(Ok(record)) => records.push(record),
+            Some(Err(message)) => {
+                let position = stream.position(object.document, &format!("{}/metadata", object.pointer));
+                let unreadable = Unreadable {
+                    message,
+                    document: object.document,
+                    position,
+                };
+                bad.push(mu001_unreadable_input::finding(&unreadable, Input::Current, None));
+            }
+            None => {}
+        }
+    }
+    if !bad.is_empty() {
+        return Err(bad);
+    }
+    if !records.is_empty() {
+        let found = inventory(&stream.objects);
+        if found.releases.is_empty() && found.strays.is_empty() {
+            return history::source(&records, wanted);
+        }
+    }
+    let live = stream.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
+    let taken_from = if live { "live objects" } else { "manifests" };
+    let mut source = Source::of(stream, Form::Manifests, taken_from.into());
+    if live {
+        source.origin = Origin::Live;
+    }
+    for record in &records {
+        source.seen.extend(history::seen(record, false));
+    }
+    children(&mut source);
+    Ok(source)
+}
+
+/// Takes out Pods and ReplicaSets of a `kubectl get all`: what the workloads beside them made. Their images tell what
+/// else runs (a rollout under way) or ran (one rolled back).
+fn children(source: &mut Source) {
+    let (made, own): (Vec<Object>, Vec<Object>) = std::mem::take(&mut source.stream.objects)
+        .into_iter()
+        .partition(workload::is_made);
+    source.stream.objects = own;
+    let elsewhere = |seen: &Seen| Seen {
+        place: String::new(),
+        ..seen.clone()
+    };
+    let mut known: HashSet<Seen> = source.seen.iter().map(elsewhere).collect();
+    for object in &made {
+        let running = !workload::is_finished(object) && workload::replicas(object) != Some(0);
+        let place = format!("{} {}", object.reference.kind, object.reference.name);
+        for release in inventory_of_made(std::slice::from_ref(object)).releases {
+            let seen = Seen::of(&place, &release, running);
+            if known.insert(elsewhere(&seen)) {
+                source.seen.push(seen);
+            }
+        }
+    }
+    source.made = made;
+}
+
+/// A finding for a source that cannot be read as a whole.
+fn unreadable(message: &str) -> Vec<Finding> {
+    unreadable_stream(
+        &[Unreadable {
+            message: message.into(),
+            document: 0,
+            position: Position { line: 1, column: 1 },
+        }],
+        "",
+    )
+}
+
+pub(super) fn unreadable_stream(all: &[Unreadable], place: &str) -> Vec<Finding> {
+    let each = all.iter().map(|u| {
+        let message = if place.is_empty() {
+            u.message.clone()
+        } else {
+            format!("{place}: {}", u.message)
+        };
+        mu001_unreadable_input::finding(&Unreadable { message, ..u.clone() }, Input::Current, None)
+    });
+    each.collect()
+}
