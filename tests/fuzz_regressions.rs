@@ -33,10 +33,20 @@ fn what_was_found_stays_mended() {
 }
 
 #[test]
-fn every_target_is_there_and_started_by_the_script() {
+fn every_target_is_there_and_started_each_night() {
     let manifest = include_str!("../fuzz/Cargo.toml");
     let programs = manifest.matches("[[bin]]").count();
     assert_eq!(programs, TARGETS.len());
+    let workflow = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows/fuzz.yml");
+    let workflow = std::fs::read_to_string(workflow).expect("the workflow");
+    let nightly = workflow
+        .split_once("target: [")
+        .and_then(|(_, rest)| rest.split_once(']'));
+    let mut nightly: Vec<&str> = nightly.expect("a list of targets").0.split(", ").collect();
+    let mut targets = TARGETS.map(|(target, _)| target);
+    nightly.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(nightly, targets);
     for (target, _) in TARGETS {
         assert!(
             manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")),

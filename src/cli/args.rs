@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{
     EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, OsStringValueParser, PossibleValue, TypedValueParser,
 };
-use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::stage::{LAST, Stage};
 
@@ -20,7 +20,7 @@ use crate::stage::{LAST, Stage};
 )]
 #[command(
     after_help = "Without a command: render. Every option can also be set as MILVUS_UPLIFT_<OPTION>; of those that may be\n\
-    repeated, the variable holds one per line. The command line replaces the environment.\n\n\
+    repeated, the variable holds one per line. An empty one is not set. The command line replaces the environment.\n\n\
     Exit status: 0 rendered, nothing to object to, complete; 1 refused, not complete; 2 wrong command line; 3 reading or writing failed."
 )]
 pub struct Cli {
@@ -30,6 +30,17 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// The command line, in which an empty variable of the environment is one that is not set.
+pub fn command() -> clap::Command {
+    let heard = |arg: Arg| match arg.get_env().map(std::env::var_os) {
+        Some(Some(value)) if value.is_empty() => arg.env(None::<&'static str>),
+        _ => arg,
+    };
+    Cli::command()
+        .mut_args(heard)
+        .mut_subcommands(|own| own.mut_args(heard))
 }
 
 /// What every judgement takes.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
 use super::args::{CheckArgs, Context, Format};
 use super::outputs::Sink;
-use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, read_file, read_stdin, request, tell_timings, write_report};
+use super::{
+    EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, out_file, put, read_file, read_stdin, request, tell_timings, write_report,
+};
 use crate::judge::judge;
 use crate::options::{Options, RewriteMode};
 use crate::report::view::{Names, View};
@@ -46,7 +46,7 @@ pub fn run(
     for sink in sinks {
         if let Some(path) = &sink.file {
             let said = render(&view, sink.format)?;
-            std::fs::write(path, said).with_context(|| format!("--output {}", path.display()))?;
+            out_file::write("--output", path, &said)?;
         }
     }
     for sink in sinks.iter().filter(|s| s.file.is_none()) {

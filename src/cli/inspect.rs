@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::anyhow;
 
 use super::args::{Context, Format};
-use super::state_file::{existing, replace};
-use super::{EXIT_OK, EXIT_REFUSED, Io, current, put, read_file, read_stdin};
+use super::state_file::existing;
+use super::{EXIT_OK, EXIT_REFUSED, Io, current, out_file, put, read_file, read_stdin};
 use crate::judge::Current;
 use crate::options::Options;
 use crate::report::text;
@@ -52,7 +52,7 @@ pub fn run(
     }
     let state = wants_state.then(|| file::write(&source, &releases));
     if let (Some(path), Some(state)) = (write_state, &state) {
-        replace(path, &yaml::emit(state))?;
+        out_file::write("--write-state", path, &yaml::emit(state))?;
     }
     let said = match (format, &state) {
         (Format::Yaml, Some(state)) => yaml::emit(state),

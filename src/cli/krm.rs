@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use clap::FromArgMatches;
 use clap::parser::ValueSource;
-use clap::{CommandFactory, FromArgMatches};
 use serde_json::{Map, Value};
 
 use super::args::Cli;
@@ -106,7 +106,7 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
             .map(|(o, value)| format!("--{o}={value}").into()),
     );
     let wrong = |e: clap::Error| Usage(format!("functionConfig: {}", e.render().to_string().trim_end()));
-    let matches_with = Cli::command().try_get_matches_from(&all).map_err(wrong)?;
+    let matches_with = super::args::command().try_get_matches_from(&all).map_err(wrong)?;
     let mut context = Cli::from_arg_matches(&matches_with).map_err(wrong)?.context;
     // What stands in a file of a repository outlives the upgrade it was meant for, as the environment does.
     let lasting = super::allow_from_env(&matches_with) || kept("allow") && given.args.iter().any(|(o, _)| o == "allow");

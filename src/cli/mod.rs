@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod inspect;
 mod krm;
+mod out_file;
 mod outputs;
 mod plan;
 mod render;
@@ -52,7 +53,7 @@ struct Usage(String);
 /// Runs the program with its arguments (the first is its own name) and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
     let args: Vec<std::ffi::OsString> = args.into_iter().collect();
-    let matches = match Cli::command().try_get_matches_from(&args) {
+    let matches = match args::command().try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(e) => return clap_exit(&e, io),
     };
@@ -299,7 +300,7 @@ fn write_report(context: &Context, judgement: &crate::judge::Judgement) -> anyho
     if let Some(path) = &context.report {
         let mut text = serde_json::to_string_pretty(&crate::report::json(judgement))?;
         text.push('\n');
-        std::fs::write(path, text).with_context(|| format!("--report {}", path.display()))?;
+        out_file::write("--report", path, &text)?;
     }
     Ok(())
 }

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-
 use super::args::{Context, Format, PlanArgs};
-use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current, put};
+use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current, out_file, put};
 use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::plan::{self, Order, Plans, Verdict, write};
@@ -70,7 +68,7 @@ pub fn run(
         .as_deref()
         .filter(|p| !p.as_os_str().is_empty() && *p != Path::new("-"))
     {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("--output {}", path.display()))?,
+        Some(path) => out_file::write("--output", path, &text)?,
         None => {
             put(io.stdout, text.as_bytes())?;
         }
@@ -100,10 +98,10 @@ fn emit(plans: &Plans, folder: &Path, io: &mut Io) -> anyhow::Result<()> {
         } else {
             folder.to_owned()
         };
-        std::fs::create_dir_all(&folder).with_context(|| format!("--emit-migration {}", folder.display()))?;
+        out_file::make_folder("--emit-migration", &folder)?;
         for manifest in &plan.manifests {
             let path = folder.join(manifest.file);
-            std::fs::write(&path, &manifest.text).with_context(|| format!("--emit-migration {}", path.display()))?;
+            out_file::write("--emit-migration", &path, &manifest.text)?;
             written += 1;
         }
     }

@@ -23,8 +23,9 @@ pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, 
         request.places = Places::IfRefused;
     }
     let judgement = judge(&request);
-    write_report(context, &judgement)?;
+    let reported = write_report(context, &judgement);
     if let Some(output) = &judgement.output {
+        reported?;
         put(io.stdout, output.as_bytes())?;
         if let Some(line) = text::warnings(&judgement) {
             let line = format!("{line}\n");
@@ -45,5 +46,6 @@ pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, 
     if helm4 || judgement.host == Host::Helm4 {
         parent::tell(&format!("\n{said}"));
     }
+    reported?;
     Ok(if judgement.unvouched { EXIT_FAILED } else { EXIT_REFUSED })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 
 use super::args::{Context, Format, VerifyArgs};
-use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current, put, read_file, read_stdin, state_file};
+use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current, out_file, put, read_file, read_stdin, state_file};
 use crate::judge::Current;
 use crate::milvus::version::Version;
 use crate::options::Options;
@@ -74,7 +74,7 @@ pub fn run(
     };
     if let Some(path) = &context.report {
         let text = format!("{}\n", serde_json::to_string_pretty(&say::json(&outcome))?);
-        std::fs::write(path, text).with_context(|| format!("--report {}", path.display()))?;
+        out_file::write("--report", path, &text)?;
     }
     let complete = outcome.complete();
     let text = match format {
@@ -131,5 +131,5 @@ fn write_state(path: &Path, outcome: Outcome, options: &Options) -> anyhow::Resu
         file::remember(&mut source, &old).map_err(|why| anyhow!("--write-state {}: {why}", path.display()))?;
     }
     let releases = view::releases(&source, options.assume.target_version.as_ref());
-    state_file::replace(path, &yaml::emit(&file::write(&source, &releases)))
+    out_file::write("--write-state", path, &yaml::emit(&file::write(&source, &releases)))
 }

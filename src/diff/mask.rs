@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::tree::is_config_name;
-use crate::report::mask::MASK;
+use crate::report::mask::{MASK, reused};
 use crate::state::scrub;
 use crate::yaml;
 
@@ -81,6 +81,7 @@ impl Masker {
         let config = yaml::read(text).ok()?.filter(|v| v.is_object() || v.is_array())?;
         let mut scrubbed = config.clone();
         scrub::scrub_with("", &mut scrubbed, &mut |secret| self.token(secret));
+        reused(text, &config, &mut scrubbed);
         (scrubbed != config).then(|| yaml::emit(&scrubbed))
     }
 
@@ -150,6 +151,7 @@ mod tests {
             "default.yaml": "# hunter2\nminio: {secretAccessKey: hunter2, port: 9000}\n",
             "run.sh": "mc --password=hunter2\nexport TOKEN='hunter2'\n",
             "plain.yaml": "a: 1 # kept\n",
+            "twice.yaml": "a: &s hunter2\nb: {saslPassword: *s}\n",
             "x.conf": "token: |\n  hunter2\n  more\nport: 1\n"}});
         assert_eq!(
             masker.masked("ConfigMap", &config)["data"],
@@ -157,6 +159,7 @@ mod tests {
                 "default.yaml": "minio:\n  secretAccessKey: \"***#1\"\n  port: 9000\n",
                 "run.sh": "mc --password=***#1\nexport TOKEN=***#1\n",
                 "plain.yaml": "a: 1 # kept\n",
+                "twice.yaml": "a: \"***#1\"\nb:\n  saslPassword: \"***#1\"\n",
                 "x.conf": "token: |\n  ***#3\nport: 1\n"})
         );
         let pod = json!({"spec": {"containers": [{"args": ["x", "--password", "hunter2"],

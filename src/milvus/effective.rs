@@ -111,6 +111,37 @@ pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)
     each.collect()
 }
 
+/// A configuration file of a component, by the names that lead to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The path it is read at: `/milvus/configs/user.yaml`.
+    pub file: String,
+    /// The pod's volume.
+    pub volume: String,
+    /// The ConfigMap, whether it is among the manifests or not.
+    pub config_map: String,
+    /// The key in it.
+    pub key: String,
+}
+
+/// The ConfigMaps a component reads its configuration from, as its pod template names them.
+pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
+    let Some(container) = object.value.pointer(&component.container) else {
+        return vec![];
+    };
+    let mounted = mounts(object, container, component);
+    let each = mounted.iter().filter_map(|m| {
+        let (config_map, key) = source(m)?;
+        Some(Source {
+            file: format!("{}/{}", folder(container), m.file),
+            volume: text_at(m.volume, &["name"])?.to_owned(),
+            config_map: config_map.to_owned(),
+            key,
+        })
+    });
+    each.collect()
+}
+
 /// The configuration of every component of a release, in their order. `line` is the release line of its images; `texts`
 /// remembers what was read already.
 pub fn configs(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Vec<Config> {
@@ -211,12 +242,16 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
     config
 }
 
-/// The files that are mounted into the configuration folder, a folder's one by one.
-fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -> Vec<Mounted<'a>> {
-    let folder = env_value(container, "MILVUSCONF")
+/// The folder a container's Milvus reads its configuration from.
+fn folder(container: &Value) -> &str {
+    env_value(container, "MILVUSCONF")
         .unwrap_or(FOLDER)
         .trim_end_matches('/')
-        .to_owned();
+}
+
+/// The files that are mounted into the configuration folder, a folder's one by one.
+fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -> Vec<Mounted<'a>> {
+    let folder = folder(container);
     let spec = component.container.split("/containers/").next().unwrap_or_default();
     let volumes = object
         .value
@@ -234,7 +269,7 @@ fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -
         };
         let path = format!("{}/volumeMounts/{i}", component.container);
         let subpath = text_at(mount, &["subPath"]).filter(|s| !s.is_empty());
-        match at.trim_end_matches('/').strip_prefix(&folder) {
+        match at.trim_end_matches('/').strip_prefix(folder) {
             Some(file) if file.starts_with('/') && !file[1..].contains('/') => {
                 found.push(Mounted {
                     file: file[1..].into(),

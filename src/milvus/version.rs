@@ -300,6 +300,11 @@ pub fn read_tag(tag: &str) -> Read {
     if body.len() != lower.len() {
         return undecidable(tag, line, Why::Branch);
     }
+    // What no registry takes as a tag is no version of Milvus (`2.6.6-hotfix -arm64`).
+    let is_tag = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    if !body.bytes().all(is_tag) {
+        return undecidable(tag, line, Why::Custom);
+    }
     let (variants, stage): (Vec<&str>, Vec<&str>) = parts[1..].iter().partition(|p| is_variant(p));
     let text = stage.join("-");
     let stage = match stage.first() {

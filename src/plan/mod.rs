@@ -15,7 +15,7 @@ pub mod migration;
 mod older;
 mod prepare;
 mod route;
-mod shell;
+pub(crate) mod shell;
 mod simulate;
 mod site;
 mod topology;

@@ -88,13 +88,48 @@ pub fn embedded(text: &str) -> String {
     let Ok(Some(mut parsed @ Value::Object(_))) = yaml::read(text) else {
         return text.lines().map(loose_line).collect::<Vec<_>>().join("\n");
     };
+    let before = parsed.clone();
     walk("", &mut parsed);
+    reused(text, &before, &mut parsed);
     // The mask itself is no YAML.
     let mut again = yaml::read(&by_lines(text, STAND_IN)).ok().flatten();
     again.as_mut().into_iter().for_each(masked_again);
     match again.as_ref() == Some(&parsed) {
         true => by_lines(text, MASK),
         false => yaml::emit(&parsed),
+    }
+}
+
+/// Where a text has aliases, a value that was hidden in one place is hidden in all: it may be one and the same.
+pub fn reused(text: &str, before: &Value, shown: &mut Value) {
+    if text.contains('&') && text.contains('*') {
+        let mut hidden = Vec::new();
+        gather(before, shown, &mut hidden);
+        hide(before, shown, &hidden);
+    }
+}
+
+/// Scalars that are shown as something else, with that.
+fn gather(before: &Value, shown: &Value, hidden: &mut Vec<(Value, Value)>) {
+    match (before, shown) {
+        (Value::Object(a), Value::Object(b)) => a.values().zip(b.values()).for_each(|(a, b)| gather(a, b, hidden)),
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| gather(a, b, hidden)),
+        (Value::String(text), _) if text.is_empty() => {}
+        (Value::String(_) | Value::Number(_), b) if before != b => hidden.push((before.clone(), b.clone())),
+        _ => {}
+    }
+}
+
+fn hide(before: &Value, shown: &mut Value, hidden: &[(Value, Value)]) {
+    match (before, shown) {
+        (Value::Object(a), Value::Object(b)) => a.values().zip(b.values_mut()).for_each(|(a, b)| hide(a, b, hidden)),
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| hide(a, b, hidden)),
+        (a, b) if a == b => {
+            if let Some((_, mask)) = hidden.iter().find(|(secret, _)| secret == a) {
+                *b = mask.clone();
+            }
+        }
+        _ => {}
     }
 }
 
@@ -241,6 +276,35 @@ mod tests {
         }
         let plain = "a: {b: 1, c: [2, 3]} # why\nd: e\n";
         assert_eq!(embedded(plain), plain);
+    }
+
+    #[test]
+    fn a_secret_that_is_used_again_under_another_key_is_one_there_too() {
+        for text in [
+            "minio:\n  secretAccessKey: &s hunter2\nlog:\n  file: *s\n",
+            "log:\n  file: &s hunter2\nminio:\n  secretAccessKey: *s\n",
+            "a: &s hunter2\nb: {secretAccessKey: *s, port: 9000}\nc: [*s, d]\n",
+            "a: &s 70001\nb:\n  saslPassword: *s\n",
+            "env: [{name: MINIO_SECRET_ACCESS_KEY, value: &s hunter2}, {name: OTHER, value: *s}]\n",
+            "a: &s pulsar://u:hunter2@a:1\nb: *s\n",
+        ] {
+            let shown = embedded(text);
+            assert!(
+                !shown.contains("hunter2") && !shown.contains("70001"),
+                "{text}\n{shown}"
+            );
+            assert!(shown.contains(MASK), "{shown}");
+        }
+        // The same word by chance, and what says nothing, stay.
+        for (text, kept) in [
+            (
+                "minio:\n  bucketName: hunter2\n  secretAccessKey: hunter2\n",
+                "bucketName: hunter2",
+            ),
+            ("a: &s x\nb: *s\nc:\n  saslPassword: \"\"\n  d: \"\"\n", "d: \"\""),
+        ] {
+            assert!(embedded(text).contains(kept), "{}", embedded(text));
+        }
     }
 
     #[test]

@@ -52,7 +52,10 @@ fn unnamed(release: &Release, object: &ObjectRef) -> String {
              or leave this one out, --allow MU007{target}: the streaming nodes need it for nothing else. Without this program the chart needs \
              metrics.enabled=false all the same"
         ),
-        _ => "the chart renders it under that name too: install the release anew under a shorter name, and move the data".to_owned(),
+        _ => {
+            "the chart renders it under that name too: install the release anew under a shorter name, and move the data"
+                .to_owned()
+        }
     }
 }
 
@@ -81,8 +84,13 @@ pub fn unbuilt(stream: &Stream, release: &Release, rewrite: &Rewrite) -> Vec<Fin
                 Failure::Values { object, key, why } => (format!("in {object}, {why}"), misread(key)),
                 Failure::Name { object, why } => (format!("the name of {object} {why}"), unnamed(release, object)),
             };
-            let message = format!("what takes the place of release {}'s old components cannot be built: {why}", release.name);
-            RULE.finding(message, help).on(&first.reference).at(stream.input, first.document, first.pointer.clone())
+            let message = format!(
+                "what takes the place of release {}'s old components cannot be built: {why}",
+                release.name
+            );
+            RULE.finding(message, help)
+                .on(&first.reference)
+                .at(stream.input, first.document, first.pointer.clone())
         })
         .collect()
 }
@@ -142,7 +150,12 @@ mod tests {
         assert!(found[0].message.contains("64 characters"), "{}", found[0].message);
         assert!(found[0].help.contains("--allow MU007@2.6.16"), "{}", found[0].help);
         let output = scenario.allow("MU007@2.6.16").judge().output.unwrap();
-        let streams = |kind: &str| output.contains(&format!("kind: {kind}\nmetadata:\n  name: {}-streamingnode\n", "x".repeat(50)));
+        let streams = |kind: &str| {
+            output.contains(&format!(
+                "kind: {kind}\nmetadata:\n  name: {}-streamingnode\n",
+                "x".repeat(50)
+            ))
+        };
         assert!(streams("Deployment") && !streams("Service"));
     }
 
@@ -157,7 +170,11 @@ mod tests {
         let values = |of: &str| Scenario::upgrade("v2.5.22", "v2.6.16").values(of).of_rule("MU007");
         let found = values("streamingNode: {resources: {limits: {cpu: 2 cores}}}\n");
         assert_eq!(found.len(), 1);
-        assert!(found[0].message.contains("limits/cpu") && found[0].message.contains("2 cores"), "{}", found[0].message);
+        assert!(
+            found[0].message.contains("limits/cpu") && found[0].message.contains("2 cores"),
+            "{}",
+            found[0].message
+        );
         assert!(found[0].help.contains("below streamingNode"), "{}", found[0].help);
         assert!(values("streamingNode: {resources: {limits: {cpu: 2}}}\n").is_empty());
     }

@@ -1,6 +1,7 @@
 //! MU301: another message queue.
 
 use super::case::Case;
+use super::unmounted::{self, Unmounted};
 use super::{Check, Rule, pins, places};
 use crate::facts;
 use crate::finding::{Finding, Severity};
@@ -38,15 +39,23 @@ fn changed(case: &Case, current: &Mq, target: &Mq) -> Finding {
         }
         _ => String::new(),
     };
+    let was = case.before.and_then(|before| before.effective.config().get("mq.type"));
+    let unmounted = unmounted::among(
+        case,
+        &[case.after.effective.speaker],
+        was.map(|setting| &setting.origin),
+    );
+    let why = unmounted.as_ref().map_or_else(String::new, Unmounted::why);
     let message = format!(
-        "the message queue would change from {current} to {target}: what is written and not yet flushed stays behind in {current}{sticky}"
+        "the message queue would change from {current} to {target}{why}: what is written and not yet flushed stays behind in {current}{sticky}"
     );
     let effective = case.after.effective;
     let origin = queue::resolve_type(effective.config(), effective.line, case.standalone())
         .ok()
         .and_then(|(_, _, origin)| origin);
     let path = places::path_of("mq.type", origin.as_ref());
-    let finding = RULE.finding(message, help(case, current, target, origin.as_ref()));
+    let help = unmounted.map_or_else(|| help(case, current, target, origin.as_ref()), |u| u.help());
+    let finding = RULE.finding(message, help);
     places::place(case, finding, origin.as_ref(), effective.speaker).field(path, current.as_str(), target.as_str())
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::places::{self, Difference};
+use super::unmounted::{self, Unmounted};
 use super::{Check, Rule, pins};
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::Layer;
@@ -80,11 +81,14 @@ fn finding(case: &Case, mq: &Mq, difference: &Difference) -> Finding {
             format!("`{text}`")
         }
     };
+    let unmounted = unmounted::among(case, &difference.components, difference.was.as_ref());
     let message = format!(
-        "the {mq} log{whose} would be another one ({field} is {} now and would be {}): what is written and not yet flushed stays behind in the old one",
+        "the {mq} log{whose} would be another one ({field} is {} now and would be {}){}: what is written and not yet flushed stays behind in the old one",
         nothing(current),
-        nothing(proposed)
+        nothing(proposed),
+        unmounted.as_ref().map_or_else(String::new, Unmounted::why)
     );
+    let help = unmounted.map_or_else(|| help(case, mq, difference, field, current), |u| u.help());
     let path = places::path_of(field, difference.origin.as_ref());
     let told = |text: &str| {
         if text.is_empty() {
@@ -93,9 +97,7 @@ fn finding(case: &Case, mq: &Mq, difference: &Difference) -> Finding {
             Value::from(text)
         }
     };
-    let finding =
-        RULE.finding(message, help(case, mq, difference, field, current))
-            .field(path, told(current), told(proposed));
+    let finding = RULE.finding(message, help).field(path, told(current), told(proposed));
     places::place(case, finding, difference.origin.as_ref(), difference.components[0])
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::case::{Case, Side};
 use super::places::{self, Difference};
+use super::unmounted::{self, Unmounted};
 use super::volumes::{self, Volume};
 use super::{Check, Rule, pins};
 use crate::finding::{Finding, Severity};
@@ -69,12 +70,15 @@ fn finding(case: &Case, difference: &Difference) -> Finding {
             format!("`{text}`")
         }
     };
+    let unmounted = unmounted::among(case, &difference.components, difference.was.as_ref());
     let message = format!(
-        "the {what}{} would be looked for elsewhere ({field} is {} now and would be {}): Milvus would start without any of its collections' {what}",
+        "the {what}{} would be looked for elsewhere ({field} is {} now and would be {}){}: Milvus would start without any of its collections' {what}",
         places::whose(case, &difference.components),
         nothing(current),
-        nothing(proposed)
+        nothing(proposed),
+        unmounted.as_ref().map_or_else(String::new, Unmounted::why)
     );
+    let help = unmounted.map_or_else(|| help(difference, field, current), |u| u.help());
     let path = places::path_of(field, difference.origin.as_ref());
     let told = |text: &str| {
         if text.is_empty() {
@@ -83,9 +87,7 @@ fn finding(case: &Case, difference: &Difference) -> Finding {
             Value::from(text)
         }
     };
-    let finding = RULE
-        .finding(message, help(difference, field, current))
-        .field(path, told(current), told(proposed));
+    let finding = RULE.finding(message, help).field(path, told(current), told(proposed));
     places::place(case, finding, difference.origin.as_ref(), difference.components[0])
 }
 

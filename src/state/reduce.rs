@@ -24,7 +24,7 @@ use crate::milvus::identity::digest;
 use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
 use crate::milvus::role::{self, Run, Runs, Spelling};
-use crate::report::mask::MASK;
+use crate::report::mask::{MASK, reused};
 use crate::yaml;
 
 /// Kinds kept as they are but for secrets; of any other nothing but the identity.
@@ -149,7 +149,9 @@ impl Read {
             Ok(None) => String::new(),
             Ok(Some(mut config @ Value::Object(_))) => {
                 let account = if self.azure { accounts(&config) } else { vec![] };
+                let before = config.clone();
                 scrub("", &mut config);
+                reused(text, &before, &mut config);
                 for (pointer, digest) in account {
                     if let Some(value) = config.pointer_mut(&pointer) {
                         *value = digest.into();

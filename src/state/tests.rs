@@ -302,6 +302,15 @@ fn stored_values_stand_among_the_files() {
 }
 
 #[test]
+fn a_secret_that_is_used_again_by_an_alias_is_not_kept() {
+    let twice = "region: &s hunter2\n      accessKeyID: *s";
+    let manifest = cluster("v2.5.22", false).replace("accessKeyID: minioadmin", twice);
+    assert!(manifest.contains("hunter2"));
+    let text = state(&source(&bytes(&manifest)));
+    assert!(!text.contains("hunter2") && text.contains("region: \\\"***"), "{text}");
+}
+
+#[test]
 fn on_azure_the_account_is_compared_and_not_shown() {
     let azure = |account: &str| {
         let manifest = cluster("v2.5.22", false).replace(

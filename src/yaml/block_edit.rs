@@ -14,6 +14,24 @@ pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], va
     let Found::Node { shape, entry, parents } = find(root, tokens)? else {
         return None;
     };
+    let mut edits = replace_node(context, shape, entry, &parents, tokens, value)?;
+    // `"a"#b` is a value and a comment, `a#b` is a value.
+    let glued = context.text[shape.span.end..].starts_with('#');
+    edits
+        .iter_mut()
+        .filter(|edit| glued && edit.range.end == shape.span.end)
+        .for_each(|edit| edit.text.push(' '));
+    Some(edits)
+}
+
+fn replace_node(
+    context: &Context<'_>,
+    shape: &Shape,
+    entry: Option<&Entry>,
+    parents: &[&Shape],
+    tokens: &[String],
+    value: &Value,
+) -> Option<Vec<Edit>> {
     let in_flow = context.json || parents.iter().any(|parent| parent.is_flow());
     match (&shape.kind, value) {
         (Kind::Scalar(style), Value::String(new)) if !shape.span.is_empty() => {
@@ -34,7 +52,7 @@ pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], va
         return Some(vec![Edit::new(start..shape.span.end, lines)]);
     };
     let slot = slot(context, parent, entry, tokens.last()?)?;
-    Some(fill(context, &slot, shape, value))
+    fill(context, &slot, shape, value)
 }
 
 fn replace_in_flow(context: &Context<'_>, shape: &Shape, entry: Option<&Entry>, value: &Value) -> Option<Vec<Edit>> {
@@ -121,11 +139,12 @@ fn dash(context: &Context<'_>, list: &Shape, index: usize) -> Option<usize> {
 }
 
 /// Writes a value into a slot that holds `old`.
-fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Vec<Edit> {
-    let gap = &context.text[slot.at..old.span.start];
+fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Option<Vec<Edit>> {
+    // None where what looked like the slot is another one: YAML 1.1 has line breaks that this does not count by.
+    let gap = context.text.get(slot.at..old.span.start)?;
     let end = context.line_end(old.span.end);
     if gap.contains('\n') {
-        return fill_below(context, slot, old, value);
+        return Some(fill_below(context, slot, old, value));
     }
     let lead = if gap.is_empty() { " " } else { "" };
     // A comment after a scalar stays; one after the last line of a collection goes with it.
@@ -136,7 +155,8 @@ fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Vec<E
         old.span.end
     };
     if !is_block(value) {
-        return vec![Edit::new(old.span.start..cut, format!("{lead}{}", inline(value)))];
+        let edit = Edit::new(old.span.start..cut, format!("{lead}{}", inline(value)));
+        return Some(vec![edit]);
     }
     let lines = lines(value);
     let column = if value.is_array() {
@@ -151,12 +171,12 @@ fn fill(context: &Context<'_>, slot: &Slot, old: &Shape, value: &Value) -> Vec<E
             context.column(old.span.start)
         };
         let head = Edit::new(old.span.start..cut, format!("{lead}{}", lines[0]));
-        return vec![head, Edit::new(end..end, context.new_lines(&lines[1..], column))];
+        return Some(vec![head, Edit::new(end..end, context.new_lines(&lines[1..], column))]);
     }
-    vec![
+    Some(vec![
         Edit::new(slot.at..cut, ""),
         Edit::new(end..end, context.new_lines(&lines, column)),
-    ]
+    ])
 }
 
 /// Writes a value into a slot whose old value starts on a later line.

@@ -79,6 +79,8 @@ fn does_not_guess() {
         ("1.1.1-gpu-d061621-330cc6", l(1, 1), Why::Custom),
         ("v2.6.6+corp.1", l(2, 6), Why::Custom),
         ("v2.6.6-corp1", l(2, 6), Why::Custom),
+        ("v2.6.6-hotfix -arm64", l(2, 6), Why::Custom),
+        ("v2.6.0-rc1-\u{e9}", l(2, 6), Why::Custom),
         ("v2.6.6-patched-rc1", l(2, 6), Why::Custom),
         ("v2.6.6.1", l(2, 6), Why::Custom),
         ("v2.6.x", l(2, 6), Why::Custom),

@@ -2,6 +2,9 @@
 //! the output is out; and a trace of what it opens.
 #![cfg(target_os = "linux")]
 
+mod files;
+mod trace;
+
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -89,26 +92,6 @@ fn a_full_disk_under_stdout_is_no_success() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_leaves_stdout_empty() {
-    let place = tempfile::tempdir().unwrap();
-    let path = |name: &str| place.path().join(name).display().to_string();
-    std::fs::write(path("file"), "").unwrap();
-    for report in [
-        "/dev/full".to_owned(),
-        path("missing/report.json"),
-        path("file/report.json"),
-        path(""),
-    ] {
-        let out = run(
-            program(&["--report", &report]),
-            std::fs::read(example("target.yaml")).unwrap(),
-        );
-        assert!(out.stdout.is_empty(), "{report}");
-        failed(&out, &format!("--report {report}"));
-    }
-}
-
-#[test]
 fn where_stdout_fails_the_report_says_what_was_judged_and_the_status_that_it_failed() {
     let place = tempfile::tempdir().unwrap();
     let report = place.path().join("report.json");
@@ -165,72 +148,4 @@ fn input_that_ends_early_is_refused_and_no_input_is_none() {
     }
     let out = run(program(&[]), vec![]);
     assert!(out.status.code() == Some(0) && out.stdout.is_empty());
-}
-
-/// The words between the first pair of quotes of each call of a trace.
-fn opened(trace: &str) -> Vec<&str> {
-    let calls = trace.lines().filter(|l| l.contains("open") && !l.contains("ENOENT"));
-    calls.filter_map(|l| l.split('"').nth(1)).collect()
-}
-
-#[test]
-fn it_opens_no_socket_starts_nothing_and_reads_only_what_was_named() {
-    let place = tempfile::tempdir().unwrap();
-    let (trace, report) = (place.path().join("trace"), place.path().join("report.json"));
-    let inner = program(&["--report", report.to_str().unwrap()]);
-    let mut command = Command::new("strace");
-    command.args([
-        "-f",
-        "-qq",
-        "-e",
-        "trace=%network,open,openat,openat2,creat,execve,fork,vfork,clone,clone3,unlink,rename",
-        "-o",
-    ]);
-    command
-        .arg(&trace)
-        .arg("--")
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = match command.spawn() {
-        Ok(child) => child,
-        Err(e) if std::env::var_os("CI").is_none() => {
-            eprintln!("strace is not here ({e}); CI does not go without: apt-get install strace");
-            return;
-        }
-        Err(e) => panic!("strace: {e}; apt-get install strace"),
-    };
-    let out = feed(child, std::fs::read(example("target.yaml")).unwrap())
-        .wait_with_output()
-        .unwrap();
-    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
-    let trace = std::fs::read_to_string(trace).unwrap();
-    for call in [
-        "socket(", "connect(", "bind(", "sendto(", "fork(", "clone(", "clone3(", "unlink(", "rename(",
-    ] {
-        assert!(!trace.contains(call), "{call}\n{trace}");
-    }
-    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
-    let named = ["current.yaml", "values.yaml"].map(|f| example(f).display().to_string());
-    let files = opened(&trace);
-    for file in &named {
-        assert!(files.contains(&file.as_str()), "{file} was read\n{trace}");
-    }
-    for file in files {
-        // The loader's libraries; who called us.
-        let system = file.starts_with("/lib") || file.starts_with("/usr/lib") || file == "/etc/ld.so.cache";
-        let process = file.strip_prefix("/proc/").and_then(|f| f.split_once('/'));
-        let caller = process.is_some_and(|(pid, what)| match pid {
-            "self" => ["maps", "cgroup"].contains(&what),
-            _ => ["cmdline", "stat"].contains(&what),
-        });
-        let written = Path::new(file) == report;
-        assert!(
-            system || caller || written || named.iter().any(|n| n == file),
-            "{file}\n{trace}"
-        );
-    }
 }

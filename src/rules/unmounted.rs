@@ -1,0 +1,161 @@
+//! Workloads that would lose the configuration they mount: what they fall back to then is nobody's choice, and no value
+//! of the chart mends it.
+
+use super::case::Case;
+use super::places;
+use crate::kube::object::escape;
+use crate::milvus::config::Origin;
+use crate::milvus::effective::{self, Source};
+
+/// Who would no longer mount what.
+pub struct Unmounted {
+    /// `Deployment rel-milvus-querynode`, each once.
+    workloads: Vec<String>,
+    source: Source,
+}
+
+/// Those of these components (of the target) that mount the file in which a setting stands now, and would mount neither
+/// it nor another in its place.
+pub fn among(case: &Case, components: &[usize], was: Option<&Origin>) -> Option<Unmounted> {
+    let (before, was) = (case.before?, was?);
+    let key = was.path.split('#').next()?.strip_prefix("/data/")?;
+    let holds = |s: &&Source| s.config_map == was.object.name && escape(&s.key) == key;
+    let mut found: Option<Unmounted> = None;
+    for &(i, j) in places::pairs(case).iter().filter(|(i, _)| components.contains(i)) {
+        let (is, old) = (&case.after.release.components[i], &before.release.components[j]);
+        let mounted = effective::read_from(before.object(old), old);
+        let would_mount = effective::read_from(case.after.object(is), is);
+        let Some(source) = mounted.iter().find(holds) else {
+            continue;
+        };
+        if would_mount.len() >= mounted.len() || would_mount.iter().any(|s| s.file == source.file) {
+            continue;
+        }
+        // What the rewrite brings is put together of the others, which are told.
+        let reference = &case.after.object(is).reference;
+        if !case.target.objects.iter().any(|o| o.reference == *reference) {
+            continue;
+        }
+        let workload = format!("{} {}", reference.kind, reference.name);
+        let all = &mut found
+            .get_or_insert_with(|| Unmounted {
+                workloads: vec![],
+                source: source.clone(),
+            })
+            .workloads;
+        if !all.contains(&workload) {
+            all.push(workload);
+        }
+    }
+    found
+}
+
+impl Unmounted {
+    /// The reason, to stand behind what would change.
+    pub fn why(&self) -> String {
+        let Source { config_map, file, .. } = &self.source;
+        format!(
+            ", since {} would no longer mount {file} of ConfigMap {config_map}, where it stands now",
+            self.names()
+        )
+    }
+
+    /// What mends it.
+    pub fn help(&self) -> String {
+        let Source {
+            config_map,
+            file,
+            volume,
+            ..
+        } = &self.source;
+        format!(
+            "give {} back the volume `{volume}` (ConfigMap {config_map}) and its mount {file}: the chart writes both, so something behind it \
+             took them away (a pipe that ended early, a patch, an edited template)\n\
+             what is missing: milvus-uplift diff --against current",
+            self.names()
+        )
+    }
+
+    fn names(&self) -> String {
+        places::listed(&self.workloads.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::rules::testkit::Scenario;
+
+    const VOLUMES: &str =
+        "      volumes:\n        - name: milvus-config\n          configMap:\n            name: rel-milvus\n";
+
+    fn torn(cut: &str, instead: &str) -> Vec<Finding> {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let judged = scenario
+            .edit_in_target("Deployment", "rel-milvus-querynode", cut, instead)
+            .judge();
+        assert!(judged.refused());
+        judged
+            .findings
+            .iter()
+            .filter(|f| ["MU301", "MU304", "MU307"].contains(&f.code))
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn what_is_no_longer_mounted_is_named_with_who_mounted_it() {
+        let found = torn(VOLUMES, "");
+        assert!(
+            found.iter().any(|f| f.code == "MU304") && found.iter().any(|f| f.code == "MU307"),
+            "{found:?}"
+        );
+        for finding in found {
+            let says = ", since Deployment rel-milvus-querynode would no longer mount /milvus/configs/default.yaml of ConfigMap rel-milvus, where it stands now";
+            assert!(finding.message.contains(says), "{}", finding.message);
+            assert!(
+                finding.help.contains("volume `milvus-config` (ConfigMap rel-milvus)"),
+                "{}",
+                finding.help
+            );
+            assert!(
+                !finding.help.contains("--set") && !finding.help.contains("--allow"),
+                "{}",
+                finding.help
+            );
+        }
+    }
+
+    #[test]
+    fn another_configuration_in_its_place_is_a_choice() {
+        let other = VOLUMES.replace("name: rel-milvus\n", "name: rel-milvus-other\n");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_in_target("Deployment", "rel-milvus-querynode", VOLUMES, &other)
+            .add_target("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: rel-milvus-other\ndata:\n  default.yaml: |\n    mq:\n      type: pulsar\n    pulsar:\n      address: elsewhere\n  user.yaml: ''\n");
+        let judged = scenario.judge();
+        let found: Vec<_> = judged.findings.iter().filter(|f| f.code == "MU304").collect();
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|f| !f.message.contains("mount")), "{found:?}");
+    }
+
+    #[test]
+    fn so_is_the_queue_of_a_release_that_no_longer_mounts_what_names_it() {
+        let scenario = Scenario::standalone("v2.5.16", "v2.6.16", "kafka");
+        let judged = scenario
+            .edit_in_target(
+                "Deployment",
+                "rel-milvus-standalone",
+                "        - name: milvus-config\n          configMap:\n            name: rel-milvus\n",
+                "",
+            )
+            .judge();
+        let finding = judged.findings.iter().find(|f| f.code == "MU301").expect("refused");
+        assert!(
+            finding
+                .message
+                .contains("Deployment rel-milvus-standalone would no longer mount"),
+            "{}",
+            finding.message
+        );
+    }
+}
