@@ -15,6 +15,7 @@ use crate::milvus::queue::Mq;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
+use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::report::StageReport;
 use crate::rewrite::Rewrite;
@@ -169,6 +170,22 @@ impl Case<'_> {
     pub fn current_mq(&self) -> Option<Mq> {
         let before = self.before?;
         assumed(&before.effective.spoken().mq, self.options.assume.current_mq.as_deref())
+    }
+
+    /// The version that was stated for what a component's image does not say: the current one where a stage keeps the image
+    /// that is deployed, the target's elsewhere.
+    pub fn assumed(&self, component: &Component) -> Option<&Version> {
+        let named = |c: &&Component| c.role == component.role && c.name == component.name;
+        let is_kept = |side: Side| {
+            let came = self.came.components.iter().find(named);
+            let deployed = side.release.components.iter().find(named);
+            deployed.is_some_and(|c| c.image == component.image) && came.is_none_or(|c| c.image != component.image)
+        };
+        let assume = &self.options.assume;
+        match self.before {
+            Some(before) if is_kept(before) => assume.current_version.as_ref(),
+            _ => assume.target_version.as_ref(),
+        }
     }
 
     /// Whether more stages follow: what runs then is a mixture on purpose.

@@ -122,7 +122,7 @@ fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let coordinated: Vec<Role> = after
         .components
         .iter()
-        .flat_map(|c| coordinates(c, assume.target_version.as_ref()))
+        .flat_map(|c| coordinates(c, case.assumed(c)))
         .collect();
     let mut seen = Vec::new();
     for component in before.running() {

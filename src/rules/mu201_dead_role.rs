@@ -19,8 +19,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let assumed = case.options.assume.target_version.as_ref();
-    let new = |c: &&Component| since_streaming(c, assumed) == Some(true);
+    let new = |c: &&Component| since_streaming(c, case.assumed(c)) == Some(true);
     let dead: Vec<&Component> = case
         .after
         .running()
@@ -49,7 +48,7 @@ fn roles(case: &Case, dead: &[&Component]) -> Option<Finding> {
         list(&names(dead)),
         are(dead.len()),
         list(&words),
-        spelled(first, case.options.assume.target_version.as_ref()),
+        spelled(first, case.assumed(first)),
     );
     let mixcoord = match roles.iter().any(|r| r.is_legacy_coordinator()) && !case.after.release.has(Role::MixCoord) {
         true => " --set mixCoordinator.enabled=true",
@@ -76,7 +75,7 @@ fn flag(case: &Case, flagged: &[&Component]) -> Option<Finding> {
         "{} {} given the flag -indexnode, which `mixture` of Milvus {} does not know: the process ends at once",
         list(&names(flagged)),
         are(flagged.len()),
-        spelled(first, case.options.assume.target_version.as_ref()),
+        spelled(first, case.assumed(first)),
     );
     let help = "take -indexnode out: args: [\"milvus\", \"run\", \"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\", \"-indexcoord\"]";
     Some(case.after.point(RULE.finding(message, help), first, &args(first)))
@@ -90,7 +89,7 @@ pub fn args(component: &Component) -> String {
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::rules::testkit::{Scenario, cluster26, deployment};
+    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
 
     fn found(scenario: &Scenario) -> Vec<Finding> {
         scenario.of_rule("MU201")
@@ -118,6 +117,28 @@ mod tests {
     fn the_rewrite_takes_them_away() {
         assert!(found(&Scenario::consolidation("v2.5.16", "v2.6.16")).is_empty());
         assert!(found(&Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
+    }
+
+    #[test]
+    fn what_a_stage_keeps_runs_the_version_stated_for_what_is_deployed() {
+        use crate::stage::Stage;
+        let own = |text: String, tag: &str, version: &str| {
+            text.replace(
+                &format!("milvusdb/milvus:{version}"),
+                &format!("registry.corp/milvus:{tag}"),
+            )
+        };
+        let scenario = || {
+            let current = own(cluster("v2.5.16", false), "old", "v2.5.16");
+            Scenario::of(&current, &own(cluster("v2.6.16", false), "new", "v2.6.16"))
+                .assume("current-version=2.5.16")
+                .assume("target-version=2.6.16")
+        };
+        for stage in [Stage::At(0), Stage::At(1), Stage::All] {
+            let judgement = scenario().stage(stage).judge();
+            assert!(!judgement.refused(), "{stage:?}: {:?}", judgement.findings);
+        }
+        assert_eq!(found(&scenario().without_rewrite()).len(), 1);
     }
 
     #[test]

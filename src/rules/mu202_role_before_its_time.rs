@@ -58,8 +58,7 @@ pub fn switch(objects: &[crate::kube::Object], component: &Component) -> Switch 
 }
 
 fn check(case: &Case) -> Vec<Finding> {
-    let assumed = case.options.assume.target_version.as_ref();
-    let old = |c: &&Component| since_streaming(c, assumed) == Some(false);
+    let old = |c: &&Component| since_streaming(c, case.assumed(c)) == Some(false);
     let running: Vec<&Component> = case.after.running().collect();
     let mixcoord: Vec<&Component> = running
         .iter()
@@ -83,9 +82,9 @@ fn check(case: &Case) -> Vec<Finding> {
         .iter()
         .copied()
         .filter(|c| c.role == Role::Cdc)
-        .filter(|c| match version(c, assumed) {
+        .filter(|c| match version(c, case.assumed(c)) {
             Some(version) => *version < facts::versions().marks.cdc.version,
-            None => since_streaming(c, assumed) == Some(false),
+            None => since_streaming(c, case.assumed(c)) == Some(false),
         })
         .collect();
     let mut found: Vec<Finding> = as_mixcoord(case, &mixcoord).into_iter().collect();
@@ -139,7 +138,7 @@ fn as_cdc(case: &Case, components: &[&Component]) -> Option<Finding> {
 /// `a and b are started as mixcoord from Milvus 2.5.16`.
 fn subject(case: &Case, components: &[&Component], role: &str) -> Option<String> {
     let first = components.first()?;
-    let version = spelled(first, case.options.assume.target_version.as_ref());
+    let version = spelled(first, case.assumed(first));
     Some(format!(
         "{} {} started as {role} from Milvus {version}",
         list(&names(components)),

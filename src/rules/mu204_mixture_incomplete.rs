@@ -18,14 +18,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let assumed = case.options.assume.target_version.as_ref();
     let partial: Vec<&Component> = case
         .after
         .release
         .in_role(Role::MixCoord)
         .filter(|c| c.run.spelled == Spelling::Mixture && !c.run.mixture_is_complete())
         // 2.5 runs whichever it is told.
-        .filter(|c| since_streaming(c, assumed) == Some(true))
+        .filter(|c| since_streaming(c, case.assumed(c)) == Some(true))
         .collect();
     let Some(first) = partial.first() else { return vec![] };
     let has = |flag: &str| first.run.mixture_flags.iter().any(|f| f == flag);
@@ -39,7 +38,7 @@ fn check(case: &Case) -> Vec<Finding> {
         list(&names(&partial)),
         are(partial.len()),
         list(&lacking),
-        spelled(first, assumed),
+        spelled(first, case.assumed(first)),
     );
     let help = "one mixcoord with all of them: args: [\"milvus\", \"run\", \"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\", \"-indexcoord\"], or, from 2.6 on, [\"milvus\", \"run\", \"mixcoord\"]";
     vec![case.after.point(RULE.finding(message, help), first, &args(first))]

@@ -57,7 +57,6 @@ fn check(case: &Case) -> Vec<Finding> {
 
 /// The ports of the components that are new, or that the step to 2.6 makes new.
 fn served<'a>(case: &Case<'a>) -> Vec<Served<'a>> {
-    let assumed = case.options.assume.target_version.as_ref();
     let mut found = Vec::new();
     for (i, component) in case.after.release.components.iter().enumerate() {
         let known = case.before.is_some_and(|b| b.release.has(component.role)) && !case.transition.crosses_26();
@@ -82,7 +81,7 @@ fn served<'a>(case: &Case<'a>) -> Vec<Served<'a>> {
             found.push(Served {
                 component,
                 name: &row.name,
-                port: set.unwrap_or_else(|| row.default_of(version(component, assumed))),
+                port: set.unwrap_or_else(|| row.default_of(version(component, case.assumed(component)))),
             });
         }
     }
