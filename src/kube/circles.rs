@@ -36,12 +36,12 @@ impl<'a> Circles<'a> {
         let objects = || sets.iter().copied().flatten();
         let mut labelled: Vec<Labelled> = Vec::new();
         for object in objects() {
-            let node = circles.name(&object.reference.name);
+            let node = node_of(&mut circles.names, &mut circles.parents, &object.reference.name);
             for labels in label_maps(object) {
                 labelled.push(Labelled { labels, node });
                 let instances = INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str());
                 for instance in instances {
-                    let other = circles.instance(instance);
+                    let other = node_of(&mut circles.instances, &mut circles.parents, instance);
                     circles.join(node, other);
                 }
             }
@@ -74,29 +74,6 @@ impl<'a> Circles<'a> {
             each.filter_map(|instance| self.instances.get(instance)).next()
         };
         named.or_else(instance).map(|node| self.root(*node))
-    }
-
-    fn node(&mut self) -> usize {
-        self.parents.push(self.parents.len());
-        self.parents.len() - 1
-    }
-
-    fn name(&mut self, name: &'a str) -> usize {
-        if let Some(known) = self.names.get(name) {
-            return *known;
-        }
-        let node = self.node();
-        self.names.insert(name, node);
-        node
-    }
-
-    fn instance(&mut self, instance: &'a str) -> usize {
-        if let Some(known) = self.instances.get(instance) {
-            return *known;
-        }
-        let node = self.node();
-        self.instances.insert(instance, node);
-        node
     }
 
     fn root(&self, mut node: usize) -> usize {
@@ -144,6 +121,14 @@ impl<'a> Circles<'a> {
             self.join(node, *other);
         }
     }
+}
+
+/// The node of a text, made where there is none.
+fn node_of<'a>(nodes: &mut HashMap<&'a str, usize>, parents: &mut Vec<usize>, text: &'a str) -> usize {
+    *nodes.entry(text).or_insert_with(|| {
+        parents.push(parents.len());
+        parents.len() - 1
+    })
 }
 
 /// The labels of an object and those of its pods.

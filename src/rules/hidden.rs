@@ -1,7 +1,5 @@
 //! What cannot be seen of queues and stores, and whether it is the same now and then (MU306, MU310).
 
-use serde_json::Value;
-
 use super::case::{Case, Side};
 use super::places;
 use crate::finding::Finding;
@@ -177,17 +175,15 @@ pub fn who(case: &Case, components: &[usize]) -> String {
 /// Finishes a finding: the object, the field where one is known, the place.
 pub fn pointed(case: &Case, finding: Finding, hidden: &Hidden) -> Finding {
     let finding = match &hidden.changed {
-        Some(Changed::Seen(field, current, proposed)) => {
-            finding.field(places::path_of(field, None), shown(current), shown(proposed))
-        }
+        Some(Changed::Seen(field, current, proposed)) => finding.field(
+            places::path_of(field, None),
+            places::told(current),
+            places::told(proposed),
+        ),
         _ => finding,
     };
     // A configuration file that is hidden stands in no object of the stream: its mount does.
     places::place(case, finding, hidden.origin.as_ref(), hidden.components[0])
-}
-
-fn shown(text: &str) -> Value {
-    if text.is_empty() { Value::Null } else { text.into() }
 }
 
 /// How to look at what is hidden, and how to state it.

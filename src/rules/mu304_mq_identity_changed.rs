@@ -1,7 +1,5 @@
 //! MU304: the same kind of queue, another log.
 
-use serde_json::Value;
-
 use super::case::Case;
 use super::places::{self, Difference};
 use super::unmounted::{self, Unmounted};
@@ -74,30 +72,18 @@ fn finding(case: &Case, mq: &Mq, difference: &Difference) -> Finding {
         unreachable!("filtered above")
     };
     let whose = places::whose(case, &difference.components);
-    let nothing = |text: &str| {
-        if text.is_empty() {
-            "nothing".to_owned()
-        } else {
-            format!("`{text}`")
-        }
-    };
     let unmounted = unmounted::among(case, &difference.components, difference.was.as_ref());
     let message = format!(
         "the {mq} log{whose} would be another one ({field} is {} now and would be {}){}: what is written and not yet flushed stays behind in the old one",
-        nothing(current),
-        nothing(proposed),
+        places::quoted(current),
+        places::quoted(proposed),
         unmounted.as_ref().map_or_else(String::new, Unmounted::why)
     );
     let help = unmounted.map_or_else(|| help(case, mq, difference, field, current), |u| u.help());
     let path = places::path_of(field, difference.origin.as_ref());
-    let told = |text: &str| {
-        if text.is_empty() {
-            Value::Null
-        } else {
-            Value::from(text)
-        }
-    };
-    let finding = RULE.finding(message, help).field(path, told(current), told(proposed));
+    let finding = RULE
+        .finding(message, help)
+        .field(path, places::told(current), places::told(proposed));
     places::place(case, finding, difference.origin.as_ref(), difference.components[0])
 }
 

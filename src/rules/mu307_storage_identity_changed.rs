@@ -1,7 +1,5 @@
 //! MU307: other metadata, other data, another volume.
 
-use serde_json::Value;
-
 use super::case::{Case, Side};
 use super::places::{self, Difference};
 use super::unmounted::{self, Unmounted};
@@ -63,31 +61,19 @@ fn finding(case: &Case, difference: &Difference) -> Finding {
         Some("etcd" | "metastore" | "tikv") => "metadata",
         _ => "data",
     };
-    let nothing = |text: &str| {
-        if text.is_empty() {
-            "nothing".to_owned()
-        } else {
-            format!("`{text}`")
-        }
-    };
     let unmounted = unmounted::among(case, &difference.components, difference.was.as_ref());
     let message = format!(
         "the {what}{} would be looked for elsewhere ({field} is {} now and would be {}){}: Milvus would start without any of its collections' {what}",
         places::whose(case, &difference.components),
-        nothing(current),
-        nothing(proposed),
+        places::quoted(current),
+        places::quoted(proposed),
         unmounted.as_ref().map_or_else(String::new, Unmounted::why)
     );
     let help = unmounted.map_or_else(|| help(difference, field, current), |u| u.help());
     let path = places::path_of(field, difference.origin.as_ref());
-    let told = |text: &str| {
-        if text.is_empty() {
-            Value::Null
-        } else {
-            Value::from(text)
-        }
-    };
-    let finding = RULE.finding(message, help).field(path, told(current), told(proposed));
+    let finding = RULE
+        .finding(message, help)
+        .field(path, places::told(current), places::told(proposed));
     places::place(case, finding, difference.origin.as_ref(), difference.components[0])
 }
 

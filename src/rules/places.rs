@@ -97,6 +97,22 @@ pub struct Difference {
     pub components: Vec<usize>,
 }
 
+/// A value of an identifying field in a sentence.
+pub fn quoted(text: &str) -> String {
+    match text.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!("`{text}`"),
+    }
+}
+
+/// The same as a field of a finding has it.
+pub fn told(text: &str) -> Value {
+    match text.is_empty() {
+        true => Value::Null,
+        false => text.into(),
+    }
+}
+
 /// Adds differences to those of other components: the same difference is told once.
 pub fn gather(all: &mut Vec<Difference>, found: Vec<Difference>) {
     for one in found {
