@@ -6,6 +6,7 @@ use super::whole::Judged;
 use crate::kube::circles::Circles;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Inventory, Release, inventory};
+use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
 
@@ -59,7 +60,8 @@ impl<'a> Nears<'a> {
             return Nears::default();
         }
         let deployed = current.map_or(&[][..], |stream| &stream.objects);
-        let circles = Circles::of(&[&target.objects, deployed]);
+        let new = [Role::MixCoord, Role::StreamingNode].map(Role::as_str);
+        let circles = Circles::of(&[&target.objects, deployed], &new);
         let around = |release: &Release| circles.around(&target.objects[release.components[0].object]);
         let mut parts: HashMap<usize, [Vec<usize>; 2]> = came
             .releases

@@ -30,8 +30,9 @@ struct Labelled<'a> {
 }
 
 impl<'a> Circles<'a> {
-    /// Draws the circles around all objects of several sets (what is deployed, what comes).
-    pub fn of(sets: &[&'a [Object]]) -> Circles<'a> {
+    /// Draws the circles around all objects of several sets (what is deployed, what comes). `new` are values that labels of
+    /// pods may have which are still to be made beside these: what selects them may select any of theirs.
+    pub fn of(sets: &[&'a [Object]], new: &[&str]) -> Circles<'a> {
         let mut circles = Circles::default();
         let objects = || sets.iter().copied().flatten();
         let mut labelled: Vec<Labelled> = Vec::new();
@@ -46,15 +47,18 @@ impl<'a> Circles<'a> {
                 }
             }
         }
+        let mut sorted: Vec<&str> = circles.names.keys().copied().collect();
+        sorted.sort_unstable();
+        let coming = Coming { new, sorted };
         for object in objects() {
             let node = circles.names[&object.reference.name[..]];
-            circles.mentions(node, &object.value);
+            circles.mentions(node, &object.value, &coming);
         }
         let bearers = Bearers::of(&labelled);
         for object in objects() {
             let node = circles.names[&object.reference.name[..]];
             for (selector, plain) in selectors(object) {
-                bearers.selected(selector, plain, |other| circles.join(node, other));
+                bearers.selected(selector, plain, new, |other| circles.join(node, other));
             }
         }
         circles
@@ -98,17 +102,18 @@ impl<'a> Circles<'a> {
     }
 
     /// Joins a node with every object that a text names.
-    fn mentions(&mut self, node: usize, value: &Value) {
+    fn mentions(&mut self, node: usize, value: &Value, coming: &Coming) {
         match value {
-            Value::Object(map) => map.values().for_each(|v| self.mentions(node, v)),
-            Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v)),
+            Value::Object(map) => map.values().for_each(|v| self.mentions(node, v, coming)),
+            Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v, coming)),
             Value::String(text) => {
                 let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
                 for run in text.split(|c| !word(c)).filter(|run| !run.is_empty()) {
-                    self.mention(node, run);
+                    self.mention(node, run, coming);
                     if run.contains('.') {
                         let ends = run.match_indices('.').map(|(i, _)| &run[..i]);
-                        ends.chain(run.split('.')).for_each(|part| self.mention(node, part));
+                        ends.chain(run.split('.'))
+                            .for_each(|part| self.mention(node, part, coming));
                     }
                 }
             }
@@ -116,10 +121,29 @@ impl<'a> Circles<'a> {
         }
     }
 
-    fn mention(&mut self, node: usize, word: &str) {
-        if let Some(other) = self.names.get(word.trim_matches('-')) {
+    fn mention(&mut self, node: usize, word: &str, coming: &Coming) {
+        let word = word.trim_matches('-');
+        let known = self.names.get(word);
+        let beside = || self.names.get(coming.beside(word)?);
+        if let Some(other) = known.or_else(beside) {
             self.join(node, *other);
         }
+    }
+}
+
+/// What is still to be made beside objects that are there.
+struct Coming<'c, 'a> {
+    new: &'c [&'c str],
+    sorted: Vec<&'a str>,
+}
+
+impl<'a> Coming<'_, 'a> {
+    /// The name of an object beside which one of this name would be made: `x-proxy` for `x-mixcoord`.
+    fn beside(&self, name: &str) -> Option<&'a str> {
+        let own = self.new.iter().find_map(|new| name.find(new))?;
+        let base = name[..own].strip_suffix('-').map(|base| &name[..=base.len()])?;
+        let next = self.sorted.partition_point(|other| *other < base);
+        self.sorted.get(next).copied().filter(|other| other.starts_with(base))
     }
 }
 
@@ -169,27 +193,40 @@ impl<'l, 'a> Bearers<'l, 'a> {
         Bearers { all, of }
     }
 
-    /// Calls with the node of each that a selector selects; only those are asked that carry its rarest label.
-    fn selected(&self, selector: &Value, plain: bool, mut join: impl FnMut(usize)) {
+    /// Calls with the node of each that a selector selects, or could select once it has a label with a value of `new`; only
+    /// those are asked that carry the rarest of its other labels.
+    fn selected(&self, selector: &Value, plain: bool, new: &[&str], join: impl FnMut(usize)) {
         let labels = if plain {
             Some(selector)
         } else {
             selector.get("matchLabels")
         };
         let pairs = labels.and_then(Value::as_object).into_iter().flatten();
-        let bearers = |(key, value): (&String, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
-        let asked: Vec<Option<&Vec<usize>>> = pairs.map(bearers).collect();
-        if asked.iter().any(Option::is_none) {
+        let (open, firm): (Vec<_>, Vec<_>) =
+            pairs.partition(|(_, value)| value.as_str().is_some_and(|v| new.contains(&v)));
+        let bearers = |(key, value): &(&String, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
+        let asked: Vec<Option<&Vec<usize>>> = firm.iter().map(bearers).collect();
+        if asked.iter().any(Option::is_none) || plain && firm.is_empty() && open.is_empty() {
             return;
         }
+        let loose = !open.is_empty() || selector.get("matchExpressions").is_some_and(|e| !plain && !e.is_null());
         let ask = |i: usize| {
             let one = &self.all[i];
-            selector::selects(selector, plain, one.labels).then_some(one.node)
+            let firmly = || {
+                firm.iter()
+                    .all(|(key, value)| one.labels.get(key.as_str()) == Some(*value))
+            };
+            let selected = if loose {
+                firmly()
+            } else {
+                selector::selects(selector, plain, one.labels)
+            };
+            selected.then_some(one.node)
         };
         match asked.into_iter().flatten().min_by_key(|list| list.len()) {
-            Some(list) => list.iter().filter_map(|i| ask(*i)).for_each(&mut join),
-            // Without a label it may select anything.
-            None => (0..self.all.len()).filter_map(ask).for_each(&mut join),
+            Some(list) => list.iter().filter_map(|i| ask(*i)).for_each(join),
+            // Without such a label it may select anything.
+            None => (0..self.all.len()).filter_map(ask).for_each(join),
         }
     }
 }
@@ -218,7 +255,7 @@ mod tests {
     }
 
     fn together(all: &[Object], a: &str, b: &str) -> bool {
-        let circles = Circles::of(&[all]);
+        let circles = Circles::of(&[all], &["mixcoord"]);
         let around = |name: &str| circles.around(all.iter().find(|o| o.reference.name == name).unwrap());
         around(a).unwrap() == around(b).unwrap()
     }
@@ -252,13 +289,27 @@ mod tests {
         };
         let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n"},
             "spec": {"podSelector": {}}});
+        let chosen_by = |expressions: Value| {
+            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "p"},
+                "spec": {"selector": {"matchExpressions": expressions}}})
+        };
         for (joins, other) in [
             (true, service("s", json!({"component": "proxy"}))),
             (false, service("s", json!({"component": "proxy", "release": "b"}))),
             (false, service("s", json!({"component": "querynode"}))),
             (true, scale("a-proxy")),
+            (true, scale("a-mixcoord")),
             (false, scale("b-proxy")),
+            (false, scale("b-mixcoord-rg1")),
+            (false, scale("c-mixcoord")),
             (true, policy),
+            (true, service("s", json!({"component": "mixcoord"}))),
+            (false, service("s", json!({"component": "mixcoord", "release": "b"}))),
+            (false, service("s", json!({"component": "mixcoord", "app": "other"}))),
+            (
+                true,
+                chosen_by(json!([{"key": "component", "operator": "In", "values": ["mixcoord"]}])),
+            ),
             (true, map("m", "http://a-proxy.ns.svc:1/ and tcp://b-proxy:2")),
             (false, map("m", "a-proxyb b-proxy")),
         ] {
@@ -271,7 +322,7 @@ mod tests {
     #[test]
     fn what_was_not_there_is_found_by_its_instance() {
         let all = objects(vec![workload("a-proxy", json!({"release": "a"}), "x")]);
-        let circles = Circles::of(&[&all]);
+        let circles = Circles::of(&[&all], &[]);
         let new = objects(vec![
             workload("a-mixcoord", json!({"release": "a"}), "x"),
             workload("c-mixcoord", json!({"release": "c"}), "x"),
