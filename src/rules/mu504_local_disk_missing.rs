@@ -157,6 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn what_to_paste_is_values_of_the_chart_wherever_it_stands() {
+        let plain = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let target = String::from_utf8(plain.request().target).unwrap();
+        let nested = target.replace("# Source: milvus/templates/", "# Source: u/charts/vectors/templates/");
+        assert_ne!(nested, target);
+        for (scenario, values) in [
+            (
+                Scenario::upgrade("v2.5.16", "v2.6.16"),
+                "extraConfigFiles:\n  user.yaml: |\n    queryNode:\n      mmap:\n        vectorField: false",
+            ),
+            (
+                plain.replace_target(&nested),
+                "vectors:\n  extraConfigFiles:\n    user.yaml: |\n      queryNode:\n        mmap:\n          vectorField: false",
+            ),
+        ] {
+            let all = scenario.of_rule("MU504");
+            assert!(all[0].help.ends_with(values), "{}", all[0].help);
+        }
+    }
+
+    #[test]
     fn a_volume_or_a_reservation_is_enough() {
         assert!(kept().of_rule("MU504").is_empty());
         let claim = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
