@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 use milvus_uplift::finding::Input;
 use milvus_uplift::report::mask;
 use milvus_uplift::stream::Stream;
@@ -48,16 +48,7 @@ struct Case {
 
 fn main() {
     let args = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    let mut folders = Vec::new();
-    support::cases(&root, &mut folders);
-    folders.sort();
-    assert!(!folders.is_empty(), "no case under {}", root.display());
-    let trials = folders.into_iter().map(|folder| {
-        let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
-        Trial::test(name, move || run(&folder).map_err(Failed::from))
-    });
-    libtest_mimic::run(&args, trials.collect()).exit();
+    libtest_mimic::run(&args, support::case_trials(run)).exit();
 }
 
 type Checked = Result<(), String>;

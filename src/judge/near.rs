@@ -1,5 +1,6 @@
 //! What has to do with each release, where a stream holds several: each is judged by its own circle of objects.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::whole::Judged;
@@ -40,10 +41,38 @@ pub(super) struct Scope<'a> {
     pub circle: Option<usize>,
 }
 
-/// The objects of a circle as they would be applied.
+/// Objects as they would be applied.
 pub(super) struct Applied {
     pub objects: Vec<Object>,
-    pub after: Inventory,
+    after: OnceCell<Inventory>,
+}
+
+impl Applied {
+    fn of(objects: Vec<Object>) -> Applied {
+        Applied {
+            objects,
+            after: OnceCell::new(),
+        }
+    }
+
+    /// The releases among them.
+    pub(super) fn after(&self) -> &Inventory {
+        self.after.get_or_init(|| inventory(&self.objects))
+    }
+}
+
+/// All objects as they would be applied, and by circle.
+pub(super) struct Proposal {
+    whole: Applied,
+    circles: HashMap<usize, Applied>,
+}
+
+impl Proposal {
+    /// Those by which a release is judged.
+    pub(super) fn of(&self, one: &Judged) -> &Applied {
+        let own = one.circle.and_then(|circle| self.circles.get(&circle));
+        own.unwrap_or(&self.whole)
+    }
 }
 
 impl<'a> Nears<'a> {
@@ -144,7 +173,7 @@ impl<'a> Nears<'a> {
                 parts.len() - 1
             });
         }
-        let brought = self.brought(judged);
+        let brought = brought(judged);
         for change in changes {
             let circle = brought.get(&change.object).copied();
             let circle = circle.or_else(|| self.circles.named(&change.object.name));
@@ -156,38 +185,35 @@ impl<'a> Nears<'a> {
         parts
     }
 
-    /// What the rewrite of each release brings, and to which circle.
-    fn brought<'j>(&self, judged: &'j [Judged]) -> HashMap<&'j ObjectRef, usize> {
-        let mut brought = HashMap::new();
-        for one in judged {
-            let injected = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
-            let circle = self.circles.around(&one.target.objects[one.came.components[0].object]);
-            if let Some(circle) = circle {
-                brought.extend(injected.map(|change| (&change.object, circle)));
+    /// The objects as they would be applied, by circle.
+    pub(super) fn proposal(&self, proposed: Vec<Object>, judged: &[Judged]) -> Proposal {
+        let mut circles: HashMap<usize, Vec<Object>> = HashMap::new();
+        if !self.all.is_empty() {
+            let brought = brought(judged);
+            for object in &proposed {
+                let circle = brought.get(&object.reference).copied();
+                let circle = circle.or_else(|| self.circles.around(object));
+                let circle = circle.filter(|circle| self.all.contains_key(circle));
+                circles
+                    .entry(circle.unwrap_or(self.lead))
+                    .or_default()
+                    .push(object.clone());
             }
         }
-        brought
+        let each = circles.into_iter();
+        Proposal {
+            circles: each.map(|(circle, objects)| (circle, Applied::of(objects))).collect(),
+            whole: Applied::of(proposed),
+        }
     }
+}
 
-    /// The objects as they would be applied, by circle.
-    pub(super) fn applied(&self, proposed: &[Object], judged: &[Judged]) -> HashMap<usize, Applied> {
-        if self.all.is_empty() {
-            return HashMap::new();
-        }
-        let brought = self.brought(judged);
-        let mut all: HashMap<usize, Vec<Object>> = HashMap::new();
-        for object in proposed {
-            let circle = brought.get(&object.reference).copied();
-            let circle = circle.or_else(|| self.circles.around(object));
-            let circle = circle.filter(|circle| self.all.contains_key(circle));
-            all.entry(circle.unwrap_or(self.lead)).or_default().push(object.clone());
-        }
-        let applied = |objects: Vec<Object>| Applied {
-            after: inventory(&objects),
-            objects,
-        };
-        all.into_iter()
-            .map(|(circle, objects)| (circle, applied(objects)))
-            .collect()
-    }
+/// What the rewrite of each release that has a circle brings, and to which.
+fn brought<'j>(judged: &'j [Judged]) -> HashMap<&'j ObjectRef, usize> {
+    let each = judged.iter().filter_map(|one| Some((one, one.circle?)));
+    let injected = |(one, circle): (&'j Judged, usize)| {
+        let changes = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
+        changes.map(move |change| (&change.object, circle))
+    };
+    each.flat_map(injected).collect()
 }

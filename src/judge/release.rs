@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
+use super::near::Applied;
 use super::whole::{Judged, Whole};
 use crate::facts;
 use crate::finding::{Finding, Input};
-use crate::kube::Object;
 use crate::milvus::effective::Texts;
-use crate::milvus::release::{Inventory, Release};
+use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
 use crate::rules::case::{Case, Effective, Side};
@@ -16,13 +16,11 @@ use crate::transition::From;
 
 impl Whole<'_> {
     /// Runs every rule over one release and notes its line of the report.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn rules(
         &self,
         one: &Judged,
         stage: Option<StageReport>,
-        proposed: &[Object],
-        after: &Inventory,
+        proposed: &Applied,
         findings: &mut Vec<Finding>,
         releases: &mut Vec<ReleaseReport>,
     ) {
@@ -30,13 +28,18 @@ impl Whole<'_> {
             components: vec![],
             ..one.came.clone()
         };
-        let applied = after.releases.iter().find(|r| r.is(one.came)).unwrap_or(&empty);
+        let applied = proposed
+            .after()
+            .releases
+            .iter()
+            .find(|r| r.is(one.came))
+            .unwrap_or(&empty);
         if applied.components.is_empty() {
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
         let mut texts = Texts::default();
-        let effective_after = Effective::new(proposed, applied, line, &mut texts);
+        let effective_after = Effective::new(&proposed.objects, applied, line, &mut texts);
         let from_line = one
             .transition
             .source_line()
@@ -61,7 +64,7 @@ impl Whole<'_> {
             came: one.came,
             after: Side {
                 input: Input::Target,
-                objects: proposed,
+                objects: &proposed.objects,
                 release: applied,
                 effective: &effective_after,
             },

@@ -112,8 +112,7 @@ impl Whole<'_> {
         let Ok(proposed) = apply::proposed(self.target, changes) else {
             return;
         };
-        let after = inventory(&proposed);
-        let applied = nears.applied(&proposed, judged);
+        let proposal = nears.proposal(proposed, judged);
         for (one, stage) in judged.iter().zip(stages) {
             let Some(stage) = stage.filter(|s| s.applied < s.last) else {
                 continue;
@@ -123,9 +122,7 @@ impl Whole<'_> {
                 ..stage
             });
             let mut found = Vec::new();
-            let own = one.circle.and_then(|circle| applied.get(&circle));
-            let (proposed, after) = own.map_or((&proposed, &after), |own| (&own.objects, &own.after));
-            self.rules(one, end, proposed, after, &mut found, &mut Vec::new());
+            self.rules(one, end, proposal.of(one), &mut found, &mut Vec::new());
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;

@@ -9,7 +9,7 @@ use super::near::{Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
-use crate::milvus::release::{Inventory, Mode, Release, inventory};
+use crate::milvus::release::{Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
 use crate::order::Order;
 use crate::overlay::{self, Overlay};
@@ -101,12 +101,9 @@ impl Whole<'_> {
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
-                let after = inventory(&proposed);
-                let applied = nears.applied(&proposed, &judged);
+                let proposal = nears.proposal(proposed, &judged);
                 for (one, stage) in judged.iter().zip(&stages) {
-                    let own = one.circle.and_then(|circle| applied.get(&circle));
-                    let (proposed, after) = own.map_or((&proposed, &after), |own| (&own.objects, &own.after));
-                    self.rules(one, *stage, proposed, after, &mut findings, &mut releases);
+                    self.rules(one, *stage, proposal.of(one), &mut findings, &mut releases);
                     targets.push(one.transition.target().cloned());
                 }
             }

@@ -193,11 +193,7 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
                     "{kind} {name} is deployed and mounted by {}, and the manifests do not hold it: Helm would delete it",
                     component.name
                 );
-                found.push(RULE.finding(message, HELP).on(&deployed.reference).at(
-                    Input::Current,
-                    deployed.document,
-                    deployed.pointer.clone(),
-                ));
+                found.push(lost(deployed, message));
             }
         }
     }
@@ -229,16 +225,18 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
                             "{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it",
                             deployed.reference
                         );
-                        found.push(RULE.finding(message, HELP).on(&deployed.reference).at(
-                            Input::Current,
-                            deployed.document,
-                            deployed.pointer.clone(),
-                        ));
+                        found.push(lost(deployed, message));
                     }
                 }
             }
         }
     }
+}
+
+/// A deployed object that the manifests do not hold.
+fn lost(deployed: &Object, message: String) -> Finding {
+    let finding = RULE.finding(message, HELP).on(&deployed.reference);
+    finding.at(Input::Current, deployed.document, deployed.pointer.clone())
 }
 
 /// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Conclusion};
 use milvus_uplift::judge::Judgement;
 use serde_json::{Value, json};
 
@@ -73,17 +73,10 @@ type Counts = BTreeMap<&'static str, [usize; 2]>;
 
 fn main() {
     let args = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    let mut folders = Vec::new();
-    support::cases(&root, &mut folders);
-    folders.sort();
     let counts = Arc::new(Mutex::new(Counts::new()));
-    let trials = folders.into_iter().map(|folder| {
-        let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
-        let counts = Arc::clone(&counts);
-        Trial::test(name, move || run(&folder, &counts).map_err(Failed::from))
-    });
-    let conclusion = libtest_mimic::run(&args, trials.collect());
+    let own = Arc::clone(&counts);
+    let trials = support::case_trials(move |folder| run(folder, &own));
+    let conclusion = libtest_mimic::run(&args, trials);
     let few = shown(&counts.lock().expect("no panic"), &conclusion);
     if few && conclusion.num_filtered_out == 0 && !args.list {
         std::process::exit(101);

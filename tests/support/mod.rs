@@ -19,6 +19,21 @@ pub fn cases(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// A trial for each folder below `testdata` that [`cases`] finds.
+pub fn case_trials(run: impl Fn(&Path) -> Result<(), String> + Clone + Send + 'static) -> Vec<Trial> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut folders = Vec::new();
+    cases(&root, &mut folders);
+    folders.sort();
+    assert!(!folders.is_empty(), "no case under {}", root.display());
+    let trial = |folder: PathBuf| {
+        let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
+        let run = run.clone();
+        Trial::test(name, move || run(&folder).map_err(Failed::from))
+    };
+    folders.into_iter().map(trial).collect()
+}
+
 /// A trial for each folder of `testdata/NAME` with a certain file in it.
 pub fn trials(name: &str, file: &str, run: fn(&Path) -> Result<(), String>) -> Vec<Trial> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);

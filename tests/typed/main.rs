@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use libtest_mimic::{Arguments, Conclusion};
 use milvus_uplift::finding::Input;
 use milvus_uplift::judge::Judgement;
 use milvus_uplift::kube::Object;
@@ -82,19 +82,9 @@ struct Seen {
 
 fn main() {
     let args = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
-    let mut folders = Vec::new();
-    support::cases(&root, &mut folders);
-    folders.sort();
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let mut trials: Vec<Trial> = folders
-        .into_iter()
-        .map(|folder| {
-            let name = folder.strip_prefix(&root).unwrap_or(&folder).display().to_string();
-            let seen = Arc::clone(&seen);
-            Trial::test(name, move || run(&folder, &seen).map_err(Failed::from))
-        })
-        .collect();
+    let own = Arc::clone(&seen);
+    let mut trials = support::case_trials(move |folder| run(folder, &own));
     trials.extend(able::trials());
     trials.extend(names::trials());
     let conclusion = libtest_mimic::run(&args, trials);
