@@ -191,6 +191,65 @@ mod tests {
     }
 
     #[test]
+    fn why_a_key_is_ignored_is_told() {
+        for (text, why) in [
+            (
+                "indexNode: {workerSlotUnit: 32}\n",
+                "dataNode.workerSlotUnit took its place and does not fall back to it",
+            ),
+            (
+                "dataCoord: {enableActiveStandby: true}\n",
+                "nothing reads it any more (mixcoord does not read it)",
+            ),
+            (
+                "natsmq: {server: {port: 4223}}\n",
+                "there is no such key any more (natsmq does not exist any more)",
+            ),
+            ("common: {storage: {scheme: s3}}\n", "there is no such key any more"),
+        ] {
+            let found = one(&user(Scenario::upgrade("v2.5.16", "v2.6.16"), text));
+            assert!(
+                found.message.ends_with(&format!("is ignored by Milvus 2.6.16: {why}")),
+                "{}",
+                found.message
+            );
+        }
+    }
+
+    #[test]
+    fn an_environment_goes_to_the_role_that_reads_the_new_key() {
+        let env = |name: &str| format!("            - name: {name}\n              value: \"32\"\n");
+        for (role, name, place) in [
+            (
+                "proxy",
+                "PROXY_SLOWLOGSPANINSECONDS",
+                "proxy (in the chart's values: proxy.extraEnv)",
+            ),
+            (
+                "proxy",
+                "INDEXNODE_WORKERSLOTUNIT",
+                "datanode (in the chart's values: dataNode.extraEnv)",
+            ),
+            (
+                "datanode",
+                "QUERYCOORD_GRPC_SERVERMAXRECVSIZE",
+                "mixcoord (in the chart's values: mixCoordinator.extraEnv)",
+            ),
+        ] {
+            let found = one(&Scenario::upgrade("v2.5.16", "v2.6.16").env_target(role, &env(name)));
+            assert!(
+                found.help.contains(&format!("put into the environment of {place}:\n")),
+                "{}",
+                found.help
+            );
+        }
+        let alone = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
+        let found = one(&alone.env_target("standalone", &env("INDEXNODE_WORKERSLOTUNIT")));
+        let place = "put into the environment of standalone (in the chart's values: standalone.extraEnv):\n";
+        assert!(found.help.contains(place), "{}", found.help);
+    }
+
+    #[test]
     fn a_replacement_that_is_there_already_is_not_pasted_over() {
         let text = "indexNode: {workerSlotUnit: 32}\ndataNode: {workerSlotUnit: 8}\n";
         let found = one(&user(Scenario::upgrade("v2.5.16", "v2.6.16"), text));

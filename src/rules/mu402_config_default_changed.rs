@@ -228,6 +228,8 @@ mod tests {
         );
         let standalone = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
         assert!(said(&standalone).contains("vectorField") && !said(&standalone).contains("pulsar."));
+        let from_the_first = Scenario::upgrade("v2.6.0", "v2.6.4").of_rule("MU402");
+        assert!(from_the_first.is_empty(), "{from_the_first:?}");
         let unpinned = Scenario::upgrade("v2.6.4", "v2.6.16").edit_target("      port: 53100\n", "");
         assert!(
             said(&unpinned).contains("a default changes from Milvus 2.6.4 to 2.6.16"),

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Severity};
 use crate::milvus::config::normalise;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::Component;
-use crate::milvus::role::{Role, Spelling};
+use crate::milvus::role::Role;
 use crate::rewrite::chart::STREAMING_SWITCH;
 
 /// The rule.
@@ -76,12 +76,7 @@ fn mixture(case: &Case) -> Option<Finding> {
     if !case.transition.crosses_26() {
         return None;
     }
-    let is = |c: &&Component| {
-        c.role == Role::MixCoord
-            && c.run.spelled == Spelling::Mixture
-            && c.run.mixture_is_complete()
-            && c.run.mixture_flags.iter().any(|f| f == "indexcoord")
-    };
+    let is = |c: &&Component| c.run.mixture_is_complete() && c.run.mixture_flags.iter().any(|f| f == "indexcoord");
     let all: Vec<&Component> = case.after.release.components.iter().filter(is).collect();
     let first = all.first()?;
     let message = format!(
@@ -202,6 +197,25 @@ mod tests {
         assert!(text.contains("the message queue stays pulsar"), "{text}");
         assert_eq!(said(&Scenario::upgrade("v2.6.4", "v2.6.16")), "");
         assert_eq!(said(&Scenario::upgrade("v2.5.10", "v2.5.16")), "");
+    }
+
+    #[test]
+    fn a_mixture_is_explained_where_it_is_whole_and_has_the_flag_that_does_nothing() {
+        let whole = "\"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\", \"-indexcoord\"";
+        for (words, want) in [
+            (whole, true),
+            ("\"mixcoord\"", false),
+            ("\"mixture\", \"-rootcoord\", \"-querycoord\", \"-datacoord\"", false),
+            ("\"mixture\", \"-rootcoord\", \"-querycoord\", \"-indexcoord\"", false),
+        ] {
+            let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_target(
+                "Deployment",
+                "rel-milvus-mixcoord",
+                whole,
+                words,
+            );
+            assert_eq!(said(&scenario).contains("which is right"), want, "{words}");
+        }
     }
 
     #[test]

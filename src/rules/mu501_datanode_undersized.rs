@@ -249,7 +249,7 @@ fn help(case: &Case, had: &Nodes, gets: &Nodes) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::{Scenario, autoscaler};
+    use crate::rules::testkit::{Scenario, autoscaler, deployment};
     use crate::stage::Stage;
 
     fn sized(indexnode: &str, datanode: &str) -> Scenario {
@@ -295,6 +295,49 @@ mod tests {
     }
 
     #[test]
+    fn only_what_has_to_grow_stands_in_the_values() {
+        let values = |scenario: &Scenario| {
+            let help = scenario.of_rule("MU501").remove(0).help;
+            help.split_once("the values:\n").unwrap().1.to_owned()
+        };
+        let counts = |scenario: Scenario, had: i64, gets: i64| {
+            scenario
+                .replicas_current("indexnode", had)
+                .replicas_target("datanode", gets)
+        };
+        let same = "cpu: 2, memory: 8Gi";
+        assert_eq!(values(&counts(sized(same, same), 4, 2)), "dataNode:\n  replicas: 4");
+        let larger = "dataNode:\n  resources:\n    limits:\n      cpu: \"4\"\n      memory: 16Gi";
+        assert_eq!(values(&counts(sized("cpu: 4, memory: 16Gi", same), 2, 2)), larger);
+        assert_eq!(values(&counts(sized("cpu: 4, memory: 16Gi", same), 3, 4)), larger);
+    }
+
+    #[test]
+    fn how_was_counted_is_said_only_of_what_is_no_plain_number() {
+        let message = |scenario: &Scenario| scenario.of_rule("MU501").remove(0).message;
+        let plain = message(&sized("cpu: 4, memory: 16Gi", "cpu: 2, memory: 8Gi"));
+        assert!(plain.ends_with("50 % of what it was"), "{plain}");
+        let bare = message(&Scenario::upgrade("v2.5.16", "v2.6.16").replicas_current("indexnode", 2));
+        assert!(
+            bare.ends_with(" (counted: a node without resources as one unit)"),
+            "{bare}"
+        );
+    }
+
+    #[test]
+    fn each_resource_has_a_least_and_that_is_enough() {
+        for (size, told) in [
+            ("cpu: 1, memory: 8Gi", true),
+            ("cpu: 2, memory: 4Gi", true),
+            ("cpu: 1", true),
+            ("memory: 4Gi", true),
+            ("cpu: 2, memory: 8Gi", false),
+        ] {
+            assert_eq!(sized(size, size).of_rule("MU501").len(), usize::from(told), "{size}");
+        }
+    }
+
+    #[test]
     fn less_than_one_unit_is_told_even_where_indexnode_had_no_more() {
         let finding = sized("cpu: 1, memory: 4Gi", "cpu: 1, memory: 4Gi")
             .of_rule("MU501")
@@ -336,12 +379,53 @@ mod tests {
                 .message
                 .contains("16 slots where indexnode had 64")
         );
+        // Each by its own environment.
+        let slots = |name: &str, n: u8| format!("            - name: {name}\n              value: \"{n}\"\n");
+        for (scenario, words) in [
+            (
+                Scenario::upgrade("v2.5.16", "v2.6.16")
+                    .env_current("indexnode", &slots("INDEXNODE_WORKERSLOTUNIT", 48)),
+                "16 slots where indexnode had 48",
+            ),
+            (
+                Scenario::upgrade("v2.5.16", "v2.6.16").env_target("datanode", &slots("DATANODE_WORKERSLOTUNIT", 4)),
+                "4 slots where indexnode had 16",
+            ),
+        ] {
+            let found = scenario.of_rule("MU501");
+            assert!(found[0].message.contains(words), "{}", found[0].message);
+        }
+    }
+
+    #[test]
+    fn one_a_machine_is_no_number_to_compare() {
+        let small = sized("cpu: 8, memory: 32Gi", "cpu: 2, memory: 8Gi");
+        assert_eq!(small.of_rule("MU501").len(), 1);
+        let each = ("kind: Deployment", "kind: DaemonSet");
+        let gets = small
+            .clone()
+            .edit_in_target("Deployment", "rel-milvus-datanode", each.0, each.1);
+        assert!(gets.of_rule("MU501").is_empty());
+        let had = small.edit_in_current("Deployment", "rel-milvus-indexnode", each.0, each.1);
+        assert!(had.of_rule("MU501").is_empty());
     }
 
     #[test]
     fn indexnodes_at_rest_and_those_of_2_6_had_nothing() {
-        let rest = sized("cpu: 8, memory: 32Gi", "cpu: 2, memory: 8Gi").replicas_current("indexnode", 0);
-        assert!(rest.of_rule("MU501").is_empty());
+        for datanode in ["cpu: 2, memory: 8Gi", "cpu: 1, memory: 4Gi"] {
+            let rest = sized("cpu: 8, memory: 32Gi", datanode).replicas_current("indexnode", 0);
+            assert!(rest.of_rule("MU501").is_empty(), "{datanode}");
+        }
+        let small = sized("cpu: 8, memory: 32Gi", "cpu: 2, memory: 8Gi");
+        assert!(small.clone().without_rewrite().of_rule("MU501").is_empty());
+        let older = Scenario::upgrade("v2.5.16", "v2.5.22")
+            .size_current("indexnode", "cpu: 8, memory: 32Gi")
+            .drop_target("Deployment", "rel-milvus-indexnode");
+        assert!(older.of_rule("MU501").is_empty());
+        let left = Scenario::upgrade("v2.6.6", "v2.6.16")
+            .add_current(&deployment("indexnode", "\"indexnode\"", "v2.6.6"))
+            .size_current("indexnode", "cpu: 8, memory: 32Gi");
+        assert!(left.of_rule("MU501").is_empty());
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU501").is_empty());
         assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU501").is_empty());
     }

@@ -123,7 +123,7 @@ fn is_as_before(case: &Case) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::{Scenario, autoscaler};
+    use crate::rules::testkit::{Scenario, autoscaler, deployment};
 
     fn upgrade() -> Scenario {
         Scenario::upgrade("v2.5.16", "v2.6.16")
@@ -183,6 +183,73 @@ mod tests {
         let less = "streamingNode: {resources: {requests: {cpu: 1, memory: 4Gi}}}\n";
         let finding = upgrade().values(less).of_rule("MU502").remove(0);
         assert!(finding.message.contains("1 x (1 CPU, 4Gi)"), "{}", finding.message);
+    }
+
+    #[test]
+    fn cores_and_memory_both_have_to_be_enough() {
+        // For 64 querynode cores the table gives 2 x (4 CPU, 16Gi).
+        for (size, told) in [
+            ("cpu: 8, memory: 32Gi", false),
+            ("cpu: 4, memory: 64Gi", true),
+            ("cpu: 16, memory: 16Gi", true),
+        ] {
+            let scenario = Scenario::upgrade("v2.6.6", "v2.6.16")
+                .size_target("querynode", "cpu: 64, memory: 256Gi")
+                .size_target("streamingnode", size);
+            assert_eq!(scenario.of_rule("MU502").len(), usize::from(told), "{size}");
+        }
+    }
+
+    #[test]
+    fn one_a_machine_needs_a_size_and_no_number() {
+        for (size, told) in [("cpu: 1, memory: 4Gi", false), ("memory: 4Gi", true), ("cpu: 1", true)] {
+            let scenario = Scenario::upgrade("v2.6.6", "v2.6.16")
+                .size_target("streamingnode", size)
+                .edit_in_target(
+                    "Deployment",
+                    "rel-milvus-streamingnode",
+                    "kind: Deployment",
+                    "kind: DaemonSet",
+                );
+            assert_eq!(scenario.of_rule("MU502").len(), usize::from(told), "{size}");
+        }
+    }
+
+    #[test]
+    fn what_the_size_goes_by_is_said() {
+        let second = deployment("querynode", "\"querynode\"", "v2.6.16")
+            .replace("rel-milvus-querynode", "rel-milvus-querynode-1");
+        let sized = || upgrade().size_target("querynode", "cpu: 20, memory: 64Gi");
+        for (scenario, words) in [
+            (
+                upgrade().drop_target("Deployment", "rel-milvus-querynode"),
+                "for the least there is the sizing table gives 1 x (2 CPU, 8Gi)",
+            ),
+            (
+                upgrade(),
+                "for the least there is (querynode 1 x (no resources set)) the sizing table",
+            ),
+            (sized(), "for 20 querynode cores (querynode 1 x (20 CPU, 64Gi)) the"),
+            (
+                sized().add_target(&second),
+                "for at least 20 querynode cores (querynode 1 x (20 CPU, 64Gi) and 1 x (no resources set)) the",
+            ),
+        ] {
+            let message = &scenario.of_rule("MU502")[0].message;
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_none_or_2_5_stays_is_quiet() {
+        let alone = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
+        assert!(alone.of_rule("MU502").is_empty());
+        let early = Scenario::upgrade("v2.5.16", "v2.5.22").add_target(&deployment(
+            "streamingnode",
+            "\"streamingnode\"",
+            "v2.5.22",
+        ));
+        assert!(early.of_rule("MU502").is_empty());
     }
 
     #[test]
