@@ -353,6 +353,9 @@ mod tests {
         ] {
             assert!(finding.help.contains(words), "{}", finding.help);
         }
+        for words in ["stands for a secret", "envFrom"] {
+            assert!(!finding.help.contains(words), "{}", finding.help);
+        }
         assert!(finding.location.is_some() && finding.object.unwrap().name == "rel-milvus-datanode");
     }
 
@@ -438,7 +441,162 @@ mod tests {
         let scenario = upgrade().env_current("indexnode", "            - name: MINIO_SECRET_ACCESS_KEY\n              value: hunter2\n            - name: MILVUS_STREAMING_SERVICE_ENABLED\n              value: \"1\"\n");
         let finding = scenario.of_rule("MU503").remove(0);
         assert!(finding.message.ends_with("environment MINIO_SECRET_ACCESS_KEY"));
-        assert!(!finding.help.contains("hunter2"));
+        assert!(!finding.help.contains("hunter2") && finding.help.contains("*** stands for a secret"));
+    }
+
+    #[test]
+    fn each_kind_of_disk_is_named_with_its_size() {
+        for (volume, limits, kind, help) in [
+            (
+                "emptyDir: {sizeLimit: 70Gi}",
+                "cpu: 2",
+                "an emptyDir",
+                "requests:\n      ephemeral-storage: 70Gi",
+            ),
+            (
+                "emptyDir: {}",
+                "ephemeral-storage: 20Gi",
+                "an emptyDir",
+                "limits:\n      ephemeral-storage: 20Gi",
+            ),
+            (
+                "emptyDir: {medium: Memory}",
+                "cpu: 2",
+                "an emptyDir in memory",
+                "requests:\n      ephemeral-storage: 50Gi",
+            ),
+            (
+                "persistentVolumeClaim: {claimName: a}",
+                "cpu: 2",
+                "a volume",
+                "requests:\n      ephemeral-storage: 50Gi",
+            ),
+        ] {
+            let with = DISK.1.replace("emptyDir: {}", volume);
+            let found = upgrade()
+                .edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, &with)
+                .size_current("indexnode", limits)
+                .of_rule("MU503");
+            let said = format!("lacks what rel-milvus-indexnode has for it: {kind} at /var/lib/milvus/data (disk");
+            assert!(found[0].message.contains(&said), "{}", found[0].message);
+            assert!(found[0].help.contains(help), "{}", found[0].help);
+        }
+    }
+
+    #[test]
+    fn mounts_of_somebody_are_settings_and_those_of_milvus_and_kubernetes_are_not() {
+        let mounts = |paths: &[&str]| -> String {
+            let each = paths
+                .iter()
+                .map(|p| format!("            - name: m\n              mountPath: {p}\n"));
+            each.collect::<String>() + "      volumes:\n"
+        };
+        let all = mounts(&[
+            "/data/models",
+            "/milvus/configs/more.yaml",
+            "/milvus/tools",
+            "/var/run/secrets/kubernetes.io/serviceaccount",
+            "/etc/pki/",
+        ]);
+        let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", DISK.0, &all);
+        let found = scenario.of_rule("MU503").remove(0);
+        assert!(
+            found.message.ends_with("for it: mounts at /data/models, /etc/pki/"),
+            "{}",
+            found.message
+        );
+        assert_eq!(
+            found.help,
+            "mount /data/models, /etc/pki/ in all components with the values volumes and volumeMounts"
+        );
+        let one =
+            scenario
+                .clone()
+                .edit_in_target("Deployment", "rel-milvus-datanode", DISK.0, &mounts(&["/data/models"]));
+        assert!(one.of_rule("MU503")[0].message.ends_with("for it: mounts at /etc/pki/"));
+        let both = mounts(&["/data/models", "/etc/pki/"]);
+        let both = scenario.edit_in_target("Deployment", "rel-milvus-datanode", DISK.0, &both);
+        assert!(both.of_rule("MU503").is_empty());
+    }
+
+    #[test]
+    fn an_affinity_is_named_and_not_written_out() {
+        let affinity = |zone: &str| format!("      affinity:\n        nodeAffinity:\n          x: {zone}\n");
+        let scenario = scheduled(&affinity("a"));
+        let message = &scenario.of_rule("MU503")[0].message;
+        assert!(message.ends_with("for it: affinity"), "{message}");
+        let other = format!("    spec:\n{}      containers:\n", affinity("b"));
+        let scenario = scenario.edit_in_target("Deployment", "rel-milvus-datanode", SPEC, &other);
+        let message = &scenario.of_rule("MU503")[0].message;
+        assert!(
+            message.ends_with("for it: affinity (datanode has another)"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_device_is_named_once_and_where_datanode_lacks_it() {
+        let with = "          resources:\n            limits: {cpu: 4, nvidia.com/gpu: 1}\n            requests: {cpu: 2, nvidia.com/gpu: 1}\n          env:\n";
+        let scenario = upgrade().edit_in_current("Deployment", "rel-milvus-indexnode", "          env:\n", with);
+        let found = scenario.of_rule("MU503").remove(0);
+        assert!(
+            found.message.ends_with("for it: nvidia.com/gpu: 1"),
+            "{}",
+            found.message
+        );
+        assert!(
+            found
+                .help
+                .ends_with("dataNode:\n  resources:\n    limits:\n      nvidia.com/gpu: 1")
+        );
+        let there = scenario.size_target("datanode", "nvidia.com/gpu: 2");
+        assert!(there.of_rule("MU503").is_empty());
+    }
+
+    #[test]
+    fn the_environment_is_compared_by_name_and_value() {
+        let entry = |name: &str, value: &str| format!("            - name: {name}\n              value: \"{value}\"\n");
+        let had = entry("GOGC", "50") + &entry("GOMEMLIMIT", "8GiB") + &entry("TZ", "UTC");
+        let has = entry("LANG", "C") + &entry("GOGC", "50") + &entry("TZ", "CET");
+        let scenario = upgrade().env_current("indexnode", &had).env_target("datanode", &has);
+        let found = scenario.of_rule("MU503").remove(0);
+        assert!(
+            found
+                .message
+                .ends_with("for it: environment GOMEMLIMIT, TZ (datanode has another value)"),
+            "{}",
+            found.message
+        );
+        // The list replaces datanode's: nothing of it may be lost.
+        let list = "dataNode:\n  extraEnv:\n  - name: LANG\n    value: C\n  - name: GOGC\n    value: \"50\"\n  \
+                    - name: GOMEMLIMIT\n    value: \"8GiB\"\n  - name: TZ\n    value: UTC";
+        assert!(found.help.ends_with(list), "{}", found.help);
+    }
+
+    #[test]
+    fn variables_of_a_whole_object_are_named_by_it() {
+        let from = |names: &[&str]| -> String {
+            let each = names
+                .iter()
+                .map(|n| format!("            - configMapRef: {{name: {n}}}\n"));
+            "          envFrom:\n".to_owned() + &each.collect::<String>() + "          env:\n"
+        };
+        let had = from(&["tuning", "shared"]);
+        let scenario = upgrade()
+            .edit_in_current("Deployment", "rel-milvus-indexnode", "          env:\n", &had)
+            .edit_in_target(
+                "Deployment",
+                "rel-milvus-datanode",
+                "          env:\n",
+                &from(&["shared"]),
+            );
+        let found = scenario.of_rule("MU503").remove(0);
+        assert!(
+            found.message.ends_with("for it: environment envFrom tuning"),
+            "{}",
+            found.message
+        );
+        assert!(found.help.starts_with("the chart has no envFrom"), "{}", found.help);
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn want<'a>(case: &Case, config: &Config, component: &'a Component) -> Option<Wa
 #[cfg(test)]
 mod tests {
     use crate::rules::testkit::Scenario;
+    use crate::stage::Stage;
 
     const DISK: (&str, &str) = (
         "      volumes:\n",
@@ -230,6 +231,29 @@ mod tests {
                 .of_rule("MU504")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_reservation_without_a_volume_is_enough_where_it_holds_what_memory_held() {
+        for (limits, told) in [
+            ("memory: 8Gi, ephemeral-storage: 100Gi", false),
+            ("memory: 8Gi, ephemeral-storage: 8Gi", false),
+            ("memory: 8Gi, ephemeral-storage: 4Gi", true),
+            ("memory: 8Gi", true),
+        ] {
+            let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").size_target("querynode", limits);
+            assert_eq!(scenario.of_rule("MU504").len(), usize::from(told), "{limits}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_told_of_with_the_stage_it_moves_in() {
+        let at = |n| {
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .stage(Stage::At(n))
+                .of_rule("MU504")
+        };
+        assert!(at(1).is_empty(), "{:?}", at(1));
     }
 
     #[test]

@@ -87,6 +87,13 @@ mod tests {
                 .of_rule("MU505")
                 .is_empty()
         );
+        // Only the coordinator balances.
+        let env =
+            "            - name: STREAMING_WALBALANCER_EXPECTEDINITIALSTREAMINGNODENUM\n              value: \"3\"\n";
+        for (role, told) in [("mixcoord", 0), ("proxy", 1)] {
+            let scenario = three("v2.5.16", "v2.6.9").env_target(role, env);
+            assert_eq!(scenario.of_rule("MU505").len(), told, "{role}");
+        }
         let zero = set.replace("Num: 3", "Num: 0");
         assert_eq!(
             three("v2.5.16", "v2.6.9")

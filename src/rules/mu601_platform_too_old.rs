@@ -85,6 +85,8 @@ mod tests {
     fn a_step_that_changes_no_topology_needs_neither() {
         let older = Scenario::upgrade("v2.5.16", "v2.5.22").assume("helm-version=3.10.0");
         assert!(older.of_rule("MU601").is_empty());
+        let later = Scenario::upgrade("v2.6.6", "v2.6.16").assume("helm-version=3.10.0");
+        assert_eq!(later.of_rule("MU601").len(), 1);
         let consolidation = Scenario::consolidation("v2.5.10", "v2.5.16").assume("helm-version=3.10.0");
         assert_eq!(consolidation.of_rule("MU601").len(), 1);
     }

@@ -161,6 +161,8 @@ mod tests {
     fn a_chart_of_the_line_and_one_without_a_label_are_quiet() {
         assert!(Scenario::upgrade("v2.6.6", "v2.6.16").of_rule("MU602").is_empty());
         assert!(Scenario::upgrade("v2.5.16", "v2.5.22").of_rule("MU602").is_empty());
+        let first = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("milvus-4.2.58", "milvus-5.0.0");
+        assert!(first.of_rule("MU602").is_empty());
         let unlabelled = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("    helm.sh/chart: milvus-4.2.58\n", "");
         assert!(unlabelled.of_rule("MU602").is_empty());
     }

@@ -63,11 +63,16 @@ mod tests {
         let finding = reused().of_rule("MU603").remove(0);
         assert!(finding.message.contains("5.0.19") && finding.message.contains("--reuse-values"));
         assert!(finding.help.contains("--reset-then-reuse-values") && finding.location.is_some());
-        let set = reused()
-            .values("indexNode: {enabled: true}\n")
-            .of_rule("MU603")
-            .remove(0);
-        assert!(set.message.contains("the values ask for"));
+        for (values, asked) in [
+            ("indexNode: {enabled: true}\n", true),
+            ("streaming: {enabled: false}\n", true),
+            ("indexNode: {enabled: false}\n", false),
+            ("streaming: {enabled: true}\n", false),
+            ("{}\n", false),
+        ] {
+            let found = reused().values(values).of_rule("MU603");
+            assert_eq!(found[0].message.contains("the values ask for"), asked, "{values}");
+        }
     }
 
     #[test]

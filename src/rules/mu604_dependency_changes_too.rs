@@ -277,7 +277,6 @@ fn generated(path: &str) -> bool {
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Object(m) => m.values().all(is_nothing),
         Value::Array(a) => a.is_empty(),
         Value::String(s) => s.is_empty(),
         _ => false,
@@ -356,6 +355,162 @@ mod tests {
                 "  namespace: ns\n  uid: 0-1-2\n",
             );
         assert!(scenario.of_rule("MU604").is_empty());
+    }
+
+    /// What stands in the pods of rel-etcd before and after.
+    fn pods(before: &str, after: &str) -> Scenario {
+        let with = |fields: &str| format!("{fields}      containers:\n");
+        etcd("      containers:\n", &with(after)).edit_in_current(
+            "StatefulSet",
+            "rel-etcd",
+            "      containers:\n",
+            &with(before),
+        )
+    }
+
+    #[test]
+    fn the_fields_that_differ_are_named_two_and_how_many_more() {
+        let two = "      dnsPolicy: Default\n      hostNetwork: true\n";
+        let three = format!("{two}      hostPID: true\n");
+        let four = format!("{three}      hostIPC: true\n");
+        for (before, after, words) in [
+            ("      dnsPolicy: Default\n", "", "/spec/dnsPolicy"),
+            ("", "      dnsPolicy: Default\n", "/spec/dnsPolicy"),
+            (
+                "      tolerations: [{key: a}]\n",
+                "      tolerations: [{key: a}, {key: b}]\n",
+                "/spec/tolerations",
+            ),
+            (
+                "      tolerations: [{key: a}]\n",
+                "      tolerations: [{key: b}]\n",
+                "/spec/tolerations/0/key",
+            ),
+            (
+                "      overhead: {cpu: 1}\n",
+                "      overhead: {cpu: 2}\n",
+                "/spec/overhead/cpu",
+            ),
+            (two, "", "/spec/dnsPolicy, /spec/hostNetwork"),
+            (&three, "", "/spec/dnsPolicy, /spec/hostNetwork and 1 more fields"),
+            (&four, "", "/spec/dnsPolicy, /spec/hostNetwork and 2 more fields"),
+        ] {
+            let found = pods(before, after).of_rule("MU604");
+            let want = format!("StatefulSet rel-etcd (its pods: {words});");
+            assert!(found[0].message.contains(&want), "{}", found[0].message);
+        }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_and_means_the_same_restarts_nothing() {
+        for (before, after) in [
+            ("      affinity: null\n", ""),
+            ("      affinity: {}\n", ""),
+            ("      affinity: {nodeAffinity: {}}\n", ""),
+            ("      tolerations: []\n", ""),
+            ("      nodeName: \"\"\n", ""),
+            ("      overhead: {cpu: 1000m}\n", "      overhead: {cpu: 1}\n"),
+        ] {
+            for (before, after) in [(before, after), (after, before)] {
+                let found = pods(before, after).of_rule("MU604");
+                assert!(found.is_empty(), "{before:?} -> {after:?}: {found:?}");
+            }
+        }
+        let live = |scenario: Scenario| {
+            let (from, to) = ("  namespace: ns\n", "  namespace: ns\n  uid: 0-1-2\n");
+            scenario
+                .edit_in_current("StatefulSet", "rel-etcd", from, to)
+                .of_rule("MU604")
+        };
+        // Somebody in the cluster gave it those.
+        let given = live(pods("      tolerations: [{key: a}]\n", "      tolerations: []\n"));
+        assert!(given.is_empty(), "{given:?}");
+        let asked = live(pods("      dnsPolicy: ClusterFirst\n", "      dnsPolicy: Default\n"));
+        assert_eq!(asked.len(), 1);
+    }
+
+    /// A workload beside Milvus whose image changes.
+    fn beside(scenario: Scenario, documents: &str) -> Scenario {
+        scenario
+            .add_target(documents)
+            .add_current(&documents.replace("other:2", "other:1"))
+    }
+
+    fn workload(source: &str, kind: &str, metadata: &str, labels: &str) -> String {
+        format!(
+            "---\n{source}apiVersion: apps/v1\nkind: {kind}\nmetadata: {{{metadata}}}\nspec:\n  selector: {{matchLabels: {{{labels}}}}}\n  \
+             template:\n    metadata: {{labels: {{{labels}}}}}\n    spec:\n      containers:\n        - name: c\n          image: other:2\n"
+        )
+    }
+
+    #[test]
+    fn what_the_chart_brings_along_is_known_by_its_folder() {
+        let own = "# Source: milvus/charts/etcd/templates/s.yaml\n";
+        let other = "# Source: other/templates/s.yaml\n";
+        let here = "name: x, namespace: ns";
+        let labels = "app.kubernetes.io/instance: rel, app.kubernetes.io/name: etcd";
+        for (source, kind, metadata, labels, told) in [
+            (own, "StatefulSet", here, "a: b", true),
+            (own, "Deployment", here, "a: b", true),
+            (own, "Job", here, "a: b", false),
+            (own, "StatefulSet", "name: x, namespace: other", "a: b", false),
+            (
+                own,
+                "Deployment",
+                "name: x, namespace: ns, annotations: {helm.sh/hook: pre-upgrade}",
+                "a: b",
+                false,
+            ),
+            (other, "StatefulSet", here, "a: b", false),
+            (other, "StatefulSet", here, labels, false),
+        ] {
+            let scenario = beside(
+                Scenario::upgrade("v2.5.16", "v2.6.16"),
+                &workload(source, kind, metadata, labels),
+            );
+            let found = scenario.of_rule("MU604");
+            assert_eq!(found.len(), usize::from(told), "{source} {kind} {metadata} {labels}");
+        }
+    }
+
+    #[test]
+    fn five_are_listed_and_the_others_counted() {
+        let all: Vec<String> = (0..7)
+            .map(|i| {
+                let source = "# Source: milvus/charts/etcd/templates/s.yaml\n";
+                workload(source, "StatefulSet", &format!("name: x{i}, namespace: ns"), "a: b")
+            })
+            .collect();
+        for (count, words) in [
+            (5, "x4 (image other:1 -> other:2); a fault"),
+            (6, "x4 (image other:1 -> other:2) and 1 more; a fault"),
+            (7, "x4 (image other:1 -> other:2) and 2 more; a fault"),
+        ] {
+            let scenario = beside(Scenario::upgrade("v2.5.16", "v2.6.16"), &all[..count].concat());
+            let message = &scenario.of_rule("MU604")[0].message;
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn where_no_folder_tells_the_labels_do() {
+        let plain = || {
+            let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
+            let target = String::from_utf8(scenario.request().target).unwrap();
+            let lines = target.lines().filter(|l| !l.starts_with("# Source: "));
+            scenario.replace_target(&lines.map(|l| format!("{l}\n")).collect::<String>())
+        };
+        for (labels, told) in [
+            ("app.kubernetes.io/instance: rel, app.kubernetes.io/name: etcd", true),
+            ("release: rel, app: pulsar", true),
+            ("release: rel, component: zookeeper", true),
+            ("app.kubernetes.io/instance: other, app.kubernetes.io/name: etcd", false),
+            ("app.kubernetes.io/instance: rel, app.kubernetes.io/name: attu", false),
+            ("app.kubernetes.io/name: etcd", false),
+        ] {
+            let scenario = beside(plain(), &workload("", "StatefulSet", "name: x, namespace: ns", labels));
+            assert_eq!(scenario.of_rule("MU604").len(), usize::from(told), "{labels}");
+        }
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn described(object: &Object, component: &Component) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::{Scenario, cluster, cluster26};
+    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
     use crate::stage::Stage;
 
     fn help(scenario: &Scenario) -> String {
@@ -230,6 +230,70 @@ mod tests {
             text.contains("with --values") && text.contains("*** stands for a secret") && !text.contains("hunter2"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_comes_as_the_chart_makes_it_needs_its_switch_alone() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
+        assert_eq!(
+            values(&scenario),
+            serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
+        );
+        assert!(help(&scenario).contains("(read from the manifests alone"));
+        assert!(!help(&scenario.values("{}")).contains("(read from the manifests alone"));
+    }
+
+    #[test]
+    fn a_mixcoord_that_comes_as_the_chart_makes_it_needs_its_switch_alone() {
+        let found = values(&Scenario::consolidation("v2.5.10", "v2.5.16"));
+        assert_eq!(found["mixCoordinator"], serde_json::json!({"enabled": true}));
+    }
+
+    #[test]
+    fn heaptrack_is_a_switch_and_no_environment() {
+        let env = "            - name: LD_LIBRARY_PATH\n              value: /milvus/tools/heaptrack/lib:/milvus/lib:/usr/lib\n            \
+                   - name: GOGC\n              value: \"50\"\n";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target(
+                "\"milvus\", \"run\"",
+                "\"/milvus/tools/heaptrack/bin/heaptrack\", \"milvus\", \"run\"",
+            )
+            .edit_target("          env:\n", &format!("          env:\n{env}"));
+        assert_eq!(
+            values(&scenario)["streamingNode"],
+            serde_json::json!({"heaptrack": {"enabled": true}, "extraEnv": [{"name": "GOGC", "value": "50"}]})
+        );
+    }
+
+    #[test]
+    fn where_a_role_only_leaves_that_alone_is_said() {
+        let streaming = deployment("streamingnode", "\"streamingnode\"", "v2.6.16");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&streaming);
+        assert_eq!(values(&scenario), serde_json::json!({"indexNode": {"enabled": false}}));
+        let finding = scenario.of_rule("MU606").remove(0);
+        assert!(
+            finding
+                .message
+                .starts_with("the values still render indexnode, and Milvus"),
+            "{}",
+            finding.message
+        );
+        assert!(!finding.help.contains("(read from"), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_chart_that_cannot_render_a_streamingnode_is_told_so() {
+        let at = |chart: &str| {
+            help(&Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("milvus-4.2.58", &format!("milvus-{chart}")))
+        };
+        let old = at("4.1.33");
+        assert!(
+            old.contains("(chart 4.1.33 has no template for streamingnode: move to a chart of 2.6 first)"),
+            "{old}"
+        );
+        assert!(!at("4.2.58").contains("has no template"), "{}", at("4.2.58"));
+        let within = Scenario::consolidation("v2.5.10", "v2.5.16").edit_target("milvus-4.2.58", "milvus-4.1.33");
+        assert!(!help(&within).contains("has no template"), "{}", help(&within));
     }
 
     #[test]

@@ -219,6 +219,8 @@ mod tests {
         assert!(
             told("v2.6.4", "v2.6.16").contains("cannot read") && !told("v2.6.6", "v2.6.16").contains("cannot read")
         );
+        // Of the way back from there nothing is known.
+        assert!(told("v2.6.20", "v3.1.0").contains("cannot read"));
     }
 
     #[test]

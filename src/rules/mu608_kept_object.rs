@@ -152,7 +152,9 @@ pub fn from_manifests(source: &Source, transitions: &[&Transition]) -> Vec<Findi
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::{Scenario, cluster, cluster26};
+    use crate::finding::Input;
+    use crate::judge::Current;
+    use crate::rules::testkit::{Scenario, cluster, cluster26, served};
 
     const KEEP: &str = "  namespace: ns\n  annotations:\n    helm.sh/resource-policy: keep\n";
 
@@ -176,7 +178,16 @@ mod tests {
                 .help
                 .contains("kubectl delete deployment rel-milvus-indexnode --namespace ns")
         );
-        assert_eq!(finding.location.unwrap().stream, crate::finding::Input::Current);
+        let message = "Deployment rel-milvus-indexnode should leave and is marked to be kept (helm.sh/resource-policy)";
+        assert!(finding.message.starts_with(message), "{}", finding.message);
+        let place = finding.location.unwrap();
+        assert_eq!(place.stream, Input::Current);
+        let Current::Manifests(current) = scenario.request().current else {
+            panic!("a stream")
+        };
+        let line = String::from_utf8(current).unwrap();
+        let line = line.lines().nth(place.line - 1).unwrap();
+        assert_eq!(line.trim(), "helm.sh/resource-policy: keep");
         let two = kept(scenario, "Service", "rel-milvus-indexnode").of_rule("MU608");
         assert!(two.len() == 1 && two[0].message.contains("are marked"));
     }
@@ -204,6 +215,61 @@ mod tests {
             KEEP,
         );
         assert!(only.of_rule("MU608").is_empty());
+    }
+
+    #[test]
+    fn a_coordinator_at_rest_and_what_leaves_beside_a_running_one_are_ours() {
+        let separate = || Scenario::of(&cluster("v2.5.16", true), &cluster("v2.6.16", true));
+        let rest = kept(
+            separate().replicas_current("rootcoord", 0),
+            "Deployment",
+            "rel-milvus-rootcoord",
+        );
+        let beside = kept(separate(), "Deployment", "rel-milvus-indexnode");
+        for scenario in [rest, beside] {
+            assert_eq!(scenario.of_rule("MU608").len(), 1);
+        }
+    }
+
+    #[test]
+    fn where_nobody_says_what_is_deployed_the_mark_in_the_stream_counts() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_in_target("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", KEEP)
+            .without_current();
+        let found = scenario.of_rule("MU608");
+        assert_eq!(found.len(), 1, "{:?}", scenario.codes());
+        assert_eq!(found[0].location.as_ref().unwrap().stream, Input::Target);
+    }
+
+    /// What is deployed, as a state file.
+    fn by_state_file(scenario: &Scenario) -> Scenario {
+        let source = crate::state::read(&scenario.request().current, None).unwrap().unwrap();
+        let releases = crate::state::view::releases(&source, None);
+        let state = crate::yaml::emit(&crate::state::file::write(&source, &releases));
+        scenario.clone().with_current(state)
+    }
+
+    #[test]
+    fn a_state_file_made_from_manifests_knows_of_no_more_than_those() {
+        let told = |from: &str, to: &str, live: bool| {
+            let mut scenario = Scenario::upgrade(from, to);
+            if live {
+                scenario = scenario.with_current(served(&cluster(from, false), "rel"));
+            }
+            let found = by_state_file(&scenario).of_rule("MU608");
+            found
+                .into_iter()
+                .find(|f| f.message.starts_with("the state file was made from manifests"))
+        };
+        let found = told("v2.5.16", "v2.6.16", false).expect("a warning");
+        assert!(
+            found.help.contains("kubectl get pods --namespace ns --show-labels"),
+            "{}",
+            found.help
+        );
+        assert!(told("v2.5.16", "v2.5.22", false).is_none());
+        assert!(told("v2.5.16", "v2.6.16", true).is_none());
+        assert!(Scenario::upgrade("v2.5.16", "v2.6.16").of_rule("MU608").is_empty());
     }
 
     #[test]

@@ -318,7 +318,7 @@ pub fn set_tag_text(case: &Case, tag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::Scenario;
+    use crate::rules::testkit::{Scenario, deployment};
 
     #[test]
     fn what_the_tables_know_stands_in_the_commands_and_nothing_is_left_to_fill_in() {
@@ -341,6 +341,85 @@ mod tests {
                 assert!(!help.contains(left), "{from} -> {to}: {left} in {help}");
             }
         }
+    }
+
+    /// What MU103 tells to do.
+    fn help(scenario: &Scenario) -> String {
+        scenario.of_rule("MU103").remove(0).help
+    }
+
+    const TO_2_6_20: &str = "Milvus 2.6.20 or later\n   helm upgrade rel zilliztech/milvus --namespace ns --version 5.0.0 --reset-then-reuse-values \
+                             --set image.all.tag=v2.6.20 --set streaming.enabled=true --set indexNode.enabled=false\n";
+    const FIRST: &str =
+        "stop at each of these first; go on when every pod is ready and no pod of the version before is left\n";
+
+    #[test]
+    fn the_stops_depend_on_what_runs() {
+        let mixcoord = || Scenario::upgrade("v2.5.16", "v3.0.0");
+        let one = format!("{FIRST}1. {TO_2_6_20}2. Milvus 3.0.0: this upgrade again");
+        assert_eq!(help(&mixcoord()), one);
+        // A coordinator at rest does not count proxies.
+        let rest = deployment("rootcoord", "\"rootcoord\"", "v2.5.16").replace("replicas: 1", "replicas: 0");
+        assert_eq!(help(&mixcoord().add_current(&rest)), one);
+        let two = format!(
+            "{FIRST}1. Milvus 2.5.16 or later with mixcoord in place of the coordinators\n   helm upgrade rel zilliztech/milvus --namespace ns \
+             --version 4.2.58 --reset-then-reuse-values --set image.all.tag=v2.5.22 --set mixCoordinator.enabled=true \
+             --set rootCoordinator.enabled=false --set indexCoordinator.enabled=false --set queryCoordinator.enabled=false \
+             --set dataCoordinator.enabled=false\n2. {TO_2_6_20}3. Milvus 3.0.0: this upgrade again"
+        );
+        assert_eq!(help(&Scenario::consolidation("v2.5.16", "v3.0.0")), two);
+        let alone = Scenario::standalone("v2.5.16", "v3.0.0", "rocksmq");
+        assert!(
+            help(&alone).contains("--set image.all.tag=v2.6.20 --set standalone.messageQueue=rocksmq\n2. "),
+            "{}",
+            help(&alone)
+        );
+    }
+
+    #[test]
+    fn all_stops_are_named_from_the_first_line_on() {
+        let rest = "2.2, by migrating the metadata while Milvus is stopped -> the latest 2.3 (2.3.11 or later) -> \
+                    the latest 2.4 (2.4.16 or later) -> 2.5.16 or later with mixcoord in place of the coordinators -> 2.6.16";
+        for (from, first) in [
+            ("v2.1.4", ""),
+            ("v2.0.2", "the latest 2.1, by the guide of that line -> "),
+        ] {
+            let scenario = Scenario::consolidation(from, "v2.6.16");
+            assert_eq!(help(&scenario), format!("by these stops: {first}{rest}"));
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_known_by_its_line_is_named_by_that() {
+        let dated = "2.6-20260723-d73c8e53";
+        for (scenario, words) in [
+            (Scenario::consolidation("v2.4.5", dated), "from Milvus 2.4.5 to 2.6 the"),
+            (
+                Scenario::consolidation("v2.4.5", "v2.6.16").edit_in_target(
+                    "Deployment",
+                    "rel-milvus-proxy",
+                    "milvus:v2.6.16",
+                    &format!("milvus:{dated}"),
+                ),
+                "from Milvus 2.4.5 to 2.6 the",
+            ),
+            (
+                Scenario::consolidation("2.4-20260723-d73c8e53", "v2.6.16"),
+                "from Milvus 2.4 to 2.6.16 the",
+            ),
+        ] {
+            let found = scenario.of_rule("MU103");
+            assert!(found[0].message.starts_with(words), "{}", found[0].message);
+        }
+    }
+
+    #[test]
+    fn the_namespace_is_that_of_either_side() {
+        let line = "  namespace: ns\n";
+        let scenario = Scenario::consolidation("v2.3.1", "v2.5.22").edit_target(line, "");
+        assert!(help(&scenario).contains("helm upgrade rel zilliztech/milvus --namespace ns "));
+        let nowhere = scenario.edit_current(line, "");
+        assert!(help(&nowhere).contains("helm upgrade rel zilliztech/milvus --namespace NAMESPACE "));
     }
 
     #[test]

@@ -104,3 +104,37 @@ fn is_idle(path: &str) -> bool {
 fn is_command(path: &str) -> bool {
     path.contains("/args/") || path.contains("/command/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_with_every_rendering_is_idle_where_it_is_metadata() {
+        for (path, idle) in [
+            ("/metadata/labels/helm.sh~1chart", true),
+            ("/metadata/annotations/checksum~1config", true),
+            ("/spec/template/metadata/annotations/checksum~1config", true),
+            ("/metadata/annotations/argocd.argoproj.io~1sync-wave", true),
+            ("/metadata/annotations/internal.config.kubernetes.io~1index", true),
+            ("/metadata/labels/component", false),
+            ("/metadata/annotations/example.com~1checksum", false),
+            ("/spec/selector/chart", false),
+            ("/spec/labels/chart", false),
+            ("/data/chart", false),
+        ] {
+            assert_eq!(is_idle(path), idle, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_command_line_is_known_by_its_list() {
+        for (path, is) in [
+            ("/spec/template/spec/containers/0/args/1", true),
+            ("/spec/template/spec/containers/0/command/0", true),
+            ("/spec/template/spec/containers/0/env/1", false),
+        ] {
+            assert_eq!(is_command(path), is, "{path}");
+        }
+    }
+}

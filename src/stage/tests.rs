@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::judge::Judgement;
+use crate::judge::{Current, Judgement};
 use crate::kube::workload;
 use crate::milvus::role::Role;
 use crate::rewrite::ChangeOp;
@@ -328,6 +328,138 @@ fn a_stage_repeated_changes_nothing() {
         assert_eq!(again.output.as_ref(), Some(&output), "stage {stage}");
         current = output;
     }
+}
+
+/// The first stage that is due.
+fn due(scenario: &Scenario) -> u8 {
+    applied(&scenario.clone().stage(Stage::Next).judge())
+}
+
+#[test]
+fn two_releases_each_have_a_stage_of_their_own() {
+    let twin = |text: &str| text.replace("rel-", "two-").replace("instance: rel", "instance: two");
+    let (before, target) = (cluster("v2.5.16", false), cluster("v2.6.16", false));
+    // The first has three stages behind it, and is given another size then; the other has not begun.
+    let step = Scenario::of(&before, &target);
+    let mut ahead = before.clone();
+    for stage in 1..=3 {
+        let judged = step.clone().stage(Stage::At(stage)).with_current(ahead).judge();
+        ahead = judged.output.unwrap();
+    }
+    let mine = twin(&target).replace("# nothing", "log: {level: info}");
+    let both = Scenario::of(&(ahead + &twin(&before)), &(target + &mine)).stage(Stage::Next);
+    let judged = both.judge();
+    let due: Vec<(&str, u8)> = judged
+        .releases
+        .iter()
+        .map(|r| (&*r.name, r.stage.expect("a stage").applied))
+        .collect();
+    assert_eq!(due, [("rel", 4), ("two", 1)]);
+}
+
+#[test]
+fn a_task_and_a_hook_are_no_stage() {
+    let document = |kind: &str, name: &str, annotations: &str, image: &str| {
+        format!(
+            "---\napiVersion: batch/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: ns, annotations: {{{annotations}}}}}\nspec:\n  \
+             template:\n    spec:\n      containers:\n        - {{name: c, image: \"other:{image}\"}}\n"
+        )
+    };
+    let hook = "helm.sh/hook: pre-upgrade";
+    let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+        .add_current(&document("Job", "once", "", "1"))
+        .add_target(&document("Job", "once", "", "2"))
+        .add_target(&document("Deployment", "hooked", hook, "1").replace("batch/v1", "apps/v1"));
+    assert_eq!(due(&scenario.allow("MU114")), 1);
+}
+
+#[test]
+fn what_is_not_milvus_leaves_in_stage_0_if_it_leaves_at_all() {
+    let old = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: old\n  namespace: ns\n  annotations: {a: b}\n";
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+    assert_eq!(due(&start.clone().add_current(old)), 0);
+    let live = |old: &str| served(&(cluster("v2.5.16", false) + old), "rel");
+    assert_eq!(due(&start.clone().with_current(live(old))), 0);
+    let kept = old.replace("a: b", "helm.sh/resource-policy: keep");
+    assert_eq!(due(&start.clone().with_current(live(&kept))), 1);
+    let others = live("") + "---\n" + &served(old, "shop");
+    assert_eq!(due(&start.with_current(others)), 1);
+}
+
+#[test]
+fn one_word_less_on_a_live_command_line_is_a_stage() {
+    let words = |list: &str| format!("        - name: c\n          args: {list}\n");
+    let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+        .edit_in_target("StatefulSet", "rel-etcd", "        - name: c\n", &words("[a]"))
+        .edit_in_current("StatefulSet", "rel-etcd", "        - name: c\n", &words("[a, b]"));
+    let Current::Manifests(current) = scenario.request().current else {
+        panic!("a stream")
+    };
+    let live = served(&String::from_utf8(current).unwrap(), "rel");
+    assert_eq!(due(&scenario.with_current(live)), 0);
+}
+
+#[test]
+fn where_a_list_shows_no_autoscaler_no_replicas_are_written_for_it() {
+    let scaled = |tag: &str| {
+        let node = deployment("querynode", "\"querynode\"", tag);
+        let free = node.replace("  replicas: 1\n", "");
+        cluster(tag, false).replace(&node, &free) + &autoscaler("querynode", 2, 8)
+    };
+    let mut list = crate::yaml::read(&served(&scaled("v2.5.16"), "rel")).unwrap().unwrap();
+    list["items"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|i| i["kind"] != "HorizontalPodAutoscaler");
+    let start = Scenario::raw(&scaled("v2.6.16")).with_current(crate::yaml::emit(&list));
+    let output = start.stage(Stage::At(1)).judge().output.unwrap();
+    let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
+    for (role, wanted) in [("querynode", None), ("datanode", Some(1))] {
+        let name = format!("rel-milvus-{role}");
+        let mut objects = stream.objects.iter();
+        let node = objects.find(|o| o.reference.name == name && workload::template(o).is_some());
+        assert_eq!(workload::replicas(node.unwrap()), wanted, "{role}");
+    }
+}
+
+#[test]
+fn what_is_brought_back_of_a_cluster_names_the_chart_s_template() {
+    let live = served(&(cluster("v2.5.16", false) + &autoscaler("indexnode", 1, 3)), "rel");
+    let start = Scenario::raw(&cluster26("v2.6.16")).with_current(live);
+    let output = start.stage(Stage::At(1)).judge().output.unwrap();
+    for file in ["deployment", "svc", "hpa"] {
+        let source = format!("# Source: milvus/templates/indexnode-{file}.yaml\n");
+        assert_eq!(output.matches(&source).count(), 1, "{source}");
+    }
+}
+
+#[test]
+fn each_stage_is_told_by_what_it_moves() {
+    let told = |kind: Kind| -> Vec<&str> { (0..=LAST).map(|n| crate::stage::describe(kind, n)).collect() };
+    let first = "mixcoord, the configuration and all that is no workload";
+    assert_eq!(
+        told(Kind::Within),
+        [
+            "what is not Milvus",
+            first,
+            "streamingnode",
+            "querynode",
+            "datanode",
+            "proxy and the rest"
+        ]
+    );
+    let first = "mixcoord, streamingnode, the configuration and all that is no workload";
+    assert_eq!(
+        told(Kind::Streaming),
+        [
+            "what is not Milvus",
+            first,
+            "querynode",
+            "datanode",
+            "proxy and the rest",
+            "indexnode leaves"
+        ]
+    );
 }
 
 /// The table of docs/stages.md.
