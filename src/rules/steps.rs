@@ -420,6 +420,34 @@ mod tests {
         assert!(help(&scenario).contains("helm upgrade rel zilliztech/milvus --namespace ns "));
         let nowhere = scenario.edit_current(line, "");
         assert!(help(&nowhere).contains("helm upgrade rel zilliztech/milvus --namespace NAMESPACE "));
+        let unsaid = Scenario::upgrade("v2.5.16", "v2.6.16").without_current();
+        for (scenario, words) in [
+            (unsaid.clone(), "--current release:rel --namespace ns "),
+            (
+                unsaid.edit_target(line, ""),
+                "--current release:rel --namespace NAMESPACE ",
+            ),
+        ] {
+            let found = scenario.of_rule("MU003").remove(0);
+            assert!(found.help.contains(words), "{}", found.help);
+        }
+    }
+
+    #[test]
+    fn an_umbrella_chart_is_the_user_s_own_at_the_version_it_has() {
+        let scenario = Scenario::upgrade("v2.5.16", "v3.0.0")
+            .edit_target("# Source: milvus/templates", "# Source: stack/charts/vectors/templates");
+        let words =
+            "helm upgrade rel YOUR_CHART --namespace ns --reset-then-reuse-values --set vectors.image.all.tag=v2.6.20 ";
+        assert!(help(&scenario).contains(words), "{}", help(&scenario));
+    }
+
+    #[test]
+    fn metadata_is_migrated_from_the_version_that_runs_then() {
+        for (from, words) in [("v2.1.4", " -s 2.1.4 -t 2.2.3 "), ("v2.0.2", " -s 2.1.0 -t 2.2.3 ")] {
+            let found = Scenario::consolidation(from, "v2.6.16").of_rule("MU110").remove(0);
+            assert!(found.help.contains(words), "{}", found.help);
+        }
     }
 
     #[test]

@@ -64,3 +64,53 @@ pub fn at_image(case: &Case, finding: Finding, input: Input, component: &Compone
         .at(input, object.document, format!("{}{path}", object.pointer))
         .field(path, current, proposed)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Input;
+    use crate::judge::Current;
+    use crate::rules::testkit::{Scenario, cluster};
+
+    #[test]
+    fn an_image_that_is_deployed_is_pointed_at_where_it_stands() {
+        // What stands first on the one side is not what stands first on the other.
+        let scenario = Scenario::of(&cluster("v2.5.10", true), &cluster("v2.6.16", false));
+        let found = scenario.of_rule("MU101").remove(0);
+        let place = found.location.unwrap();
+        assert_eq!(place.stream, Input::Current);
+        let Current::Manifests(current) = scenario.request().current else {
+            panic!("a stream")
+        };
+        let current = String::from_utf8(current).unwrap();
+        let lines: Vec<&str> = current.lines().take(place.line).collect();
+        assert_eq!(lines.last().unwrap().trim(), "image: \"milvusdb/milvus:v2.5.10\"");
+        let name = format!("  name: {}", found.object.unwrap().name);
+        assert_eq!(lines.iter().rfind(|l| l.starts_with("  name: ")), Some(&&*name));
+    }
+
+    #[test]
+    fn beside_an_image_stands_that_of_the_same_role() {
+        let named = |text: String| {
+            ["mixcoord", "proxy", "querynode", "datanode", "indexnode"]
+                .iter()
+                .fold(text, |text, role| {
+                    let line = format!("        - name: {role}\n          image: \"");
+                    text.replace(&format!("{line}milvusdb"), &format!("{line}{role}"))
+                })
+        };
+        for (code, from) in [("MU101", "v2.5.10"), ("MU103", "v2.4.5")] {
+            let scenario = Scenario::of(&named(cluster(from, false)), &named(cluster("v2.6.16", false)));
+            let found = scenario.of_rule(code).remove(0);
+            let role = found.object.unwrap().name.replace("rel-milvus-", "");
+            let field = found.field.unwrap();
+            assert_eq!(
+                (field.current.as_str(), field.proposed.as_str()),
+                (
+                    Some(&*format!("{role}/milvus:{from}")),
+                    Some(&*format!("{role}/milvus:v2.6.16"))
+                ),
+                "{code}"
+            );
+        }
+    }
+}
