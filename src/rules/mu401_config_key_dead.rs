@@ -107,17 +107,24 @@ fn where_to(case: &Case, key: &UserKey, new: &str) -> String {
             false => "in its place (in the chart's values: extraConfigFiles)".into(),
         };
     }
-    let role = match new.split('.').next().unwrap_or_default() {
-        _ if case.standalone() => Role::Standalone,
-        "dataNode" => Role::DataNode,
-        "queryNode" => Role::QueryNode,
-        "proxy" => Role::Proxy,
-        _ => Role::MixCoord,
+    let role = match case.standalone() {
+        true => Role::Standalone,
+        false => reader(new),
     };
     format!(
         "into the environment of {role} (in the chart's values: {}.extraEnv)",
         values_key(role)
     )
+}
+
+/// The role of a cluster that reads a key.
+fn reader(key: &str) -> Role {
+    match key.split('.').next().unwrap_or_default() {
+        "dataNode" => Role::DataNode,
+        "queryNode" => Role::QueryNode,
+        "proxy" => Role::Proxy,
+        _ => Role::MixCoord,
+    }
 }
 
 /// A value for the whole node, divided by the cores of the node that reads it now.
@@ -152,7 +159,9 @@ fn cores(case: &Case) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::reader;
     use crate::finding::Finding;
+    use crate::milvus::role::Role;
     use crate::rules::testkit::{Scenario, deployment};
 
     /// Both sides say this in user.yaml.
@@ -243,6 +252,7 @@ mod tests {
                 found.help
             );
         }
+        assert_eq!(reader("queryNode.scheduler.maxReadConcurrentRatio"), Role::QueryNode);
         let alone = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq");
         let found = one(&alone.env_target("standalone", &env("INDEXNODE_WORKERSLOTUNIT")));
         let place = "put into the environment of standalone (in the chart's values: standalone.extraEnv):\n";

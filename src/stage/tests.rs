@@ -241,6 +241,19 @@ fn what_pods_of_later_stages_mount_stays_until_they_move() {
 }
 
 #[test]
+fn what_pods_mount_goes_with_the_last_of_them() {
+    let node = deployment("querynode", "\"querynode\"", "v2.5.16");
+    let volume = "      volumes:\n        - name: extra\n          configMap:\n            name: rel-extra\n";
+    let before = cluster("v2.5.16", false).replace(&node, &node.replace("      volumes:\n", volume))
+        + &config("").replace("name: rel-milvus", "name: rel-extra");
+    let start = Scenario::of(&before, &cluster("v2.6.16", false));
+    for (stage, there) in [(1, true), (2, false)] {
+        let output = start.clone().stage(Stage::At(stage)).judge().output.unwrap();
+        assert_eq!(output.contains("name: rel-extra\n  namespace"), there, "stage {stage}");
+    }
+}
+
+#[test]
 fn what_somebody_else_applied_is_not_made_the_release_s_own() {
     let scaler = autoscaler("querynode", 2, 8);
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: keys\n  namespace: ns\n";
@@ -407,19 +420,39 @@ fn where_a_list_shows_no_autoscaler_no_replicas_are_written_for_it() {
         cluster(tag, false).replace(&node, &free) + &autoscaler("querynode", 2, 8)
     };
     let mut list = crate::yaml::read(&served(&scaled("v2.5.16"), "rel")).unwrap().unwrap();
-    list["items"]
-        .as_array_mut()
-        .unwrap()
-        .retain(|i| i["kind"] != "HorizontalPodAutoscaler");
+    let items = list["items"].as_array_mut().unwrap();
+    items.retain(|i| i["kind"] != "HorizontalPodAutoscaler");
+    for item in items.iter_mut().filter(|i| i["kind"] == "Deployment") {
+        item["spec"]["replicas"] = json!(5);
+    }
     let start = Scenario::raw(&scaled("v2.6.16")).with_current(crate::yaml::emit(&list));
     let output = start.stage(Stage::At(1)).judge().output.unwrap();
     let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
-    for (role, wanted) in [("querynode", None), ("datanode", Some(1))] {
+    for (role, wanted) in [("querynode", None), ("datanode", Some(5))] {
         let name = format!("rel-milvus-{role}");
         let mut objects = stream.objects.iter();
         let node = objects.find(|o| o.reference.name == name && workload::template(o).is_some());
         assert_eq!(workload::replicas(node.unwrap()), wanted, "{role}");
     }
+}
+
+#[test]
+fn what_an_autoscaler_of_somebody_else_does_is_no_stage_either() {
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+    let mut current = cluster("v2.5.16", false);
+    for stage in 1..=2 {
+        let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
+        current = judged.output.unwrap();
+    }
+    let drift = Drift {
+        scaled: true,
+        ..Drift::default()
+    };
+    let live = deployed(&current, Form::Live, drift);
+    let scaler = "---\n".to_owned() + &served(&autoscaler("querynode", 2, 8), "shop");
+    assert_eq!(due(&start.clone().with_current(live.clone() + &scaler)), 3);
+    // Nobody scales it: somebody did by hand, and the stage puts it right.
+    assert_eq!(due(&start.with_current(live)), 2);
 }
 
 #[test]
