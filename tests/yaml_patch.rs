@@ -451,3 +451,99 @@ fn positions_count_from_one_in_characters() {
     assert_eq!((position(text, one).line, position(text, one).column), (1, 4));
     assert_eq!(position(text, 10_000).line, 3);
 }
+
+#[test]
+fn what_stands_deep_stays_at_its_indentation() {
+    check(
+        "a:\n  b:\n    c: 1\n",
+        replace("/a/b/c", json!({"x": 1})),
+        "a:\n  b:\n    c:\n      x: 1\n",
+    );
+    check(
+        "a:\n    -\n",
+        replace("/a/0", json!({"x": 1, "z": 2})),
+        "a:\n    - x: 1\n      z: 2\n",
+    );
+    check(
+        "a:\n    b: 1\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n    c: 2\nz: 0\n",
+    );
+    check("a:\n    - 1\nz: 0\n", replace("/a", json!([2])), "a:\n    - 2\nz: 0\n");
+    // Another kind of value stands where it would stand anyway.
+    check(
+        "a:\n    - 1\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n  c: 2\nz: 0\n",
+    );
+    check(
+        "a:\n      {b: 1}\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n  c: 2\nz: 0\n",
+    );
+}
+
+#[test]
+fn a_flow_collection_stays_one() {
+    check(
+        "a: {b: [1, 2], c: 3} # d\n",
+        replace("/a/b", json!({"x": 1})),
+        "a: {b: {x: 1}, c: 3} # d\n",
+    );
+    check(
+        "a: {b: , c: 3} # d\n",
+        replace("/a/b", json!(5)),
+        "a: {b: 5 , c: 3} # d\n",
+    );
+    check("a: {b, c: 3} # d\n", replace("/a/b", json!(5)), "a: {b: 5, c: 3} # d\n");
+}
+
+#[test]
+fn what_shares_a_line_is_cut_out_of_it() {
+    check("- a: 1\n  # c\n  b: 2 # d\n", remove("/0/a"), "- b: 2 # d\n");
+    check("- - 1\n  - 2 # d\n", remove("/0/0"), "- - 2 # d\n");
+    check("- - 1 # c\n  - 2\n", remove("/0/1"), "- - 1 # c\n");
+    check("- 1\n# c\n\n- 2 # d\n- 3\n", remove("/1"), "- 1\n# c\n\n- 3\n");
+    check("a: 1   \nb: 2 # d\n", replace("/a", json!(3)), "a: 3\nb: 2 # d\n");
+}
+
+#[test]
+fn the_first_line_is_a_line_with_and_without_a_byte_order_mark() {
+    for mark in ["", "\u{feff}"] {
+        check(
+            &format!("{mark}a: 1\nb: 2 # d\n"),
+            remove("/a"),
+            &format!("{mark}b: 2 # d\n"),
+        );
+        check(
+            &format!("{mark}a: 1 # c\n# d\n"),
+            add("/b", json!([1])),
+            &format!("{mark}a: 1 # c\nb:\n- 1\n# d\n"),
+        );
+        check(
+            &format!("{mark}a: 1 # c\nb: 2\n"),
+            replace("/a", json!({"x": 1})),
+            &format!("{mark}a: # c\n  x: 1\nb: 2\n"),
+        );
+    }
+}
+
+#[test]
+fn a_document_without_a_value_takes_a_root_below_its_comments() {
+    let text = "# c\n\n  # d\n";
+    let root = |value: Value| patch(text, &[replace("", value)]).unwrap();
+    assert_eq!(root(json!({"a": 1})), "# c\n  # d\na: 1\n");
+    assert_eq!(root(Value::Null), text);
+}
+
+#[test]
+fn a_key_is_simple_up_to_what_every_reader_takes() {
+    for (length, simple) in [(1000, true), (1001, false)] {
+        let key = "k".repeat(length);
+        let begins = |text: &str| text.starts_with(&key);
+        let block = patch("a: 1\n", &[replace("", json!({key.clone(): 1}))]).unwrap();
+        assert_eq!(begins(&block), simple, "{block}");
+        let flow = patch("[a, b]\n", &[replace("/0", json!({key.clone(): 1}))]).unwrap();
+        assert_eq!(begins(flow.trim_start_matches(['[', '{'])), simple, "{flow}");
+    }
+}
