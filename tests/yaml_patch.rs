@@ -490,6 +490,25 @@ fn a_flow_collection_stays_one() {
         replace("/a/b", json!({"x": 1})),
         "a: {b: {x: 1}, c: 3} # d\n",
     );
+    // An empty one is written anew: in flow style where that is around it.
+    check(
+        "a: {b: {}, c: []} # d\n",
+        add("/a/b/x", json!(1)),
+        "a: {b: {x: 1}, c: []} # d\n",
+    );
+    check(
+        "a: {b: {}, c: []} # d\n",
+        add("/a/c/-", json!(1)),
+        "a: {b: {}, c: [1]} # d\n",
+    );
+    check("a: {} # d\n", add("/a/x", json!(1)), "a: # d\n  x: 1\n");
+    check("a: [] # d\n", add("/a/-", json!(1)), "a: # d\n- 1\n");
+    check(
+        "a: {\n    b: 1\n  }\n",
+        add("/a/c", json!(2)),
+        "a: {\n    b: 1,\n    c: 2\n  }\n",
+    );
+    check("a: {b: 1}\n", add("/a/c", json!(2)), "a: {b: 1, c: 2}\n");
     check(
         "a: {b: , c: 3} # d\n",
         replace("/a/b", json!(5)),
@@ -546,4 +565,38 @@ fn a_key_is_simple_up_to_what_every_reader_takes() {
         let flow = patch("[a, b]\n", &[replace("/0", json!({key.clone(): 1}))]).unwrap();
         assert_eq!(begins(flow.trim_start_matches(['[', '{'])), simple, "{flow}");
     }
+}
+
+#[test]
+fn a_block_scalar_may_end_with_the_document() {
+    for (text, want) in [
+        ("a: |\n  x", "x"),
+        ("a: |+\n  x", "x"),
+        ("a: |-\n  x", "x"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |\n  x\n", "x\n"),
+        ("a: |+\n  x\n\n", "x\n\n"),
+        ("a: |+ # a+b\n  x\n", "x\n"),
+        ("a: | # a+b\n  x\n\n", "x\n"),
+        // Blanks on the last line: content where they reach beyond the indentation.
+        ("a: |\n  x\n ", "x\n"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |\n  x\n   ", "x\n "),
+        ("a: |", ""),
+        ("a: |+", ""),
+        ("a: |\n", ""),
+        ("a: |+\n", ""),
+        ("a: |+\n\n", "\n"),
+    ] {
+        assert_eq!(read(text).unwrap().unwrap(), json!({"a": want}), "{text:?}");
+    }
+}
+
+#[test]
+fn an_escape_that_go_does_not_know_is_pointed_at() {
+    let error = read("a: 1\nb: \"x\\/\"\n").unwrap_err();
+    assert_eq!(
+        (error.offset, error.message.as_str()),
+        (10, "found unknown escape character `\\/`")
+    );
 }

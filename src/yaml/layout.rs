@@ -33,11 +33,6 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// Whether there is nothing but comments and blank lines.
-    pub(super) fn is_blank(&self) -> bool {
-        self.base == self.text.len()
-    }
-
     /// The text in pieces small enough that the parser never holds much of it.
     pub(super) fn chunks(&self) -> Chunks<'t> {
         Chunks {
