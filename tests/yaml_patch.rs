@@ -593,10 +593,135 @@ fn a_block_scalar_may_end_with_the_document() {
 }
 
 #[test]
+fn a_control_character_is_pointed_at_wherever_it_stands() {
+    for at in [0, 63, 64, 150, 5000] {
+        let text = format!("a: {}\u{1}\n", "x".repeat(at));
+        assert_eq!(read(&text).unwrap_err().offset, at + 3);
+    }
+}
+
+#[test]
 fn an_escape_that_go_does_not_know_is_pointed_at() {
     let error = read("a: 1\nb: \"x\\/\"\n").unwrap_err();
     assert_eq!(
         (error.offset, error.message.as_str()),
         (10, "found unknown escape character `\\/`")
     );
+}
+
+/// The edits of `a` in `a: …` with something behind it, with line feeds and with both characters.
+fn strings(cases: &[(&str, &str, &str)]) {
+    for (before, new, after) in cases {
+        for newline in ["\n", "\r\n"] {
+            let text = |a: &str| format!("a: {a}\nb: 1 # d\n").replace('\n', newline);
+            check(&text(before), replace("/a", json!(new)), &text(after));
+        }
+    }
+}
+
+#[test]
+fn of_a_literal_string_only_the_lines_change_that_differ() {
+    let three = "| # c\n  one\n  two\n  three";
+    strings(&[
+        (three, "one\nthree\n", "| # c\n  one\n  three"),
+        (three, "one\ntwo\n", "| # c\n  one\n  two"),
+        (three, "two\nthree\n", "| # c\n  two\n  three"),
+        (three, "one\n", "| # c\n  one"),
+        (three, "three\n", "| # c\n  three"),
+        (three, "zero\none\ntwo\nthree\n", "| # c\n  zero\n  one\n  two\n  three"),
+        (three, "one\ntwo\nthree\nfour\n", "| # c\n  one\n  two\n  three\n  four"),
+        (three, "one\n2\nthree\n", "| # c\n  one\n  2\n  three"),
+        (three, "one\n\ntwo\nthree\n", "| # c\n  one\n\n  two\n  three"),
+        (three, "one\ntab\tx\nthree\n", "| # c\n  one\n  tab\tx\n  three"),
+        (three, "one\ntwo\nthree\n", three),
+        ("|\n\n  one\n  two", "\none\n3\n", "|\n\n  one\n  3"),
+        ("|\n  é\n  two", "é\n3\n", "|\n  é\n  3"),
+        ("|\n  one\n\n", "two\n", "|\n  two\n\n"),
+        ("|\n  one\n   two", "one\n two\n  x\n", "|\n  one\n   two\n    x"),
+        ("|\n    one\n  # c", "two\n", "|\n    two\n  # c"),
+        ("|+\n  one\n", "two\n\n", "|+\n  two\n"),
+        ("|-\n  one", "two", "|-\n  two"),
+    ]);
+}
+
+#[test]
+fn what_a_style_cannot_hold_takes_another() {
+    let three = "| # c\n  one\n  two\n  three";
+    strings(&[
+        (three, "one\ntwo\nthree", "|-\n  one\n  two\n  three"),
+        (three, " one\n", "\" one\\n\""),
+        (three, "\tone\n", "\"\\tone\\n\""),
+        (three, "\u{7}\n", "\"\\u0007\\n\""),
+        (three, "", "\"\""),
+        (three, "\n", "\"\\n\""),
+        (three, "one\nthree\n\n", "\"one\\nthree\\n\\n\""),
+        ("|+\n  one\n", "two\n", "|\n  two"),
+        ("|+\n  one\n", "two\n\n\n", "\"two\\n\\n\\n\""),
+        ("|-\n  one", "two\n", "|\n  two"),
+        ("|2\n  one", "two\n", "|\n  two"),
+        ("|2\n   one", "two\n", "|\n   two"),
+        (">\n  one", "x\ny\n", "|\n  x\n  y"),
+        (">-\n  one\n\n", "x", "|-\n  x\n\n"),
+        ("'it''s'", "it's me", "'it''s me'"),
+        ("'x'", "a\nb", "\"a\\nb\""),
+        ("\"x\\ty\"", "x\tz", "\"x\\tz\""),
+        ("\"x\n  y\"", "z", "\"z\""),
+        ("x", "true", "\"true\""),
+        ("x", "y: z", "\"y: z\""),
+    ]);
+}
+
+#[test]
+fn a_string_at_the_end_of_a_document_ends_as_before() {
+    let a = |new: &str| replace("/a", json!(new));
+    check("a: |-\n  one", a("two"), "a: |-\n  two");
+    check("a: |\n  one\n", a("one\ntwo\n"), "a: |\n  one\n  two\n");
+    check("a: |\n  one\n  two\n", a("one\n"), "a: |\n  one\n");
+    check("a: |\n  one\n  two\n", a("two\n"), "a: |\n  two\n");
+    check("a: >\n  one", a("x\n"), "a: |\n  x\n");
+}
+
+#[test]
+fn a_tag_and_an_anchor_stay_before_what_changes() {
+    strings(&[
+        ("!!str x # c", "w", "!!str w # c"),
+        ("&k x # c", "w", "&k w # c"),
+        ("&k !!str 'x' # c", "w", "&k !!str 'w' # c"),
+        ("&k # e\n  x # c", "w", "&k # e\n  w # c"),
+        ("&k | # c\n  x\n  z", "y\nz\n", "&k | # c\n  y\n  z"),
+        // Blanks at the end of a line are the string's.
+        ("| # c\n  x  ", "y\n", "| # c\n  y"),
+        ("| # c\n  x  ", "x  \ny\n", "| # c\n  x  \n  y"),
+        ("|+ # c\n  x  ", "y\n", "|+ # c\n  y"),
+    ]);
+    for head in ["&m", "&m !!seq", "!!seq # e", "&m # e\n# f"] {
+        check(
+            &format!("a: {head}\n- 1 # c\n- 2\n"),
+            add("/a/0", json!(0)),
+            &format!("a: {head}\n- 0\n- 1 # c\n- 2\n"),
+        );
+    }
+    check(
+        "a: &m\n    x: 1 # c\nb: 2\n",
+        add("/a/y1", json!(0)),
+        "a: &m\n    x: 1 # c\n    y1: 0\nb: 2\n",
+    );
+    check(
+        "a: &m {\n  x: 1 } # c\n",
+        add("/a/z", json!(0)),
+        "a: &m {\n  x: 1,\n  z: 0 } # c\n",
+    );
+}
+
+#[test]
+fn a_byte_order_mark_stands_at_the_start_or_inside_a_line() {
+    for (text, reads) in [
+        ("\u{feff}a: 1\n", true),
+        ("a: \u{feff}b\n", true),
+        ("\u{feff}\u{feff}a: 1\n", false),
+        ("a: 1\n\u{feff}b: 2\n", false),
+        ("a: 1\r\u{feff}b: 2\n", false),
+    ] {
+        assert_eq!(read(text).is_ok(), reads, "{text:?}");
+    }
 }
