@@ -725,3 +725,17 @@ fn a_byte_order_mark_stands_at_the_start_or_inside_a_line() {
         assert_eq!(read(text).is_ok(), reads, "{text:?}");
     }
 }
+
+#[test]
+fn a_number_sign_reaches_into_a_text_unless_a_key_has_it() {
+    let text = "data:\n  f#g: 1\n  f: 'g: 2'\n";
+    check(text, replace("/data/f#/g", json!(3)), "data:\n  f#g: 1\n  f: 'g: 3'\n");
+    check(text, replace("/data/f#g", json!(3)), "data:\n  f#g: 3\n  f: 'g: 2'\n");
+    check(text, add("/data/x#", json!(3)), "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#\": 3\n");
+    check(text, add("/data/x#y", json!(3)), "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#y\": 3\n");
+    check(text, replace("/data/f#", json!("w")), "data:\n  f#g: 1\n  f: 'w'\n");
+    let error = |path: &str| patch(text, &[replace(path, json!(3))]).unwrap_err().message;
+    assert_eq!(error("/data/f#x/y"), "there is no `/data/f#x`");
+    assert_eq!(error("/data/f#g/y"), "`/data/f#g` is neither a map nor a list");
+    check("l:\n- 'g: 2' # c\n", replace("/l/0#/g", json!(3)), "l:\n- 'g: 3' # c\n");
+}
