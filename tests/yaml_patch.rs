@@ -731,11 +731,63 @@ fn a_number_sign_reaches_into_a_text_unless_a_key_has_it() {
     let text = "data:\n  f#g: 1\n  f: 'g: 2'\n";
     check(text, replace("/data/f#/g", json!(3)), "data:\n  f#g: 1\n  f: 'g: 3'\n");
     check(text, replace("/data/f#g", json!(3)), "data:\n  f#g: 3\n  f: 'g: 2'\n");
-    check(text, add("/data/x#", json!(3)), "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#\": 3\n");
-    check(text, add("/data/x#y", json!(3)), "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#y\": 3\n");
+    check(
+        text,
+        add("/data/x#", json!(3)),
+        "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#\": 3\n",
+    );
+    check(
+        text,
+        add("/data/x#y", json!(3)),
+        "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#y\": 3\n",
+    );
     check(text, replace("/data/f#", json!("w")), "data:\n  f#g: 1\n  f: 'w'\n");
     let error = |path: &str| patch(text, &[replace(path, json!(3))]).unwrap_err().message;
     assert_eq!(error("/data/f#x/y"), "there is no `/data/f#x`");
     assert_eq!(error("/data/f#g/y"), "`/data/f#g` is neither a map nor a list");
     check("l:\n- 'g: 2' # c\n", replace("/l/0#/g", json!(3)), "l:\n- 'g: 3' # c\n");
+}
+
+#[test]
+fn every_escape_keeps_its_spelling_beside_what_changes() {
+    for (escape, character) in [
+        ("\\0", '\0'),
+        ("\\a", '\u{7}'),
+        ("\\b", '\u{8}'),
+        ("\\t", '\t'),
+        ("\\\t", '\t'),
+        ("\\n", '\n'),
+        ("\\v", '\u{b}'),
+        ("\\f", '\u{c}'),
+        ("\\r", '\r'),
+        ("\\e", '\u{1b}'),
+        ("\\ ", ' '),
+        ("\\\"", '"'),
+        ("\\\\", '\\'),
+        ("\\N", '\u{85}'),
+        ("\\_", '\u{a0}'),
+        ("\\L", '\u{2028}'),
+        ("\\P", '\u{2029}'),
+        ("\\x41", 'A'),
+        ("\\u0041", 'A'),
+        ("\\U00000041", 'A'),
+        ("\\U0001F600", '😀'),
+    ] {
+        check(
+            &format!("a: \"{escape} one é\" # c\n"),
+            replace("/a", json!(format!("{character} two é"))),
+            &format!("a: \"{escape} two é\" # c\n"),
+        );
+    }
+}
+
+#[test]
+fn a_number_without_a_fraction_reads_as_an_integer() {
+    check("a: 1\n", replace("/a", json!(2.0)), "a: 2.0\n");
+    check("a: 1\n", replace("/a", json!(0.5)), "a: 0.5\n");
+    check(
+        "a: 1\n",
+        replace("/a", json!([3.0, {"x": 4.0}])),
+        "a:\n- 3.0\n- x: 4.0\n",
+    );
 }
