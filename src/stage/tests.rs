@@ -247,9 +247,11 @@ fn what_pods_mount_goes_with_the_last_of_them() {
     let before = cluster("v2.5.16", false).replace(&node, &node.replace("      volumes:\n", volume))
         + &config("").replace("name: rel-milvus", "name: rel-extra");
     let start = Scenario::of(&before, &cluster("v2.6.16", false));
+    let mut current = before;
     for (stage, there) in [(1, true), (2, false)] {
-        let output = start.clone().stage(Stage::At(stage)).judge().output.unwrap();
-        assert_eq!(output.contains("name: rel-extra\n  namespace"), there, "stage {stage}");
+        let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
+        current = judged.output.unwrap();
+        assert_eq!(current.contains("name: rel-extra\n  namespace"), there, "stage {stage}");
     }
 }
 
@@ -359,7 +361,11 @@ fn two_releases_each_have_a_stage_of_their_own() {
         let judged = step.clone().stage(Stage::At(stage)).with_current(ahead).judge();
         ahead = judged.output.unwrap();
     }
-    let mine = twin(&target).replace("# nothing", "log: {level: info}");
+    let labels = "app.kubernetes.io/instance: two, app.kubernetes.io/name: milvus";
+    let mine = twin(&target).replace("# nothing", "log: {level: info}")
+        + &format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: more, namespace: ns, labels: {{{labels}}}}}\n"
+        );
     let both = Scenario::of(&(ahead + &twin(&before)), &(target + &mine)).stage(Stage::Next);
     let judged = both.judge();
     let due: Vec<(&str, u8)> = judged
@@ -368,6 +374,61 @@ fn two_releases_each_have_a_stage_of_their_own() {
         .map(|r| (&*r.name, r.stage.expect("a stage").applied))
         .collect();
     assert_eq!(due, [("rel", 4), ("two", 1)]);
+}
+
+#[test]
+fn what_belongs_to_milvus_comes_with_it_and_everything_else_before() {
+    let here = "name: x, namespace: ns";
+    let labelled = |namespace: &str, instance: &str, name: &str| {
+        format!(
+            "name: x, namespace: {namespace}, labels: {{app.kubernetes.io/instance: {instance}, app.kubernetes.io/name: {name}}}"
+        )
+    };
+    let own = "# Source: milvus/templates/x.yaml\n";
+    for (source, metadata, belongs) in [
+        ("", here.to_owned(), false),
+        (own, here.to_owned(), true),
+        ("# Source: other/templates/x.yaml\n", here.to_owned(), false),
+        ("", labelled("ns", "rel", "milvus"), true),
+        ("", labelled("ns", "rel", "attu"), false),
+        ("", labelled("ns", "two", "milvus"), false),
+        (own, labelled("ns", "two", "milvus"), false),
+        ("", labelled("other", "rel", "milvus"), false),
+        ("", "name: mounted, namespace: ns".to_owned(), true),
+    ] {
+        let document =
+            format!("---\n{source}apiVersion: v1\nkind: ConfigMap\nmetadata: {{{metadata}}}\ndata: {{a: new}}\n");
+        let mut scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&document);
+        if metadata.contains("mounted") {
+            let volume = "      volumes:\n        - name: more\n          configMap:\n            name: mounted\n";
+            scenario = scenario.edit_in_target("Deployment", "rel-milvus-proxy", "      volumes:\n", volume);
+        }
+        let output = scenario.stage(Stage::At(0)).judge().output.unwrap();
+        assert_eq!(output.contains("data: {a: new}"), !belongs, "{source}{metadata}");
+    }
+}
+
+#[test]
+fn a_task_of_the_chart_comes_with_the_configuration_and_a_workload_with_the_proxy() {
+    let document = |kind: &str, version: &str| {
+        format!(
+            "---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: x\n  namespace: ns\n  labels: {{app.kubernetes.io/instance: rel, app.kubernetes.io/name: milvus}}\n\
+             spec:\n  selector: {{matchLabels: {{x: y}}}}\n  template:\n    metadata: {{labels: {{x: y}}}}\n    spec:\n      containers: [{{name: c, image: \"other:1\"}}]\n"
+        )
+    };
+    for (kind, version, comes) in [("Job", "batch/v1", 1), ("Deployment", "apps/v1", 4)] {
+        let start = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&document(kind, version));
+        let mut current = cluster("v2.5.16", false);
+        for stage in 0..=4 {
+            let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
+            current = judged.output.unwrap();
+            assert_eq!(
+                current.contains("  name: x\n"),
+                stage >= comes,
+                "{kind} in stage {stage}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -415,9 +476,11 @@ fn one_word_less_on_a_live_command_line_is_a_stage() {
 #[test]
 fn where_a_list_shows_no_autoscaler_no_replicas_are_written_for_it() {
     let scaled = |tag: &str| {
-        let node = deployment("querynode", "\"querynode\"", tag);
-        let free = node.replace("  replicas: 1\n", "");
-        cluster(tag, false).replace(&node, &free) + &autoscaler("querynode", 2, 8)
+        let free = |text: String, role: &str| {
+            let node = deployment(role, &format!("\"{role}\""), tag);
+            text.replace(&node, &node.replace("  replicas: 1\n", ""))
+        };
+        free(free(cluster(tag, false), "querynode"), "datanode") + &autoscaler("querynode", 2, 8)
     };
     let mut list = crate::yaml::read(&served(&scaled("v2.5.16"), "rel")).unwrap().unwrap();
     let items = list["items"].as_array_mut().unwrap();
@@ -428,7 +491,7 @@ fn where_a_list_shows_no_autoscaler_no_replicas_are_written_for_it() {
     let start = Scenario::raw(&scaled("v2.6.16")).with_current(crate::yaml::emit(&list));
     let output = start.stage(Stage::At(1)).judge().output.unwrap();
     let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
-    for (role, wanted) in [("querynode", None), ("datanode", Some(5))] {
+    for (role, wanted) in [("querynode", None), ("datanode", Some(5)), ("proxy", Some(5))] {
         let name = format!("rel-milvus-{role}");
         let mut objects = stream.objects.iter();
         let node = objects.find(|o| o.reference.name == name && workload::template(o).is_some());
@@ -463,6 +526,16 @@ fn what_is_brought_back_of_a_cluster_names_the_chart_s_template() {
     for file in ["deployment", "svc", "hpa"] {
         let source = format!("# Source: milvus/templates/indexnode-{file}.yaml\n");
         assert_eq!(output.matches(&source).count(), 1, "{source}");
+    }
+    // Each behind the last of its kind.
+    let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
+    for kind in ["Deployment", "Service"] {
+        let of = |role: &str| {
+            let name = format!("rel-milvus-{role}");
+            let mut objects = stream.objects.iter();
+            objects.position(|o| o.reference.kind == kind && o.reference.name == name)
+        };
+        assert_eq!(of("indexnode"), of("datanode").map(|at| at + 1), "{kind}");
     }
 }
 
