@@ -38,7 +38,7 @@ pub fn next(scene: &Scene, changes: &[Change]) -> u8 {
 /// Whether a workload or a configuration differs; generated data, chart labels, checksums and bookkeeping do not count.
 /// What another Milvus release beside this one moves is that one's.
 fn differs(scene: &Scene, others: &Others, proposed: &[Object]) -> bool {
-    let own = |o: &&Object| counts(o) && !others.own_after(o, proposed);
+    let own = |o: &&Object| counts(o) && !others.own_after(o);
     let changed = proposed.iter().filter(own).any(|o| match scene.deployed(o) {
         Some(current) => moves(scene, proposed, o, current),
         None => scene.shows(&o.reference.kind),
@@ -62,7 +62,7 @@ fn counts(object: &Object) -> bool {
 
 /// Whether a deployed object that is not applied any more leaves with that.
 fn leaves(scene: &Scene, others: &Others, current: &Object) -> bool {
-    if others.own_before(current, &scene.current.objects) {
+    if others.own_before(current) {
         return false;
     }
     if !is_live(current) {

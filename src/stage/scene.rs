@@ -153,42 +153,51 @@ impl Scene<'_> {
     }
 
     /// The other Milvus releases beside this one.
-    pub fn others(&self) -> Others {
-        let others = |objects: &[Object], own: &Release| {
-            let mut found = inventory(objects).releases;
-            found.retain(|r| !r.is(own));
-            found
-        };
+    pub fn others(&self) -> Others<'_> {
         Others {
-            after: others(self.last, self.after),
-            before: others(&self.current.objects, self.before),
+            after: Beside::new(self.last, self.after),
+            before: Beside::new(&self.current.objects, self.before),
         }
     }
 }
 
 /// Milvus releases beside the one that is looked at.
-pub struct Others {
-    after: Vec<Release>,
-    before: Vec<Release>,
+pub struct Others<'a> {
+    after: Beside<'a>,
+    before: Beside<'a>,
 }
 
-impl Others {
-    /// Whether an object of `objects` is one of theirs, as it is after the rewrite.
-    pub fn own_after(&self, object: &Object, objects: &[Object]) -> bool {
-        own(&self.after, object, objects)
+impl Others<'_> {
+    /// Whether an object that would be applied is one of theirs, by what is there after the whole rewrite.
+    pub fn own_after(&self, object: &Object) -> bool {
+        self.after.own(object)
     }
 
     /// Whether a deployed object is one of theirs.
-    pub fn own_before(&self, object: &Object, objects: &[Object]) -> bool {
-        own(&self.before, object, objects)
+    pub fn own_before(&self, object: &Object) -> bool {
+        self.before.own(object)
     }
 }
 
-fn own(releases: &[Release], object: &Object, objects: &[Object]) -> bool {
-    releases.iter().any(|r| {
-        namespaces_agree(&object.reference.namespace, &r.namespace)
-            && (labelled(object, r) || is_component(object, objects, r) || mounted(object, objects, r))
-    })
+/// Releases beside one, with the objects that their components count in.
+struct Beside<'a> {
+    objects: &'a [Object],
+    releases: Vec<Release>,
+}
+
+impl<'a> Beside<'a> {
+    fn new(objects: &'a [Object], one: &Release) -> Beside<'a> {
+        let mut releases = inventory(objects).releases;
+        releases.retain(|r| !r.is(one));
+        Beside { objects, releases }
+    }
+
+    fn own(&self, object: &Object) -> bool {
+        self.releases.iter().any(|r| {
+            namespaces_agree(&object.reference.namespace, &r.namespace)
+                && (labelled(object, r) || is_component(object, self.objects, r) || mounted(object, self.objects, r))
+        })
+    }
 }
 
 /// Whether an object carries the uid that only a server gives.

@@ -377,6 +377,23 @@ fn two_releases_each_have_a_stage_of_their_own() {
 }
 
 #[test]
+fn what_comes_later_in_one_release_is_not_taken_for_the_others() {
+    let twin = |text: &str| text.replace("rel-", "two-").replace("instance: rel", "instance: two");
+    let (before, target) = (cluster("v2.5.16", false), cluster("v2.6.16", false));
+    let labels = "app.kubernetes.io/instance: rel, app.kubernetes.io/name: milvus";
+    let new =
+        format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: new, namespace: ns, labels: {{{labels}}}}}\n");
+    let both = Scenario::of(&(before.clone() + &twin(&before)), &(new + &target + &twin(&target)));
+    let judged = both.stage(Stage::Next).judge();
+    let due: Vec<u8> = judged
+        .releases
+        .iter()
+        .map(|r| r.stage.expect("a stage").applied)
+        .collect();
+    assert_eq!(due, [1, 1]);
+}
+
+#[test]
 fn what_belongs_to_milvus_comes_with_it_and_everything_else_before() {
     let here = "name: x, namespace: ns";
     let labelled = |namespace: &str, instance: &str, name: &str| {
