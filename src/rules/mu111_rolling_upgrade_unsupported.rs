@@ -80,6 +80,14 @@ mod tests {
     fn so_has_everything_before_2_2_3() {
         assert_eq!(Scenario::consolidation("v2.2.2", "v2.3.21").of_rule("MU111").len(), 1);
         assert!(Scenario::consolidation("v2.2.3", "v2.3.21").of_rule("MU111").is_empty());
+        for (from, to, want) in [
+            ("2.1-20220830-0a1b2c3d", "v2.2.16", 1),
+            ("2.2-20230101-0a1b2c3d", "v2.3.21", 1),
+            ("2.3-20230901-0a1b2c3d", "v2.4.23", 0),
+        ] {
+            let found = Scenario::consolidation(from, to).of_rule("MU111");
+            assert_eq!(found.len(), want, "{from} -> {to}: it may be one of before 2.2.3");
+        }
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option
     let old = reach(&current.value, field).unwrap_or(&Value::Null);
     let new = reach(&proposed.value, field).unwrap_or(&Value::Null);
     // Most fields are what they were.
-    if !matches!(how, How::ClusterIp) && yaml::same(old, new) {
+    if yaml::same(old, new) {
         return None;
     }
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
