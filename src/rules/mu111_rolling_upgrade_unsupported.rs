@@ -24,7 +24,8 @@ fn check(case: &Case) -> Vec<Finding> {
     let first = &facts::versions().marks.rolling_upgrade.version;
     let old = match case.transition.source() {
         Some(version) => version < first,
-        None => case.transition.source_line().is_some_and(|line| line < first.line()),
+        // Of the first line itself nothing says that the patch is not an older one.
+        None => case.transition.source_line().is_some_and(|line| line <= first.line()),
     };
     let why = if old {
         format!(
