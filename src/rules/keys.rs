@@ -26,8 +26,6 @@ pub struct UserKey {
     pub workloads: Vec<String>,
     /// The object it stands in.
     object: Option<Object>,
-    /// Whether that object is in the stream as it came in, so that it has a line there.
-    has_line: bool,
 }
 
 /// The target as far as its images tell: of a line without a patch the first release.
@@ -75,7 +73,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),
             };
-            add(&mut found, key, setting, component, object, true);
+            add(&mut found, key, setting, component, object);
         }
     }
     let configs = &case.after.effective.configs;
@@ -87,7 +85,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
         for (key, setting) in config.every() {
             let known = found.iter().any(|k: &UserKey| k.key == key && k.is_env());
             if matches!(setting.origin.layer, Layer::Env { .. }) && !known {
-                add(&mut found, key, setting, component, Some(object), false);
+                add(&mut found, key, setting, component, Some(object));
             }
         }
     }
@@ -118,14 +116,7 @@ fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Opt
     })
 }
 
-fn add(
-    found: &mut Vec<UserKey>,
-    key: &str,
-    setting: &Setting,
-    component: &Component,
-    object: Option<&Object>,
-    has_line: bool,
-) {
+fn add(found: &mut Vec<UserKey>, key: &str, setting: &Setting, component: &Component, object: Option<&Object>) {
     let same = |k: &&mut UserKey| {
         k.key == key
             && k.setting.key == setting.key
@@ -144,7 +135,6 @@ fn add(
             setting: setting.clone(),
             workloads: vec![component.name.clone()],
             object: object.cloned(),
-            has_line,
         }),
     }
 }
@@ -195,13 +185,13 @@ impl UserKey {
         });
         let finding = finding.field(path.clone(), before, self.setting.value.clone());
         match &self.object {
-            Some(object) if self.has_line => {
+            // What the rewrite brought gets no line, wherever a finding points at.
+            Some(object) => {
                 let pointer = format!("{}{path}", object.pointer);
                 finding
                     .on(&object.reference)
                     .at(Input::Target, object.document, pointer)
             }
-            Some(object) => finding.on(&object.reference),
             None => finding,
         }
     }
