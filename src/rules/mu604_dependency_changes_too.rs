@@ -11,6 +11,7 @@ use crate::kube::quantity::Quantity;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -198,7 +199,7 @@ fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     let mut images = Vec::new();
     for list in ["initContainers", "containers"] {
         let all = |t: &Value| {
-            t.pointer(&format!("/spec/{list}"))
+            t.reach(&format!("/spec/{list}"))
                 .and_then(Value::as_array)
                 .cloned()
                 .unwrap_or_default()
