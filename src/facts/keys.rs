@@ -122,6 +122,14 @@ pub struct ChartKeyRow {
     pub checked: String,
 }
 
+impl ChartKeyRow {
+    /// Whether a chart version is one that writes the key.
+    #[must_use]
+    pub fn covers(&self, chart: &semver::Version) -> bool {
+        *chart >= self.from && *chart < self.before
+    }
+}
+
 /// What to know on the way from one line to another.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,7 +202,7 @@ pub fn chart_keys() -> &'static [ChartKeyRow] {
 /// and where it is not known, every row counts.
 #[must_use]
 pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> bool {
-    let covers = |row: &ChartKeyRow| chart.is_some_and(|c| *c >= row.from && *c < row.before);
+    let covers = |row: &ChartKeyRow| chart.is_some_and(|c| row.covers(c));
     static INDEX: OnceLock<HashMap<String, Vec<&ChartKeyRow>>> = OnceLock::new();
     let index = INDEX.get_or_init(|| {
         let mut index: HashMap<String, Vec<&ChartKeyRow>> = HashMap::new();

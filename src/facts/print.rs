@@ -69,3 +69,38 @@ fn said(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::rows;
+
+    #[test]
+    fn a_row_says_all_but_where_it_stands_and_nothing_empty() {
+        let table = json!({"marks": {"streaming": {
+            "version": "2.6.0", "count": 3, "none": null, "empty": "", "list": ["a", "b"],
+            "map": {"x": 1, "y": true}, "source": "a page", "checked": "2026-11-20",
+        }}});
+        let rows = rows(&table);
+        let fields: Vec<(&str, &str)> = rows[0]
+            .fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                ("version", "2.6.0"),
+                ("count", "3"),
+                ("list", "a b"),
+                ("map", "x 1, y true")
+            ]
+        );
+        let row = &rows[0];
+        assert_eq!(
+            (row.path.as_str(), row.source, row.checked),
+            ("marks.streaming", "a page", "2026-11-20")
+        );
+    }
+}

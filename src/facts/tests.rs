@@ -301,3 +301,30 @@ fn ports_are_those_of_roles() {
             .all(|p| p.role == "any" || Role::from_argument(&p.role).is_some())
     );
 }
+
+#[test]
+fn a_port_moves_with_the_version_that_moved_it() {
+    let table: Vec<PortRow> = load("ports");
+    let moved = table.iter().find(|row| row.moved_at == Some(v("2.6.8"))).unwrap();
+    for (version, port) in [
+        (None, 53100),
+        (Some("2.6.7"), 53100),
+        (Some("2.6.8"), 22125),
+        (Some("2.6.20"), 22125),
+    ] {
+        assert_eq!(moved.default_of(version.map(v).as_ref()), port, "{version:?}");
+    }
+}
+
+#[test]
+fn ranges_of_charts_have_their_first_and_not_their_end() {
+    let chart = |text: &str| semver::Version::parse(text).unwrap();
+    let row = chart_keys().iter().find(|row| row.key == "dataCoord.port").unwrap();
+    let avoided = &charts().avoid[0];
+    for (version, written) in [("4.1.32", false), ("4.1.33", true), ("5.0.19", true), ("5.0.20", false)] {
+        assert_eq!(row.covers(&chart(version)), written, "{version}");
+    }
+    for (version, avoid) in [("4.2.20", false), ("4.2.21", true), ("4.2.29", true), ("4.2.30", false)] {
+        assert_eq!(avoided.contains(&chart(version)), avoid, "{version}");
+    }
+}

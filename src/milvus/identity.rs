@@ -105,7 +105,7 @@ pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identi
                 if removed.is_empty() && added.is_empty() {
                     continue;
                 }
-                if removed.len() == here.len() || added.len() == there.len() {
+                if removed.len() == here.len() {
                     return different();
                 }
                 if members == Identity::Same {
@@ -405,6 +405,33 @@ mod tests {
         assert_eq!(compare(&one(), &two(), "ns"), differs("", "b"));
         assert_eq!(compare(&two(), &one(), "ns"), differs("b", ""));
         assert_eq!(compare(&two(), &two(), "ns"), Identity::Same);
+    }
+
+    #[test]
+    fn a_secret_is_shown_nowhere() {
+        let shown = format!(
+            "{:?}",
+            [FieldValue::Secret("hunter2".into()), FieldValue::Text("a".into())]
+        );
+        assert_eq!(shown, "[***, a]");
+    }
+
+    #[test]
+    fn an_address_is_its_hosts_and_its_port() {
+        for (text, hosts, port) in [
+            ("broker:9092", "broker.ns", "9092"),
+            ("broker", "broker.ns", "6650"),
+            ("[fe80::1]:9092", "fe80::1", "9092"),
+            ("[fe80::1]", "fe80::1", "6650"),
+            ("fe80::1", "fe80::1", "6650"),
+        ] {
+            let address = Address::parse(text, 6650, "ns");
+            assert_eq!(
+                (address.hosts[0].as_str(), address.port.as_str()),
+                (hosts, port),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl ImageRef {
             None => (text, None),
         };
         // A colon before the last slash belongs to the registry's port.
-        let last = name.rfind('/').map_or(0, |i| i + 1);
+        let last = name.rfind('/').unwrap_or(0);
         let (repository, tag) = match name[last..].find(':') {
             Some(i) => (&name[..last + i], Some(&name[last + i + 1..])),
             None => (name, None),

@@ -383,6 +383,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn most_names_say_the_base_and_each_tag_without_version_is_told_once() {
+        let labels = json!({"app.kubernetes.io/instance": "a"});
+        let named = |name: &str, role: &str| deployment(name, role, labels.clone(), "corp/milvus:nightly");
+        let objects = [
+            named("lone-proxy", "proxy"),
+            named("a-milvus-datanode", "datanode"),
+            named("a-milvus-querynode", "querynode"),
+        ];
+        let release = &inventory(&objects).releases[0];
+        assert_eq!(release.base(), Some("a-milvus"));
+        assert_eq!(release.versions(None).undecidable.len(), 1);
+    }
+
     fn changed(role: &str, change: impl Fn(&mut Value)) -> Object {
         let mut object = deployment("a", role, json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
         change(std::sync::Arc::make_mut(&mut object.value));
@@ -443,14 +457,27 @@ mod tests {
     #[test]
     fn a_rollout_runs_the_pods_of_the_deployment_it_names() {
         let deployment = changed("rootcoord", |v| v["spec"]["replicas"] = 0.into());
-        let rollout = |name: &str| {
-            let spec =
-                json!({"replicas": 2, "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}});
-            let value = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "r"}, "spec": spec});
-            Object::all_in(0, value).unwrap().remove(0)
+        let replicas = |kind: &str, name: &str, metadata: Value| {
+            let spec = json!({"replicas": 2, "workloadRef": {"apiVersion": "apps/v1", "kind": kind, "name": name}});
+            let value =
+                json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": metadata, "spec": spec});
+            let rollout = Object::all_in(0, value).unwrap().remove(0);
+            inventory(&[deployment.clone(), rollout]).releases[0].components[0].replicas
         };
-        let replicas = |name: &str| inventory(&[deployment.clone(), rollout(name)]).releases[0].components[0].replicas;
-        assert_eq!((replicas("a"), replicas("b")), (Some(2), Some(0)));
+        let plain = || json!({"name": "r"});
+        assert_eq!(replicas("Deployment", "a", plain()), Some(2));
+        for (kind, name, metadata) in [
+            ("Deployment", "b", plain()),
+            ("StatefulSet", "a", plain()),
+            ("Deployment", "a", json!({"name": "r", "namespace": "other"})),
+            (
+                "Deployment",
+                "a",
+                json!({"name": "r", "annotations": {"helm.sh/hook": "test"}}),
+            ),
+        ] {
+            assert_eq!(replicas(kind, name, metadata), Some(0), "{kind} {name}");
+        }
     }
 
     #[test]

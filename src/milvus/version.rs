@@ -176,26 +176,12 @@ impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.major, self.minor, self.patch)
             .cmp(&(other.major, other.minor, other.patch))
-            .then_with(|| self.stage.cmp(&other.stage))
+            .then_with(|| self.stage.order(&other.stage))
     }
 }
 
-impl PartialEq for Stage {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Stage {}
-
-impl PartialOrd for Stage {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Stage {
-    fn cmp(&self, other: &Self) -> Ordering {
+impl Stage {
+    fn order(&self, other: &Stage) -> Ordering {
         let side = |s: &Stage| match s {
             Stage::Pre(_) => 0,
             Stage::Base => 1,
@@ -249,8 +235,7 @@ fn rank(word: &str) -> u8 {
         "alpha" => 2,
         "beta" => 3,
         "rc" => 4,
-        "pre" => 5,
-        _ => 6,
+        _ => 5,
     }
 }
 
@@ -368,8 +353,7 @@ impl Numbers {
 
 /// A number of a version: digits without a leading zero, short enough to hold.
 fn number(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !plain || (text.len() > 1 && text.starts_with('0')) {
+    if !text.bytes().all(|b| b.is_ascii_digit()) || (text.len() > 1 && text.starts_with('0')) {
         return None;
     }
     text.parse().ok()

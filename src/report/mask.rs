@@ -309,8 +309,7 @@ mod tests {
 
     #[test]
     fn a_finding_shows_neither_value_nor_password() {
-        let mut shown = crate::rules::rule("MU301")
-            .unwrap()
+        let mut shown = crate::rules::mu301_mq_type_changed::RULE
             .finding("from pulsar://u:hunter2@a:6650", "keep pulsar://u:hunter2@a:6650")
             .field("/data/user.yaml#/minio/secretAccessKey", "hunter2", "hunter2b");
         finding(&mut shown);

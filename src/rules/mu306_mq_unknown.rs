@@ -122,6 +122,44 @@ mod tests {
     }
 
     #[test]
+    fn other_reasons_are_another_warning_and_the_place_is_one_that_was_handed_over() {
+        let hidden = |scenario: Scenario, role: &str, secret: &str| {
+            let env = ENV_FROM.replace("broker", secret);
+            let name = format!("rel-milvus-{role}");
+            scenario
+                .edit_in_target("Deployment", &name, "          env:\n", &env)
+                .edit_in_current("Deployment", &name, "          env:\n", &env)
+        };
+        let two = hidden(hidden(upgrade(), "proxy", "a"), "datanode", "b").of_rule("MU306");
+        assert_eq!(two.len(), 2, "{two:?}");
+        // mixcoord is what the streaming node, which the rewrite brings, is made after.
+        let brought = hidden(upgrade(), "mixcoord", "a").of_rule("MU306");
+        assert_eq!(brought.len(), 1, "{brought:?}");
+        assert!(brought[0].message.contains("rel-milvus-mixcoord"), "{}", brought[0].message);
+        assert_eq!(brought[0].object.as_ref().unwrap().name, "rel-milvus-mixcoord");
+        assert!(brought[0].location.is_some());
+    }
+
+    #[test]
+    fn an_indexnode_speaks_to_no_queue() {
+        let env = |key: &str| {
+            format!(
+                "            - name: {key}\n              valueFrom:\n                secretKeyRef:\n                  name: broker\n                  key: address\n"
+            )
+        };
+        let within = |key: &str| {
+            Scenario::of(
+                &crate::rules::testkit::cluster("v2.5.16", false),
+                &crate::rules::testkit::cluster("v2.5.22", false),
+            )
+            .env_target("indexnode", &env(key))
+            .env_current("indexnode", &env(key))
+        };
+        assert_eq!(codes(&within("PULSAR_ADDRESS")), (0, 0));
+        assert_eq!(codes(&within("MINIO_ADDRESS")), (1, 0));
+    }
+
+    #[test]
     fn a_fresh_install_is_a_warning_at_most() {
         let scenario = upgrade()
             .edit_in_target("Deployment", "rel-milvus-proxy", "          env:\n", ENV_FROM)

@@ -144,6 +144,24 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_can_be_seen_to_move_below_a_hidden_layer_counts() {
+        let both = upgrade()
+            .edit_in_target("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM)
+            .edit_in_current("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM);
+        for (from, to, path) in [
+            ("bucketName: ", "bucketName: other-", "/data/default.yaml#/minio/bucketName"),
+            ("rel-etcd.ns.svc:2379", "etcd.corp.example:2379", "/data/default.yaml#/etcd/endpoints"),
+        ] {
+            let moved = both.clone().edit_target(from, to).of_rule("MU310");
+            let at = |role: &str| {
+                let named = moved.iter().find(|f| f.message.contains(role)).expect(path);
+                named.field.as_ref().unwrap().path.clone()
+            };
+            assert_eq!(at("rel-milvus-mixcoord"), path, "{moved:?}");
+        }
+    }
+
+    #[test]
     fn a_broker_that_is_not_named_is_no_more_than_another_type() {
         let codes = upgrade().edit_target("      type: pulsar", "      type: kafka").codes();
         assert!(codes.contains(&"MU301") && !codes.contains(&"MU310"), "{codes:?}");

@@ -3,9 +3,11 @@ use serde_json::json;
 
 use crate::judge::Judgement;
 use crate::kube::workload;
+use crate::milvus::role::Role;
 use crate::rewrite::ChangeOp;
 use crate::rules::testkit::{Scenario, autoscaler, cluster, cluster26, config, deployment, served};
-use crate::stage::{LAST, Stage};
+use crate::stage::{LAST, Stage, of_role};
+use crate::transition::Kind;
 
 /// How the current state is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -325,6 +327,32 @@ fn a_stage_repeated_changes_nothing() {
         let again = step.with_current(output.clone()).judge();
         assert_eq!(again.output.as_ref(), Some(&output), "stage {stage}");
         current = output;
+    }
+}
+
+/// The table of docs/stages.md.
+#[test]
+fn every_role_has_its_stage() {
+    let within = |role| of_role(Kind::Within, role);
+    let streaming = |role| of_role(Kind::Streaming, role);
+    for role in [
+        Role::MixCoord,
+        Role::Standalone,
+        Role::RootCoord,
+        Role::DataCoord,
+        Role::QueryCoord,
+        Role::IndexCoord,
+    ] {
+        assert_eq!((within(role), streaming(role)), (1, 1), "{role:?}");
+    }
+    for (role, stages) in [
+        (Role::StreamingNode, (2, 1)),
+        (Role::QueryNode, (3, 2)),
+        (Role::DataNode, (4, 3)),
+        (Role::Proxy, (LAST, 4)),
+        (Role::IndexNode, (LAST, LAST)),
+    ] {
+        assert_eq!((within(role), streaming(role)), stages, "{role:?}");
     }
 }
 

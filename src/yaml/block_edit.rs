@@ -34,7 +34,7 @@ fn replace_node(
 ) -> Option<Vec<Edit>> {
     let in_flow = context.json || parents.iter().any(|parent| parent.is_flow());
     match (&shape.kind, value) {
-        (Kind::Scalar(style), Value::String(new)) if !shape.span.is_empty() => {
+        (Kind::Scalar(style), Value::String(new)) if shape.content < shape.span.end => {
             return string_edit::rewrite(context, shape, *style, new);
         }
         _ => {}

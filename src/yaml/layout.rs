@@ -85,7 +85,9 @@ impl<'t> Source<'t> {
 
     /// Takes back from a block scalar's value the newline that was only added for the parser.
     pub(super) fn correct_end(&self, value: &mut String, start: Mark, end: Mark) {
-        if !self.extended || (end.index as usize) + self.base <= self.text.len() || !value.ends_with('\n') {
+        // Behind a carriage return the newline makes one line break with it, which was there.
+        let added = self.extended && !self.text.ends_with('\r');
+        if !added || (end.index as usize) + self.base <= self.text.len() || !value.ends_with('\n') {
             return;
         }
         let source = &self.text[self.offset(start)..];

@@ -51,6 +51,7 @@ fn looks_behind_prefixes() {
 fn looks_into_shell_strings() {
     for yaml in [
         "command: [sh, -c, exec milvus run datanode]",
+        "command: [sh, -c, 'exec mil\"vus\" run datanode']",
         "command: [/bin/sh, -c]\nargs: ['milvus run datanode']",
         "command: [/bin/bash, -ec, 'ulimit -n 65535; exec /milvus/bin/milvus run datanode 2>&1 | tee /log']",
         "command: [bash, -euo, pipefail, -c, 'sleep 5 && A=b milvus run datanode &> /dev/null']",
@@ -132,6 +133,7 @@ fn does_not_guess() {
             "2 times",
         ),
         ("command: [sh, -c, \"milvus run 'datanode\"]", "open quote"),
+        ("command: [milvus, run, brain]", "is no role of Milvus"),
         ("command: [sh, -c, 'bash -c \"milvus run datanode\"']", "not understood"),
         ("command: [sh, -c, 'x=$(milvus run datanode)']", "not understood"),
     ] {
@@ -155,6 +157,12 @@ fn leaves_others_alone() {
         "command: [attu]",
         "command: [sh, -c, 'until nc -z milvus 19530; do sleep 1; done']",
         "command: [echo, 'milvus run datanode']",
+        "command: [sh, -c, 'echo \"milvus']",
+        // No script: a file's name, the value of a flag, another program's word.
+        "command: [bash, start.sh, 'milvus run datanode']",
+        "command: [bash, -e, 'milvus run datanode']",
+        "command: [bash, --rcfile, 'milvus run datanode']",
+        "command: [echo, -c, 'milvus run datanode']",
         "args: [1, {a: b}, null]",
     ] {
         assert_eq!(runs(&container(yaml)), Runs::NotMilvus, "{yaml}");

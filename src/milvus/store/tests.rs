@@ -239,3 +239,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_difference_weighs_more_than_changed_members_and_metadata_more_than_data() {
+    let of = |etcd: &str, minio: &str| {
+        stores(&format!(
+            "etcd: {{endpoints: '{etcd}'}}\nminio: {{address: '{minio}', port: 9000}}\n"
+        ))
+    };
+    for (from, to, want) in [
+        (("a:1", "x"), ("a:1", "x"), "same"),
+        (("a:1", "x,y"), ("a:1", "x,z"), "minio.address"),
+        (("a:1,b:1", "x"), ("a:1,c:1", "x"), "etcd.endpoints"),
+        (("a:1,b:1", "x,y"), ("a:1,c:1", "x,z"), "etcd.endpoints"),
+        (("a:1,b:1", "x"), ("a:1,c:1", "z"), "minio.address"),
+        (("a:1", "x"), ("b:1", "z"), "etcd.endpoints"),
+    ] {
+        let found = match compare(&of(from.0, from.1), &of(to.0, to.1), "ns") {
+            Identity::Same => "same",
+            Identity::MembersChanged { field, .. } | Identity::Different { field, .. } => field,
+        };
+        assert_eq!(found, want, "{from:?} {to:?}");
+    }
+}

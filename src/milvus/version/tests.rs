@@ -21,6 +21,7 @@ fn reads_every_published_shape() {
         ("v2.3.0-cpu-asan", "2.3.0", Some("cpu-asan")),
         ("V2.6.6-GPU", "2.6.6", Some("gpu")),
         ("2.6.0-rc1", "2.6.0-rc1", None),
+        ("2.6.0-rc1.2", "2.6.0-rc1.2", None),
         ("v2.6.0-rc1", "2.6.0-rc1", None),
         ("2.6.0-rc.1", "2.6.0-rc.1", None),
         ("v2.6.0-rc1-gpu", "2.6.0-rc1", Some("gpu")),
@@ -56,6 +57,9 @@ fn does_not_guess() {
         ("2.6-latest-gpu", l(2, 6), Why::Latest),
         ("gpu-2.6-latest", l(2, 6), Why::Latest),
         ("2.6-20260723-d73c8e53", l(2, 6), Why::DatedBuild),
+        ("2.6-12345678-d73c8e53", l(2, 6), Why::Custom),
+        ("2.6-2026-d73c8e53", l(2, 6), Why::Custom),
+        ("2.6.0-rc1.x", l(2, 6), Why::Custom),
         ("2.6-20260723-d73c8e53-amd64", l(2, 6), Why::DatedBuild),
         ("2.5-20250613-5110130b-amd64", l(2, 5), Why::DatedBuild),
         ("2.5-20250613-5110130b-gpu-arm", l(2, 5), Why::DatedBuild),
@@ -209,4 +213,11 @@ proptest! {
     fn never_panics(tag in "[-v.a-z0-9+]{0,40}", any in "\\PC{0,20}") {
         let _ = (read_tag(&tag), read_tag(&any), ImageRef::parse(&any));
     }
+}
+
+#[test]
+fn what_says_no_version_is_told_with_the_reason() {
+    let told = |tag: &str| Version::parse(tag).unwrap_err().to_string();
+    assert_eq!(told("latest"), "`latest`: the tag moves from version to version");
+    assert_eq!(told(""), "there is no tag");
 }
