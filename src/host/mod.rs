@@ -148,8 +148,7 @@ pub fn annotate(object: &mut Value, with: Map<String, Value>) {
 }
 
 /// Text of an injected document with the host's bookkeeping: begins with its own separator.
-pub fn dress(host: Host, template: Option<&str>, value: &Value) -> (Value, String) {
-    let mut value = value.clone();
+pub fn dress(host: Host, template: Option<&str>, mut value: Value) -> (Value, String) {
     let mut text = String::from("---\n");
     match (host, template) {
         (Host::Helm3, Some(path)) => text.push_str(&format!("# Source: {path}\n")),

@@ -162,7 +162,7 @@ fn inject(scene: &Scene, current: &Object, why: String) -> Change {
     {
         *spec = server::asked_for(kind, &mut vec!["spec".to_owned()], spec, true);
     }
-    let (value, text) = host::dress(scene.stream.host, template.as_deref(), &kept);
+    let (value, text) = host::dress(scene.stream.host, template.as_deref(), kept);
     Change {
         op: ChangeOp::Inject,
         object: current.reference.clone(),

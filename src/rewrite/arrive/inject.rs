@@ -47,7 +47,7 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
-            let (value, text) = host::dress(scene.stream.host, template.as_deref(), &value);
+            let (value, text) = host::dress(scene.stream.host, template.as_deref(), value);
             let at = place(scene, arrival.role, &reference.kind, out);
             out.changes.push(Change {
                 op: ChangeOp::Inject,
