@@ -1,6 +1,5 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -27,7 +26,7 @@ struct Mounted<'a> {
 /// Texts already parsed: many components mount the same ConfigMap.
 #[derive(Debug, Default)]
 pub struct Texts {
-    parsed: HashMap<String, Result<Arc<Value>, String>>,
+    parsed: Vec<(String, Result<Arc<Value>, String>)>,
     /// What files say together: that of `default.yaml` and that of `user.yaml`.
     layered: Vec<([Option<Text>; 2], Config)>,
 }
@@ -56,14 +55,15 @@ impl Text {
 
 impl Texts {
     fn read(&mut self, text: &str) -> Result<Arc<Value>, String> {
-        if let Some(known) = self.parsed.get(text) {
+        // A handful, each longer to hash than to tell from the others.
+        if let Some((_, known)) = self.parsed.iter().find(|(other, _)| other == text) {
             return known.clone();
         }
         let parsed = match yaml::read(text) {
             Ok(value) => Ok(Arc::new(value.unwrap_or(Value::Null))),
             Err(e) => Err(format!("line {}: {}", yaml::position(text, e.offset).line, e.message)),
         };
-        self.parsed.insert(text.to_owned(), parsed.clone());
+        self.parsed.push((text.to_owned(), parsed.clone()));
         parsed
     }
 
