@@ -1,5 +1,7 @@
 //! Ways to a value inside another.
 
+use memchr::memchr;
+
 use super::{Map, Value};
 
 /// Steps into a value. As serde_json's own, but without a copy of each step and mostly without a hash: this is most of
@@ -17,51 +19,56 @@ pub trait Reach {
 
 impl Reach for Value {
     fn reach(&self, pointer: &str) -> Option<&Value> {
-        if pointer.contains('~') {
+        if memchr(b'~', pointer.as_bytes()).is_some() {
             return self.pointer(pointer);
         }
         steps(pointer)?.try_fold(self, |value, step| match value {
             Value::Object(map) => entry(map, step),
-            Value::Array(items) => items.get(super::pointer::index(step)?),
+            Value::Array(items) => items.get(index(step)?),
             _ => None,
         })
     }
 
     fn reach_mut(&mut self, pointer: &str) -> Option<&mut Value> {
-        if pointer.contains('~') {
+        if memchr(b'~', pointer.as_bytes()).is_some() {
             return self.pointer_mut(pointer);
         }
         steps(pointer)?.try_fold(self, |value, step| match value {
             Value::Object(map) => entry_mut(map, step),
-            Value::Array(items) => items.get_mut(super::pointer::index(step)?),
+            Value::Array(items) => items.get_mut(index(step)?),
             _ => None,
         })
     }
 
     fn entry(&self, key: &str) -> Option<&Value> {
-        entry(self.as_object()?, key)
+        entry(self.as_object()?, key.as_bytes())
     }
 }
 
-fn steps(pointer: &str) -> Option<impl Iterator<Item = &str>> {
+/// The steps of a pointer as bytes, which are cut faster: steps are short.
+fn steps(pointer: &str) -> Option<impl Iterator<Item = &[u8]>> {
     let rooted = pointer.is_empty() || pointer.starts_with('/');
-    rooted.then(|| pointer.split('/').skip(1))
+    rooted.then(|| pointer.as_bytes().split(|b| *b == b'/').skip(1))
+}
+
+fn index(step: &[u8]) -> Option<usize> {
+    super::pointer::index(std::str::from_utf8(step).ok()?)
 }
 
 /// Most maps of a manifest are so small that to look through them costs less than to hash the key.
 const SMALL: usize = 12;
 
-fn entry<'v>(map: &'v Map, key: &str) -> Option<&'v Value> {
+fn entry<'v>(map: &'v Map, key: &[u8]) -> Option<&'v Value> {
     match map.len() <= SMALL {
-        true => map.iter().find(|(k, _)| *k == key).map(|(_, v)| v),
-        false => map.get(key),
+        true => map.iter().find(|(k, _)| k.as_bytes() == key).map(|(_, v)| v),
+        false => map.get(std::str::from_utf8(key).ok()?),
     }
 }
 
-fn entry_mut<'v>(map: &'v mut Map, key: &str) -> Option<&'v mut Value> {
+fn entry_mut<'v>(map: &'v mut Map, key: &[u8]) -> Option<&'v mut Value> {
     match map.len() <= SMALL {
-        true => map.iter_mut().find(|(k, _)| *k == key).map(|(_, v)| v),
-        false => map.get_mut(key),
+        true => map.iter_mut().find(|(k, _)| k.as_bytes() == key).map(|(_, v)| v),
+        false => map.get_mut(std::str::from_utf8(key).ok()?),
     }
 }
 
