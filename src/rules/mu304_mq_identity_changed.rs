@@ -100,7 +100,6 @@ fn help(case: &Case, mq: &Mq, difference: &Difference, field: &str, current: &st
         }
         _ => match field {
             "pulsar.address" | "kafka.brokerList" => lines.push(pins::pin(case, mq)),
-            _ if current.is_empty() => lines.push(format!("take {field} out of the configuration")),
             _ => lines.push(format!(
                 "keep the old value, for example in the chart's values:\n{}",
                 pins::user_yaml(field, current)
@@ -270,7 +269,10 @@ mod tests {
     fn rocksmq_s_path_and_the_way_back() {
         let moved = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
             .edit_target("    mq:\n", "    rocksmq:\n      path: /var/lib/milvus/rdb\n    mq:\n");
-        assert!(only(&moved).help.contains("path: /var/lib/milvus/rdb_data"));
+        assert!(only(&moved).help.contains("    rocksmq:\n      path: /var/lib/milvus/rdb_data\n"));
+        let emptied = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+            .edit_current("    mq:\n", "    rocksmq:\n      path: \"\"\n    mq:\n");
+        assert!(only(&emptied).help.contains("    rocksmq:\n      path: \"\"\n"));
         let back = Scenario::upgrade("v2.6.15", "v2.6.16")
             .edit_target("address: rel-pulsarv3-proxy", "address: rel-pulsar-proxy");
         assert!(

@@ -10,6 +10,7 @@ use crate::report::mask;
 /// Values that write a key into user.yaml, which wins over what the chart writes.
 pub fn user_yaml(key: &str, value: &str) -> String {
     let mut text = String::from("extraConfigFiles:\n  user.yaml: |+\n");
+    let value = if value.is_empty() { "\"\"" } else { value };
     let parts: Vec<&str> = key.split('.').collect();
     for (depth, part) in parts.iter().enumerate() {
         let indent = "  ".repeat(depth + 2);
