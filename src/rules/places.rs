@@ -339,3 +339,6 @@ pub fn image_ending<'a>(object: &'a Object, word: &str) -> Option<(String, &'a s
 pub fn addresses_of(side: Side, key: &str) -> Vec<String> {
     split_list(side.effective.config().value(key).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
