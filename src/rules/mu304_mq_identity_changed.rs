@@ -157,7 +157,15 @@ mod tests {
             "{}",
             finding.help
         );
-        assert_eq!(finding.field.unwrap().path, "/data/default.yaml#/pulsar/address");
+        let field = finding.field.unwrap();
+        assert_eq!(
+            (field.path.as_str(), field.current.as_str(), field.proposed.as_str()),
+            (
+                "/data/default.yaml#/pulsar/address",
+                Some("rel-pulsar-proxy:6650"),
+                Some("rel-pulsarv3-proxy:6650")
+            )
+        );
         assert!(finding.location.is_some_and(|l| l.line > 1));
     }
 

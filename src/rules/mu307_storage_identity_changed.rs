@@ -324,6 +324,8 @@ mod tests {
             finding.message
         );
         assert!(finding.help.contains("    etcd:\n      rootPath: \"\"\n"), "{}", finding.help);
+        let field = finding.field.unwrap();
+        assert!(field.current.is_null() && field.proposed == "by-dev", "{field:?}");
     }
 
     #[test]
