@@ -451,3 +451,343 @@ fn positions_count_from_one_in_characters() {
     assert_eq!((position(text, one).line, position(text, one).column), (1, 4));
     assert_eq!(position(text, 10_000).line, 3);
 }
+
+#[test]
+fn what_stands_deep_stays_at_its_indentation() {
+    check(
+        "a:\n  b:\n    c: 1\n",
+        replace("/a/b/c", json!({"x": 1})),
+        "a:\n  b:\n    c:\n      x: 1\n",
+    );
+    check(
+        "a:\n    -\n",
+        replace("/a/0", json!({"x": 1, "z": 2})),
+        "a:\n    - x: 1\n      z: 2\n",
+    );
+    check(
+        "a:\n    b: 1\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n    c: 2\nz: 0\n",
+    );
+    check("a:\n    - 1\nz: 0\n", replace("/a", json!([2])), "a:\n    - 2\nz: 0\n");
+    // Another kind of value stands where it would stand anyway.
+    check(
+        "a:\n    - 1\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n  c: 2\nz: 0\n",
+    );
+    check(
+        "a:\n      {b: 1}\nz: 0\n",
+        replace("/a", json!({"c": 2})),
+        "a:\n  c: 2\nz: 0\n",
+    );
+}
+
+#[test]
+fn a_flow_collection_stays_one() {
+    check(
+        "a: {b: [1, 2], c: 3} # d\n",
+        replace("/a/b", json!({"x": 1})),
+        "a: {b: {x: 1}, c: 3} # d\n",
+    );
+    // An empty one is written anew: in flow style where that is around it.
+    check(
+        "a: {b: {}, c: []} # d\n",
+        add("/a/b/x", json!(1)),
+        "a: {b: {x: 1}, c: []} # d\n",
+    );
+    check(
+        "a: {b: {}, c: []} # d\n",
+        add("/a/c/-", json!(1)),
+        "a: {b: {}, c: [1]} # d\n",
+    );
+    check("a: {} # d\n", add("/a/x", json!(1)), "a: # d\n  x: 1\n");
+    check("a: [] # d\n", add("/a/-", json!(1)), "a: # d\n- 1\n");
+    check(
+        "a: {\n    b: 1\n  }\n",
+        add("/a/c", json!(2)),
+        "a: {\n    b: 1,\n    c: 2\n  }\n",
+    );
+    check("a: {b: 1}\n", add("/a/c", json!(2)), "a: {b: 1, c: 2}\n");
+    check(
+        "a: {b: , c: 3} # d\n",
+        replace("/a/b", json!(5)),
+        "a: {b: 5 , c: 3} # d\n",
+    );
+    check("a: {b, c: 3} # d\n", replace("/a/b", json!(5)), "a: {b: 5, c: 3} # d\n");
+}
+
+#[test]
+fn what_shares_a_line_is_cut_out_of_it() {
+    check("- a: 1\n  # c\n  b: 2 # d\n", remove("/0/a"), "- b: 2 # d\n");
+    check("- - 1\n  - 2 # d\n", remove("/0/0"), "- - 2 # d\n");
+    check("- - 1 # c\n  - 2\n", remove("/0/1"), "- - 1 # c\n");
+    check("- 1\n# c\n\n- 2 # d\n- 3\n", remove("/1"), "- 1\n# c\n\n- 3\n");
+    check("a: 1   \nb: 2 # d\n", replace("/a", json!(3)), "a: 3\nb: 2 # d\n");
+}
+
+#[test]
+fn the_first_line_is_a_line_with_and_without_a_byte_order_mark() {
+    for mark in ["", "\u{feff}"] {
+        check(
+            &format!("{mark}a: 1\nb: 2 # d\n"),
+            remove("/a"),
+            &format!("{mark}b: 2 # d\n"),
+        );
+        check(
+            &format!("{mark}a: 1 # c\n# d\n"),
+            add("/b", json!([1])),
+            &format!("{mark}a: 1 # c\nb:\n- 1\n# d\n"),
+        );
+        check(
+            &format!("{mark}a: 1 # c\nb: 2\n"),
+            replace("/a", json!({"x": 1})),
+            &format!("{mark}a: # c\n  x: 1\nb: 2\n"),
+        );
+    }
+}
+
+#[test]
+fn a_document_without_a_value_takes_a_root_below_its_comments() {
+    let text = "# c\n\n  # d\n";
+    let root = |value: Value| patch(text, &[replace("", value)]).unwrap();
+    assert_eq!(root(json!({"a": 1})), "# c\n  # d\na: 1\n");
+    assert_eq!(root(Value::Null), text);
+}
+
+#[test]
+fn a_key_is_simple_up_to_what_every_reader_takes() {
+    for (length, simple) in [(1000, true), (1001, false)] {
+        let key = "k".repeat(length);
+        let begins = |text: &str| text.starts_with(&key);
+        let block = patch("a: 1\n", &[replace("", json!({key.clone(): 1}))]).unwrap();
+        assert_eq!(begins(&block), simple, "{block}");
+        let flow = patch("[a, b]\n", &[replace("/0", json!({key.clone(): 1}))]).unwrap();
+        assert_eq!(begins(flow.trim_start_matches(['[', '{'])), simple, "{flow}");
+    }
+}
+
+#[test]
+fn a_block_scalar_may_end_with_the_document() {
+    for (text, want) in [
+        ("a: |\n  x", "x"),
+        ("a: |+\n  x", "x"),
+        ("a: |-\n  x", "x"),
+        ("a: >\n  x\n  y", "x y"),
+        ("a: |\n  x\n", "x\n"),
+        ("a: |+\n  x\n\n", "x\n\n"),
+        ("a: |+ # a+b\n  x\n", "x\n"),
+        ("a: | # a+b\n  x\n\n", "x\n"),
+        // Blanks on the last line: content where they reach beyond the indentation.
+        ("a: |\n  x\n ", "x\n"),
+        ("a: |\n  x\n  ", "x\n"),
+        ("a: |\n  x\n   ", "x\n "),
+        ("a: |", ""),
+        ("a: |+", ""),
+        ("a: |\n", ""),
+        ("a: |+\n", ""),
+        ("a: |+\n\n", "\n"),
+    ] {
+        assert_eq!(read(text).unwrap().unwrap(), json!({"a": want}), "{text:?}");
+    }
+}
+
+#[test]
+fn a_control_character_is_pointed_at_wherever_it_stands() {
+    for at in [0, 63, 64, 150, 5000] {
+        let text = format!("a: {}\u{1}\n", "x".repeat(at));
+        assert_eq!(read(&text).unwrap_err().offset, at + 3);
+    }
+}
+
+#[test]
+fn an_escape_that_go_does_not_know_is_pointed_at() {
+    let error = read("a: 1\nb: \"x\\/\"\n").unwrap_err();
+    assert_eq!(
+        (error.offset, error.message.as_str()),
+        (10, "found unknown escape character `\\/`")
+    );
+}
+
+/// The edits of `a` in `a: …` with something behind it, with line feeds and with both characters.
+fn strings(cases: &[(&str, &str, &str)]) {
+    for (before, new, after) in cases {
+        for newline in ["\n", "\r\n"] {
+            let text = |a: &str| format!("a: {a}\nb: 1 # d\n").replace('\n', newline);
+            check(&text(before), replace("/a", json!(new)), &text(after));
+        }
+    }
+}
+
+#[test]
+fn of_a_literal_string_only_the_lines_change_that_differ() {
+    let three = "| # c\n  one\n  two\n  three";
+    strings(&[
+        (three, "one\nthree\n", "| # c\n  one\n  three"),
+        (three, "one\ntwo\n", "| # c\n  one\n  two"),
+        (three, "two\nthree\n", "| # c\n  two\n  three"),
+        (three, "one\n", "| # c\n  one"),
+        (three, "three\n", "| # c\n  three"),
+        (three, "zero\none\ntwo\nthree\n", "| # c\n  zero\n  one\n  two\n  three"),
+        (three, "one\ntwo\nthree\nfour\n", "| # c\n  one\n  two\n  three\n  four"),
+        (three, "one\n2\nthree\n", "| # c\n  one\n  2\n  three"),
+        (three, "one\n\ntwo\nthree\n", "| # c\n  one\n\n  two\n  three"),
+        (three, "one\ntab\tx\nthree\n", "| # c\n  one\n  tab\tx\n  three"),
+        (three, "one\ntwo\nthree\n", three),
+        ("|\n\n  one\n  two", "\none\n3\n", "|\n\n  one\n  3"),
+        ("|\n  é\n  two", "é\n3\n", "|\n  é\n  3"),
+        ("|\n  one\n\n", "two\n", "|\n  two\n\n"),
+        ("|\n  one\n   two", "one\n two\n  x\n", "|\n  one\n   two\n    x"),
+        ("|\n    one\n  # c", "two\n", "|\n    two\n  # c"),
+        ("|+\n  one\n", "two\n\n", "|+\n  two\n"),
+        ("|-\n  one", "two", "|-\n  two"),
+    ]);
+}
+
+#[test]
+fn what_a_style_cannot_hold_takes_another() {
+    let three = "| # c\n  one\n  two\n  three";
+    strings(&[
+        (three, "one\ntwo\nthree", "|-\n  one\n  two\n  three"),
+        (three, " one\n", "\" one\\n\""),
+        (three, "\tone\n", "\"\\tone\\n\""),
+        (three, "\u{7}\n", "\"\\u0007\\n\""),
+        (three, "", "\"\""),
+        (three, "\n", "\"\\n\""),
+        (three, "one\nthree\n\n", "\"one\\nthree\\n\\n\""),
+        ("|+\n  one\n", "two\n", "|\n  two"),
+        ("|+\n  one\n", "two\n\n\n", "\"two\\n\\n\\n\""),
+        ("|-\n  one", "two\n", "|\n  two"),
+        ("|2\n  one", "two\n", "|\n  two"),
+        ("|2\n   one", "two\n", "|\n   two"),
+        (">\n  one", "x\ny\n", "|\n  x\n  y"),
+        (">-\n  one\n\n", "x", "|-\n  x\n\n"),
+        ("'it''s'", "it's me", "'it''s me'"),
+        ("'x'", "a\nb", "\"a\\nb\""),
+        ("\"x\\ty\"", "x\tz", "\"x\\tz\""),
+        ("\"x\n  y\"", "z", "\"z\""),
+        ("x", "true", "\"true\""),
+        ("x", "y: z", "\"y: z\""),
+    ]);
+}
+
+#[test]
+fn a_string_at_the_end_of_a_document_ends_as_before() {
+    let a = |new: &str| replace("/a", json!(new));
+    check("a: |-\n  one", a("two"), "a: |-\n  two");
+    check("a: |\n  one\n", a("one\ntwo\n"), "a: |\n  one\n  two\n");
+    check("a: |\n  one\n  two\n", a("one\n"), "a: |\n  one\n");
+    check("a: |\n  one\n  two\n", a("two\n"), "a: |\n  two\n");
+    check("a: >\n  one", a("x\n"), "a: |\n  x\n");
+}
+
+#[test]
+fn a_tag_and_an_anchor_stay_before_what_changes() {
+    strings(&[
+        ("!!str x # c", "w", "!!str w # c"),
+        ("&k x # c", "w", "&k w # c"),
+        ("&k !!str 'x' # c", "w", "&k !!str 'w' # c"),
+        ("&k # e\n  x # c", "w", "&k # e\n  w # c"),
+        ("&k | # c\n  x\n  z", "y\nz\n", "&k | # c\n  y\n  z"),
+        // Blanks at the end of a line are the string's.
+        ("| # c\n  x  ", "y\n", "| # c\n  y"),
+        ("| # c\n  x  ", "x  \ny\n", "| # c\n  x  \n  y"),
+        ("|+ # c\n  x  ", "y\n", "|+ # c\n  y"),
+    ]);
+    for head in ["&m", "&m !!seq", "!!seq # e", "&m # e\n# f"] {
+        check(
+            &format!("a: {head}\n- 1 # c\n- 2\n"),
+            add("/a/0", json!(0)),
+            &format!("a: {head}\n- 0\n- 1 # c\n- 2\n"),
+        );
+    }
+    check(
+        "a: &m\n    x: 1 # c\nb: 2\n",
+        add("/a/y1", json!(0)),
+        "a: &m\n    x: 1 # c\n    y1: 0\nb: 2\n",
+    );
+    check(
+        "a: &m {\n  x: 1 } # c\n",
+        add("/a/z", json!(0)),
+        "a: &m {\n  x: 1,\n  z: 0 } # c\n",
+    );
+}
+
+#[test]
+fn a_byte_order_mark_stands_at_the_start_or_inside_a_line() {
+    for (text, reads) in [
+        ("\u{feff}a: 1\n", true),
+        ("a: \u{feff}b\n", true),
+        ("\u{feff}\u{feff}a: 1\n", false),
+        ("a: 1\n\u{feff}b: 2\n", false),
+        ("a: 1\r\u{feff}b: 2\n", false),
+    ] {
+        assert_eq!(read(text).is_ok(), reads, "{text:?}");
+    }
+}
+
+#[test]
+fn a_number_sign_reaches_into_a_text_unless_a_key_has_it() {
+    let text = "data:\n  f#g: 1\n  f: 'g: 2'\n";
+    check(text, replace("/data/f#/g", json!(3)), "data:\n  f#g: 1\n  f: 'g: 3'\n");
+    check(text, replace("/data/f#g", json!(3)), "data:\n  f#g: 3\n  f: 'g: 2'\n");
+    check(
+        text,
+        add("/data/x#", json!(3)),
+        "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#\": 3\n",
+    );
+    check(
+        text,
+        add("/data/x#y", json!(3)),
+        "data:\n  f#g: 1\n  f: 'g: 2'\n  \"x#y\": 3\n",
+    );
+    check(text, replace("/data/f#", json!("w")), "data:\n  f#g: 1\n  f: 'w'\n");
+    let error = |path: &str| patch(text, &[replace(path, json!(3))]).unwrap_err().message;
+    assert_eq!(error("/data/f#x/y"), "there is no `/data/f#x`");
+    assert_eq!(error("/data/f#g/y"), "`/data/f#g` is neither a map nor a list");
+    check("l:\n- 'g: 2' # c\n", replace("/l/0#/g", json!(3)), "l:\n- 'g: 3' # c\n");
+}
+
+#[test]
+fn every_escape_keeps_its_spelling_beside_what_changes() {
+    for (escape, character) in [
+        ("\\0", '\0'),
+        ("\\a", '\u{7}'),
+        ("\\b", '\u{8}'),
+        ("\\t", '\t'),
+        ("\\\t", '\t'),
+        ("\\n", '\n'),
+        ("\\v", '\u{b}'),
+        ("\\f", '\u{c}'),
+        ("\\r", '\r'),
+        ("\\e", '\u{1b}'),
+        ("\\ ", ' '),
+        ("\\\"", '"'),
+        ("\\\\", '\\'),
+        ("\\N", '\u{85}'),
+        ("\\_", '\u{a0}'),
+        ("\\L", '\u{2028}'),
+        ("\\P", '\u{2029}'),
+        ("\\x41", 'A'),
+        ("\\u0041", 'A'),
+        ("\\U00000041", 'A'),
+        ("\\U0001F600", '😀'),
+    ] {
+        check(
+            &format!("a: \"{escape} one é\" # c\n"),
+            replace("/a", json!(format!("{character} two é"))),
+            &format!("a: \"{escape} two é\" # c\n"),
+        );
+    }
+}
+
+#[test]
+fn a_number_without_a_fraction_reads_as_an_integer() {
+    check("a: 1\n", replace("/a", json!(2.0)), "a: 2.0\n");
+    check("a: 1\n", replace("/a", json!(0.5)), "a: 0.5\n");
+    check(
+        "a: 1\n",
+        replace("/a", json!([3.0, {"x": 4.0}])),
+        "a:\n- 3.0\n- x: 4.0\n",
+    );
+}

@@ -235,3 +235,25 @@ fn assumed(read: &Result<Mq, Box<Unknown>>, assumption: Option<&str>) -> Option<
         Err(_) => assumption.map(Mq::parse),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testkit::{Scenario, cluster, deployment};
+    use crate::stage::Stage;
+
+    #[test]
+    fn what_a_stage_keeps_is_of_the_version_that_was_stated_for_what_is_deployed() {
+        // Two indexnodes from images that say no version, each another one: both stay until the last stage.
+        let both = |image: &str, second: &str| {
+            let group = deployment("indexnode", "\"indexnode\"", second)
+                .replace("name: rel-milvus-indexnode\n", "name: rel-milvus-indexnode-b\n");
+            cluster(image, false) + &group
+        };
+        let scenario = Scenario::of(&both("corp-a", "corp-b"), &both("corp-c", "corp-c"))
+            .assume("current-version=2.5.22")
+            .assume("target-version=2.6.16");
+        let held = scenario.clone().stage(Stage::At(1));
+        assert!(held.of_rule("MU201").is_empty(), "{:?}", held.of_rule("MU201"));
+        assert_eq!(scenario.without_rewrite().of_rule("MU201").len(), 1);
+    }
+}

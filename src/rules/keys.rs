@@ -26,8 +26,6 @@ pub struct UserKey {
     pub workloads: Vec<String>,
     /// The object it stands in.
     object: Option<Object>,
-    /// Whether that object is in the stream as it came in, so that it has a line there.
-    has_line: bool,
 }
 
 /// The target as far as its images tell: of a line without a patch the first release.
@@ -75,7 +73,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),
             };
-            add(&mut found, key, setting, component, object, true);
+            add(&mut found, key, setting, component, object);
         }
     }
     let configs = &case.after.effective.configs;
@@ -87,7 +85,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
         for (key, setting) in config.every() {
             let known = found.iter().any(|k: &UserKey| k.key == key && k.is_env());
             if matches!(setting.origin.layer, Layer::Env { .. }) && !known {
-                add(&mut found, key, setting, component, Some(object), false);
+                add(&mut found, key, setting, component, Some(object));
             }
         }
     }
@@ -99,7 +97,7 @@ pub fn came_in<'a>(case: &Case<'a>, component: &Component) -> Option<&'a Compone
     let reference = &case.after.object(component).reference;
     let objects = &case.target.objects;
     let mut came = case.came.components.iter();
-    came.find(|c| objects[c.object].reference == *reference && c.role == component.role)
+    came.find(|c| objects[c.object].reference == *reference)
 }
 
 fn is_users(key: &str, setting: &Setting, chart: Option<&semver::Version>) -> bool {
@@ -118,14 +116,7 @@ fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Opt
     })
 }
 
-fn add(
-    found: &mut Vec<UserKey>,
-    key: &str,
-    setting: &Setting,
-    component: &Component,
-    object: Option<&Object>,
-    has_line: bool,
-) {
+fn add(found: &mut Vec<UserKey>, key: &str, setting: &Setting, component: &Component, object: Option<&Object>) {
     let same = |k: &&mut UserKey| {
         k.key == key
             && k.setting.key == setting.key
@@ -144,7 +135,6 @@ fn add(
             setting: setting.clone(),
             workloads: vec![component.name.clone()],
             object: object.cloned(),
-            has_line,
         }),
     }
 }
@@ -195,13 +185,13 @@ impl UserKey {
         });
         let finding = finding.field(path.clone(), before, self.setting.value.clone());
         match &self.object {
-            Some(object) if self.has_line => {
+            // What the rewrite brought gets no line, wherever a finding points at.
+            Some(object) => {
                 let pointer = format!("{}{path}", object.pointer);
                 finding
                     .on(&object.reference)
                     .at(Input::Target, object.document, pointer)
             }
-            Some(object) => finding.on(&object.reference),
             None => finding,
         }
     }
@@ -276,6 +266,7 @@ fn scalar(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::testkit::Scenario;
 
     #[test]
     fn settings_are_nested() {
@@ -290,5 +281,120 @@ mod tests {
             "dataNode:\n  workerSlotUnit: 32   # was 16\n  a:\n    b: \"x: y\"\nproxy:\n  c: true"
         );
         assert_eq!(as_yaml(&[("a.b", "", "")]), "a:\n  b: \"\"");
+    }
+
+    fn dead(scenario: &Scenario) -> Vec<Finding> {
+        scenario.of_rule("MU401")
+    }
+
+    fn messages(scenario: &Scenario) -> Vec<String> {
+        dead(scenario).into_iter().map(|f| f.message).collect()
+    }
+
+    fn base() -> Scenario {
+        Scenario::upgrade("v2.5.16", "v2.6.16")
+    }
+
+    fn entry(name: &str, value: &str) -> String {
+        format!("            - name: {name}\n              value: \"{value}\"\n")
+    }
+
+    const SLOTS: &str = "INDEXNODE_WORKERSLOTUNIT";
+    const FACTOR: &str = "INDEXNODE_STANDALONESLOTFACTOR";
+    const NOTHING: &str = "  user.yaml: |-\n    # nothing\n";
+
+    #[test]
+    fn settings_of_the_environment_are_one_only_where_they_say_the_same() {
+        let two = |a: &str, b: &str| dead(&base().env_target("proxy", a).env_target("datanode", b)).len();
+        let from = |key: &str| {
+            format!(
+                "            - name: {SLOTS}\n              valueFrom: {{configMapKeyRef: {{name: a, key: {key}}}}}\n"
+            )
+        };
+        for (a, b, want) in [
+            (entry(SLOTS, "32"), entry(SLOTS, "32"), 1),
+            (entry(SLOTS, "32"), entry(SLOTS, "64"), 2),
+            (entry(SLOTS, "32"), entry(FACTOR, "32"), 2),
+            (entry(SLOTS, "32"), entry(&format!("MILVUS_CONF_{SLOTS}"), "32"), 2),
+            (from("b"), from("b"), 1),
+            (from("b"), from("c"), 2),
+        ] {
+            assert_eq!(two(&a, &b), want, "{a}{b}");
+        }
+        let twice = messages(&base().env_target("proxy", &entry(SLOTS, "32").repeat(2)));
+        assert_eq!(twice.len(), 1);
+        assert!(
+            twice[0].contains("in the environment of rel-milvus-proxy is ignored"),
+            "{twice:?}"
+        );
+    }
+
+    #[test]
+    fn each_file_is_told_with_the_place_where_its_replacement_goes() {
+        let stock = "    dataCoord:\n      enableActiveStandby: false\n";
+        let scenario = base()
+            .edit_target(stock, &format!("{stock}    indexNode:\n      workerSlotUnit: 16\n"))
+            .edit_target(NOTHING, "  user.yaml: |-\n    indexNode:\n      workerSlotUnit: 32\n");
+        let all = dead(&scenario);
+        let of = |path: &str| all.iter().find(|f| f.field.as_ref().unwrap().path == path).expect(path);
+        assert_eq!(all.len(), 2, "{all:#?}");
+        let chart = of("/data/default.yaml#/indexNode/workerSlotUnit");
+        assert!(chart.help.contains("put into user.yaml"), "{}", chart.help);
+        let own = of("/data/user.yaml#/indexNode/workerSlotUnit");
+        assert!(own.help.contains("put in its place"), "{}", own.help);
+    }
+
+    #[test]
+    fn a_setting_stands_in_the_config_map_that_holds_it() {
+        let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: other\n  namespace: ns\ndata: {}\n";
+        let user = "  user.yaml: |-\n    indexNode:\n      workerSlotUnit: \"\"\n";
+        let stream = other.to_owned() + &crate::rules::testkit::cluster("v2.6.16", false).replace(NOTHING, user);
+        let all = dead(&base().replace_target(&stream));
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus");
+        let line = stream.lines().position(|l| l.contains("workerSlotUnit")).unwrap() + 1;
+        assert_eq!(all[0].location.as_ref().map(|l| l.line), Some(line));
+        let message = &all[0].message;
+        assert!(
+            message.starts_with("indexNode.workerSlotUnit in user.yaml of ConfigMap rel-milvus"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn the_environment_that_the_values_bring_is_looked_into() {
+        let values = "streamingNode: {extraEnv: [{name: INDEXNODE_STANDALONESLOTFACTOR, value: \"7\"}]}\n";
+        let brought = base().values(values);
+        let all = dead(&brought);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-streamingnode");
+        assert!(all[0].location.is_none());
+        assert_eq!(dead(&brought.clone().env_target("proxy", &entry(SLOTS, "32"))).len(), 2);
+        let known = messages(&brought.env_target("proxy", &entry(FACTOR, "8")));
+        assert!(
+            known.len() == 1 && known[0].contains("(8) in the environment of rel-milvus-proxy"),
+            "{known:?}"
+        );
+    }
+
+    #[test]
+    fn what_came_in_has_a_line_and_what_is_held_back_or_brought_has_none() {
+        let mixture = |scenario: Scenario| {
+            let all = scenario.of_rule("MU403");
+            all.into_iter()
+                .find(|f| f.message.contains("`mixture`"))
+                .expect("a finding")
+        };
+        assert_eq!(mixture(base()).location.map(|l| l.stream), Some(Input::Target));
+        assert_eq!(mixture(Scenario::consolidation("v2.5.16", "v2.6.16")).location, None);
+        // The chart of 2.6 renders no indexnode: the stage keeps the one that is deployed.
+        let held = base()
+            .replace_target(&crate::rules::testkit::cluster26("v2.6.16"))
+            .env_current("indexnode", &entry(SLOTS, "32"))
+            .stage(crate::stage::Stage::At(1));
+        let all = dead(&held);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-indexnode");
+        assert_eq!(all[0].location, None);
     }
 }

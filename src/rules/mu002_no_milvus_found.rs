@@ -81,4 +81,12 @@ mod tests {
     fn quiet_where_milvus_runs() {
         assert!(!Scenario::upgrade("v2.5.16", "v2.6.16").codes().contains(&"MU002"));
     }
+
+    #[test]
+    fn quiet_where_milvus_runs_without_a_role_and_where_it_is_deployed_alone() {
+        let stray = OTHER.replace("zilliz/attu:v2.4", "milvusdb/milvus:v2.6.16");
+        assert_eq!(Scenario::raw(&stray).codes(), ["MU007"]);
+        let gone = Scenario::upgrade("v2.5.16", "v2.6.16").replace_target(OTHER).codes();
+        assert_eq!(gone, ["MU113"]);
+    }
 }

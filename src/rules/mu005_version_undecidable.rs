@@ -217,4 +217,19 @@ mod tests {
         assert_eq!(source.of_rule("MU005").len(), 1);
         assert!(source.assume("current-version=2.5.22").of_rule("MU005").is_empty());
     }
+
+    #[test]
+    fn the_help_names_the_workload_to_ask_and_a_tag_of_the_line_that_was_meant() {
+        let source = Scenario::upgrade("2.5-20250613-5110130b", "v2.6.16").of_rule("MU005");
+        let logs = "kubectl logs --namespace ns deployment/rel-milvus-mixcoord |";
+        assert!(source[0].help.contains(logs), "{}", source[0].help);
+        for (from, to, tag) in [
+            ("v2.5.16", "2.6-20260723-d73c8e53", "image.all.tag=v2.6.16\n"),
+            ("v2.6.20", "3.0-20260723-bd384f0", "image.all.tag=v3.0."),
+            ("v2.5.16", "latest", "image.all.tag=v2.6.16\n"),
+        ] {
+            let target = Scenario::upgrade(from, to).of_rule("MU005");
+            assert!(target[0].help.contains(tag), "{to}: {}", target[0].help);
+        }
+    }
 }

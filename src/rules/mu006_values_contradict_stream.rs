@@ -344,4 +344,30 @@ mod tests {
     fn nothing_is_said_without_values() {
         assert!(Scenario::upgrade("v2.5.22", "v2.6.16").of_rule("MU006").is_empty());
     }
+
+    #[test]
+    fn a_tag_is_known_beside_a_digest_and_where_a_template_prints_it_with_an_exponent() {
+        let pinned = Scenario::upgrade("v2.5.22", "v2.6.16").edit_target(":v2.6.16", ":v2.6.16@sha256:0123");
+        let given = |scenario: &Scenario, tag: &str| {
+            let values = format!("image:\n  all:\n    tag: {tag}\n");
+            scenario.clone().values(&values).of_rule("MU006").len()
+        };
+        assert_eq!(given(&pinned, "v2.6.16"), 0);
+        assert_eq!(given(&pinned, "v2.6.16@sha256:0123"), 0);
+        assert_eq!(given(&pinned, "v2.6.15"), 1);
+        let printed = Scenario::upgrade("v2.5.22", "2.0260723e+07").assume("target-version=2.6.16");
+        assert_eq!(given(&printed, "20260723"), 0);
+        assert_eq!(given(&printed, "20260724"), 1);
+        assert_eq!(given(&printed, "\"20260723\""), 1, "a text is printed as it is");
+    }
+
+    #[test]
+    fn the_autoscaler_of_another_component_decides_nothing() {
+        let scenario = Scenario::upgrade("v2.5.22", "v2.6.16").add_target(&testkit::autoscaler("proxy", 1, 3));
+        for (replicas, want) in [("4", 1), ("1", 0), ("2.5", 0), ("-1", 0)] {
+            let values = format!("queryNode:\n  replicas: {replicas}\n");
+            let found = scenario.clone().values(&values).of_rule("MU006");
+            assert_eq!(found.len(), want, "{replicas}: {found:?}");
+        }
+    }
 }

@@ -119,4 +119,18 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_repair_is_of_2_6_alone_and_the_release_to_take_of_the_same_line_or_later() {
+        let beta = Scenario::upgrade("v3.0-beta", "v3.0.0").of_rule("MU102");
+        assert!(beta[0].help.contains("milvus-backup") && !beta[0].help.contains("birdwatcher"));
+        for (from, to, tag) in [
+            ("v2.5.22", "v2.6.0-rc1", "v2.6.16"),
+            ("v2.6.20", "v3.0-beta", "v3.0.0"),
+            ("v2.4.23", "v2.5.0-beta", "v2.5.0"),
+        ] {
+            let found = Scenario::upgrade(from, to).of_rule("MU102");
+            assert_eq!(found[0].help, format!("take a release: --set image.all.tag={tag}"));
+        }
+    }
 }

@@ -179,4 +179,24 @@ mod tests {
             found[0].message
         );
     }
+
+    #[test]
+    fn without_a_way_the_help_is_the_guide_or_the_lines_that_are_known() {
+        for (from, help) in [
+            ("1.1.0", "upgrade to the latest 2.1 by the guide of that line first"),
+            ("2.1.0", "plan to a version of a line that is known: 2.2, 2.3, "),
+            ("3.0.0", "plan to a version of a line that is known: 2.2, 2.3, "),
+        ] {
+            let found = no_way(from, "5.0.0", (2, 1));
+            assert!(found.help.starts_with(help), "{from}: {}", found.help);
+        }
+        let found = Scenario::upgrade("v3.0.0", "v4.0.0").of_rule("MU103");
+        assert_eq!(found[0].help, "see the upgrade guide of the target version");
+    }
+
+    #[test]
+    fn behind_the_end_of_the_table_the_minor_versions_are_counted() {
+        let found = Scenario::upgrade("v3.0.0", "v3.3.0").of_rule("MU103");
+        assert!(found[0].message.contains("skip 3.1 and 3.2:"), "{}", found[0].message);
+    }
 }

@@ -149,6 +149,8 @@ mod tests {
             ("3.0-20260723-bd384f0", "v2.6.16", true),
             ("2.6-20260723-d73c8e53", "v2.6.3", false),
             ("master-20250613-1bf960b1", "v2.5.22", false),
+            ("v3.1.0", "2.6-20260723-d73c8e53", true),
+            ("v2.6.16", "2.6-20260723-d73c8e53", false),
         ] {
             assert_eq!(refused(from, to), want, "{from} -> {to}");
         }
@@ -198,5 +200,18 @@ mod tests {
                 .of_rule("MU104")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_tag_of_a_higher_line_among_known_versions_counts_as_that_line() {
+        let scenario = Scenario::upgrade("v2.5.22", "v2.5.22").edit_in_current(
+            "Deployment",
+            "rel-milvus-datanode",
+            "v2.5.22",
+            "2.6-20260723-d73c8e53",
+        );
+        let found = scenario.of_rule("MU104");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("2.6.0 was here"), "{}", found[0].message);
     }
 }

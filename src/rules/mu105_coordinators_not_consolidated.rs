@@ -106,13 +106,7 @@ fn target(case: &Case) -> String {
 /// Coordinators that the upgrade would take away and that stay all the same: told to be kept.
 fn kept(case: &Case, before: Side, told: &[&Component]) -> Option<Finding> {
     let dropped = |c: &&Component| {
-        c.role.is_legacy_coordinator()
-            && !case
-                .after
-                .release
-                .components
-                .iter()
-                .any(|a| a.role == c.role && a.name == c.name)
+        c.role.is_legacy_coordinator() && !case.after.release.components.iter().any(|a| a.name == c.name)
     };
     let live = before.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
     let mut found: Vec<(&Component, bool)> = Vec::new();
@@ -243,11 +237,10 @@ mod tests {
                 .help
                 .contains("image.all.tag=v2.5.16-gpu")
         );
-        assert!(
-            found(separate("v2.4.5", "v2.6.16"))[0]
-                .help
-                .contains("image.all.tag=v2.5.16 ")
-        );
+        for from in ["v2.4.5", "v2.5.10"] {
+            let help = &found(separate(from, "v2.6.16"))[0].help;
+            assert!(help.contains("image.all.tag=v2.5.16 "), "{help}");
+        }
     }
 
     #[test]
@@ -261,6 +254,8 @@ mod tests {
             separate("v2.5.16", "v2.6.16").edit_in_current("Deployment", "rel-milvus-rootcoord", "  replicas: 1\n", "");
         assert!(one(scaled).contains("rel-milvus-rootcoord (2.5.16)"));
         assert!(one(separate("latest", "v2.6.16")).contains("`latest`"));
+        let untagged = separate("v2.5.16", "v2.6.16").edit_current("milvusdb/milvus:v2.5.16", "milvusdb/milvus");
+        assert!(one(untagged).contains("rel-milvus-rootcoord (1 replica, an image without a tag)"));
     }
 
     #[test]
@@ -288,6 +283,8 @@ mod tests {
         assert!(found(Scenario::upgrade("v2.6.4", "v2.6.16")).is_empty());
         assert!(found(Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")).is_empty());
         assert!(found(separate("v2.5.16", "v2.6.16").fresh()).is_empty());
+        let streaming = Scenario::upgrade("v2.6.4", "v2.6.16").drop_current("Deployment", "rel-milvus-mixcoord");
+        assert!(found(streaming).is_empty(), "2.6 is past the consolidation");
     }
 
     #[test]
@@ -385,5 +382,34 @@ mod tests {
             all[0].location.as_ref().map(|l| l.stream),
             Some(crate::finding::Input::Current)
         );
+    }
+
+    #[test]
+    fn a_kept_one_is_told_once_and_only_where_it_leaves() {
+        let left = |role: &str, tag: &str| {
+            let one = crate::rules::testkit::deployment(role, &format!("\"{role}\""), tag);
+            one.replacen("  namespace: ns\n", KEEP, 1)
+        };
+        let marked = |scenario: Scenario| {
+            let all = found(scenario);
+            assert_eq!(all.len(), 1, "{all:?}");
+            all[0].message.clone()
+        };
+        let (before, after) = (cluster26("v2.6.4"), cluster26("v2.6.15"));
+        let root = |tag: &str| left("rootcoord", tag);
+        let same = Scenario::of(&(before.clone() + &root("v2.6.4")), &(after.clone() + &root("v2.6.15")));
+        assert!(marked(same).starts_with("rel-milvus-rootcoord is marked"));
+        let other = Scenario::of(&(before + &root("v2.6.4")), &(after + &left("datacoord", "v2.6.15")));
+        assert!(marked(other).starts_with("rel-milvus-rootcoord and rel-milvus-datacoord are marked"));
+        // One that runs is told as such.
+        let (before, after) = (cluster("v2.5.16", false), cluster("v2.6.16", false));
+        let runs = Scenario::of(&(before.clone() + &left("datacoord", "v2.5.16")), &after);
+        assert!(marked(runs).contains("rel-milvus-datacoord (1 replica, 2.5.16) is deployed"));
+        let stays = Scenario::of(&before, &(after.clone() + &left("datacoord", "v2.6.16"))).without_rewrite();
+        assert!(found(stays).is_empty());
+        let node = Scenario::of(&before, &after)
+            .edit_in_target("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", KEEP)
+            .edit_in_current("Deployment", "rel-milvus-indexnode", "  namespace: ns\n", KEEP);
+        assert!(found(node).is_empty(), "an indexnode is no coordinator");
     }
 }

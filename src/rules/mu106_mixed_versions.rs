@@ -117,7 +117,9 @@ fn finding(case: &Case, groups: &[Group], assumed: Option<&Version>) -> Finding 
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::rules::testkit::Scenario;
+    use crate::rules::testkit::{Scenario, deployment};
+
+    const IMAGE: &str = "milvusdb/milvus:v2.5.22";
 
     fn tag(scenario: Scenario, role: &str, from: &str, to: &str) -> Scenario {
         scenario.edit_in_target(
@@ -242,5 +244,33 @@ mod tests {
             .len(),
             1
         );
+    }
+
+    #[test]
+    fn patches_of_2_6_side_by_side_may_not() {
+        let mixed = tag(
+            Scenario::upgrade("v2.6.16", "v2.6.16"),
+            "querynode",
+            "v2.6.16",
+            "v2.6.15",
+        )
+        .edit_in_current(
+            "Deployment",
+            "rel-milvus-querynode",
+            "milvus:v2.6.16\"",
+            "milvus:v2.6.15\"",
+        );
+        assert_eq!(found(mixed).len(), 1);
+    }
+
+    #[test]
+    fn of_two_in_one_role_the_image_of_the_same_workload_is_shown() {
+        let group = deployment("querynode", "\"querynode\"", "v2.5.22")
+            .replace("name: rel-milvus-querynode\n", "name: rel-milvus-querynode-rg1\n");
+        let all = found(up().add_current(&group).add_target(&group));
+        assert_eq!(all.len(), 1);
+        let field = all[0].field.as_ref().unwrap();
+        assert_eq!((&field.current, &field.proposed), (&IMAGE.into(), &IMAGE.into()));
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-querynode-rg1");
     }
 }

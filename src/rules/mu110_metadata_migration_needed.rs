@@ -97,6 +97,10 @@ mod tests {
             .map(|w| short.find(w).unwrap_or_else(|| panic!("{w} in {short}")))
             .collect();
         assert!(places.is_sorted(), "{short}");
+        assert!(
+            short.starts_with("by these stops: ") && !short.contains("migrate.sh"),
+            "{short}"
+        );
     }
 
     #[test]

@@ -24,7 +24,8 @@ fn check(case: &Case) -> Vec<Finding> {
     let first = &facts::versions().marks.rolling_upgrade.version;
     let old = match case.transition.source() {
         Some(version) => version < first,
-        None => case.transition.source_line().is_some_and(|line| line < first.line()),
+        // Of the first line itself nothing says that the patch is not an older one.
+        None => case.transition.source_line().is_some_and(|line| line <= first.line()),
     };
     let why = if old {
         format!(
@@ -80,6 +81,14 @@ mod tests {
     fn so_has_everything_before_2_2_3() {
         assert_eq!(Scenario::consolidation("v2.2.2", "v2.3.21").of_rule("MU111").len(), 1);
         assert!(Scenario::consolidation("v2.2.3", "v2.3.21").of_rule("MU111").is_empty());
+        for (from, to, want) in [
+            ("2.1-20220830-0a1b2c3d", "v2.2.16", 1),
+            ("2.2-20230101-0a1b2c3d", "v2.3.21", 1),
+            ("2.3-20230901-0a1b2c3d", "v2.4.23", 0),
+        ] {
+            let found = Scenario::consolidation(from, to).of_rule("MU111");
+            assert_eq!(found.len(), want, "{from} -> {to}: it may be one of before 2.2.3");
+        }
     }
 
     #[test]

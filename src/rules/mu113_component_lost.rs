@@ -436,4 +436,88 @@ mod tests {
         let whole = Scenario::raw(&crate::rules::testkit::cluster26("v2.6.16")).fresh();
         assert!(lost(whole).is_empty());
     }
+
+    const KEEP: &str = "  namespace: ns\n  annotations:\n    helm.sh/resource-policy: keep\n";
+
+    #[test]
+    fn an_empty_stream_loses_the_release_and_hooks_alone_do_not() {
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
+        assert_eq!(lost(upgrade.clone().replace_target("")).len(), 1);
+        let hook = "---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n  annotations:\n    helm.sh/hook: pre-upgrade\n";
+        assert!(lost(upgrade.replace_target(hook)).is_empty());
+    }
+
+    #[test]
+    fn below_the_consolidation_coordinators_stand_in_for_a_mixcoord_and_for_nothing_else() {
+        let back = Scenario::of(&cluster("v2.5.4", false), &cluster("v2.5.10", true));
+        assert!(lost(back).is_empty());
+        let mut bare = Scenario::consolidation("v2.5.4", "v2.5.10").drop_target("Deployment", "rel-milvus-proxy");
+        assert_eq!(lost(bare.clone()).len(), 1);
+        for role in ["rootcoord", "querycoord", "datacoord", "indexcoord"] {
+            bare = bare.drop_target("Deployment", &format!("rel-milvus-{role}"));
+        }
+        let all = lost(bare);
+        assert!(
+            all.len() == 5 && all.iter().any(|m| m.contains("run no indexcoord")),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn from_2_6_on_a_mixture_without_a_flag_is_another_rules_matter() {
+        let scenario = Scenario::upgrade("v2.6.4", "v2.6.16").edit_target("\"-querycoord\", ", "");
+        assert!(scenario.codes().contains(&"MU204"));
+        assert!(lost(scenario).is_empty());
+    }
+
+    #[test]
+    fn each_lost_object_is_told_once() {
+        let two = "        - rel-etcd.ns.svc:2379\n        - rel-etcd:2379\n";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target("        - rel-etcd.ns.svc:2379\n", two)
+            .edit_current("        - rel-etcd.ns.svc:2379\n", two)
+            .drop_target("StatefulSet", "rel-etcd")
+            .drop_target("StatefulSet", "rel-minio");
+        let all = lost(scenario);
+        assert!(
+            all.len() == 2 && all[0].contains("rel-etcd") && all[1].contains("rel-minio"),
+            "{all:?}"
+        );
+        let all = lost(
+            Scenario::upgrade("v2.5.16", "v2.6.16")
+                .drop_target("Deployment", "rel-milvus-proxy")
+                .drop_target("ConfigMap", "rel-milvus"),
+        );
+        assert!(
+            all.len() == 2 && all[1].starts_with("ConfigMap rel-milvus is deployed"),
+            "{all:?}"
+        );
+    }
+
+    #[test]
+    fn what_helm_leaves_alone_is_not_lost() {
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
+        for (kind, name) in [("ConfigMap", "rel-milvus"), ("StatefulSet", "rel-etcd")] {
+            let without = upgrade.clone().drop_target(kind, name);
+            assert_eq!(lost(without.clone()).len(), 1, "{kind}");
+            let kept = without.edit_in_current(kind, name, "  namespace: ns\n", KEEP);
+            assert!(lost(kept).is_empty(), "{kind}");
+        }
+        let foreign = upgrade.clone().drop_target("ConfigMap", "rel-milvus").edit_in_current(
+            "ConfigMap",
+            "rel-milvus",
+            "  namespace: ns\n",
+            "  namespace: ns\n  uid: u\n",
+        );
+        assert!(lost(foreign).is_empty(), "no release of Helm owns it");
+    }
+
+    #[test]
+    fn in_manifests_an_annotation_of_helm_tells_no_releases_apart() {
+        let named = "  annotations:\n    meta.helm.sh/release-name: rel\n  labels:\n    helm.sh/chart";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_current("  labels:\n    helm.sh/chart", named)
+            .drop_target("StatefulSet", "rel-etcd");
+        assert_eq!(lost(scenario).len(), 1);
+    }
 }

@@ -147,7 +147,7 @@ fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option
     let old = reach(&current.value, field).unwrap_or(&Value::Null);
     let new = reach(&proposed.value, field).unwrap_or(&Value::Null);
     // Most fields are what they were.
-    if !matches!(how, How::ClusterIp) && yaml::same(old, new) {
+    if yaml::same(old, new) {
         return None;
     }
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
@@ -165,7 +165,7 @@ fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option
             let removes_itself = !current.value["spec"]["ttlSecondsAfterFinished"].is_null();
             if removes_itself && !live { None } else { differs() }
         }
-        How::Claim => claim(current, old, new, live),
+        How::Claim => claim(old, new, live),
         How::ClusterIp => cluster_ip(current, proposed, live).then(|| field.to_owned()),
         How::WhereFrozen if current.value["immutable"] == json!(true) => difference(old, new, false, field, ""),
         How::WhereFrozen => None,
@@ -180,8 +180,8 @@ fn is_live(object: &Object) -> bool {
 }
 
 /// A claim's specification: the request may grow; what a live claim got from the server stays.
-fn claim(current: &Object, old: &Value, new: &Value, live: bool) -> Option<String> {
-    let bound = live || !old["volumeName"].is_null() || current.value.get("status").is_some_and(|s| !s.is_null());
+fn claim(old: &Value, new: &Value, live: bool) -> Option<String> {
+    let bound = live || !old["volumeName"].is_null();
     let without = |v: &Value| {
         let mut v = v.clone();
         if let Some(map) = v.as_object_mut() {

@@ -6,7 +6,7 @@ use crate::finding::{Finding, Severity};
 use crate::milvus::release::{Component, Release};
 use crate::milvus::version::Read;
 use crate::stage::{self, Stage};
-use crate::transition::{From, Kind, Transition};
+use crate::transition::{Kind, Transition};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -28,53 +28,34 @@ fn check(case: &Case) -> Vec<Finding> {
     if kind.last_stage().is_none() {
         return vec![];
     }
-    let Some(before) = case.before else {
-        return no_documents(case, wanted);
-    };
+    let Some(before) = case.before else { return vec![] };
     let mut found = behind(case, before, kind, wanted);
     found.extend(backwards(case, before, kind, wanted));
     found
 }
 
-/// Stages need to see what is deployed, object by object.
-fn no_documents(case: &Case, wanted: u8) -> Vec<Finding> {
-    match case.transition.from {
-        From::Release { .. } | From::Unsaid => {
-            vec![needs_documents(
-                &format!("stage {wanted}"),
-                "--current shows no manifests of them",
-                Some(case.came),
-            )]
-        }
-        From::Nothing => vec![],
-    }
-}
-
 /// A state file keeps what judging needs, which is not enough to write components back as they are deployed.
 pub fn by_state_file(stage: Stage, transitions: &[&Transition], release: Option<&Release>) -> Vec<Finding> {
-    let staged = transitions
+    if !transitions
         .iter()
-        .any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()));
+        .any(|t| t.kind.is_some_and(|k| k.last_stage().is_some()))
+    {
+        return vec![];
+    }
     let wanted = match stage {
-        Stage::At(n) if staged => format!("stage {n}"),
-        Stage::Next if staged => "--stage next".to_owned(),
-        _ => return vec![],
+        Stage::At(n) => format!("stage {n}"),
+        Stage::Next => "--stage next".to_owned(),
+        Stage::All => return vec![],
     };
-    vec![needs_documents(
-        &wanted,
-        "--current names a state file, which holds no whole manifests",
-        release,
-    )]
-}
-
-fn needs_documents(wanted: &str, why: &str, release: Option<&Release>) -> Finding {
-    let message = format!("{wanted} keeps later components as they are deployed, and {why}");
+    let message = format!(
+        "{wanted} keeps later components as they are deployed, and --current names a state file, which holds no whole manifests"
+    );
     let (name, namespace) = steps::placed(release);
     let help = format!(
         "give the manifests themselves: --current release:{name} --namespace {namespace}, or Helm's records:\n\
          \x20 kubectl get secrets --selector owner=helm,name={name} --namespace {namespace} --output yaml > current.yaml   and   --current current.yaml"
     );
-    RULE.finding(message, help)
+    vec![RULE.finding(message, help)]
 }
 
 /// Whether a component runs the target's version.
@@ -260,5 +241,102 @@ mod tests {
                 .iter()
                 .any(|f| f.message.contains("rel-milvus-proxy"))
         );
+    }
+
+    fn said(scenario: &Scenario) -> Vec<String> {
+        scenario.of_rule("MU115").into_iter().map(|f| f.message).collect()
+    }
+
+    /// The upgrade with what its stage left behind as the current state.
+    fn after_stage(start: &Scenario, stage: u8) -> Scenario {
+        let output = start.clone().stage(Stage::At(stage)).judge().output.expect("an output");
+        start.clone().with_current(output)
+    }
+
+    #[test]
+    fn a_state_file_is_not_enough_for_a_kind_that_has_stages() {
+        let by_file = |from: &str, to: &str, stage: Stage| {
+            let scenario = Scenario::upgrade(from, to);
+            let source = crate::state::read(&scenario.request().current, None).unwrap().unwrap();
+            let releases = crate::state::view::releases(&source, None);
+            let state = crate::yaml::emit(&crate::state::file::write(&source, &releases));
+            said(&scenario.with_current(state).stage(stage))
+        };
+        let at = by_file("v2.5.16", "v2.6.16", Stage::At(1));
+        assert!(
+            at.len() == 1 && at[0].starts_with("stage 1 keeps later components"),
+            "{at:?}"
+        );
+        let next = by_file("v2.5.16", "v2.6.16", Stage::Next);
+        assert!(next.len() == 1 && next[0].starts_with("--stage next keeps"), "{next:?}");
+        for stage in [Stage::At(2), Stage::Next] {
+            assert!(by_file("v2.5.16", "v2.5.22", stage).is_empty());
+        }
+        assert!(by_file("v2.5.16", "v2.6.16", Stage::All).is_empty());
+    }
+
+    #[test]
+    fn a_mixcoord_alone_is_no_first_stage() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").edit_in_current(
+            "Deployment",
+            "rel-milvus-mixcoord",
+            "v2.5.16",
+            "v2.6.16",
+        );
+        let found = said(&scenario.clone().stage(Stage::At(2)));
+        assert!(
+            found.len() == 1 && found[0].contains("streamingnode is not there yet"),
+            "{found:?}"
+        );
+        assert!(said(&scenario.stage(Stage::At(1))).is_empty());
+    }
+
+    #[test]
+    fn what_runs_another_build_of_the_target_or_a_later_patch_has_arrived() {
+        let second = after_stage(&Scenario::upgrade("v2.5.16", "v2.6.16"), 1).stage(Stage::At(2));
+        for (tag, want) in [("v2.6.16-gpu", 0), ("v2.6.16", 0), ("v2.6.15", 1)] {
+            let other = second.clone().edit_in_current(
+                "Deployment",
+                "rel-milvus-mixcoord",
+                "milvusdb/milvus:v2.6.16",
+                &format!("mirror.example:5000/m/milvus:{tag}"),
+            );
+            assert_eq!(said(&other).len(), want, "{tag}");
+        }
+    }
+
+    #[test]
+    fn where_the_images_say_no_version_the_same_tag_has_arrived() {
+        let start = Scenario::of(
+            &crate::rules::testkit::cluster("corp-6", false),
+            &crate::rules::testkit::cluster("corp-7", false),
+        )
+        .assume("current-version=2.5.22")
+        .assume("target-version=2.6.16");
+        let after = after_stage(&start, 1);
+        let moved = after.clone().edit_in_current(
+            "Deployment",
+            "rel-milvus-mixcoord",
+            "milvusdb/milvus:corp-7",
+            "mirror.example:5000/m/milvus:corp-7",
+        );
+        assert!(said(&moved.stage(Stage::At(2))).is_empty());
+        let found = said(&after.stage(Stage::At(3)));
+        assert!(
+            found.len() == 1 && found[0].contains("rel-milvus-querynode runs corp-6"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_stage_may_be_run_again_half_done_or_done() {
+        let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let third = after_stage(&after_stage(&after_stage(&start, 1), 2), 3);
+        assert!(said(&third.stage(Stage::At(2))).is_empty());
+        let node = crate::rules::testkit::deployment("streamingnode", "\"streamingnode\"", "v2.6.15");
+        let half = start
+            .add_current(&node)
+            .edit_in_current("Deployment", "rel-milvus-mixcoord", "v2.5.16", "v2.6.16");
+        assert!(said(&half.stage(Stage::At(1))).is_empty());
     }
 }

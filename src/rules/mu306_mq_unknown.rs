@@ -135,7 +135,11 @@ mod tests {
         // mixcoord is what the streaming node, which the rewrite brings, is made after.
         let brought = hidden(upgrade(), "mixcoord", "a").of_rule("MU306");
         assert_eq!(brought.len(), 1, "{brought:?}");
-        assert!(brought[0].message.contains("rel-milvus-mixcoord"), "{}", brought[0].message);
+        assert!(
+            brought[0].message.contains("rel-milvus-mixcoord"),
+            "{}",
+            brought[0].message
+        );
         assert_eq!(brought[0].object.as_ref().unwrap().name, "rel-milvus-mixcoord");
         assert!(brought[0].location.is_some());
     }

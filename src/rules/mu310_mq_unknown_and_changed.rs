@@ -150,8 +150,16 @@ mod tests {
             .edit_in_target("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM)
             .edit_in_current("Deployment", "rel-milvus-mixcoord", "          env:\n", ENV_FROM);
         for (from, to, path) in [
-            ("bucketName: ", "bucketName: other-", "/data/default.yaml#/minio/bucketName"),
-            ("rel-etcd.ns.svc:2379", "etcd.corp.example:2379", "/data/default.yaml#/etcd/endpoints"),
+            (
+                "bucketName: ",
+                "bucketName: other-",
+                "/data/default.yaml#/minio/bucketName",
+            ),
+            (
+                "rel-etcd.ns.svc:2379",
+                "etcd.corp.example:2379",
+                "/data/default.yaml#/etcd/endpoints",
+            ),
         ] {
             let moved = both.clone().edit_target(from, to).of_rule("MU310");
             let at = |role: &str| {

@@ -64,9 +64,6 @@ struct Composer<'t> {
 fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError> {
     layout::check_characters(text)?;
     let source = Source::new(text);
-    if source.is_blank() {
-        return Ok(None);
-    }
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
     parser.set_input(source.chunks());

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
+use super::Value;
 use super::block_edit::{self, end_of};
 use super::edit::{Context, Edit};
 use super::emit::{double_quoted, flow_key, inline, json as json_text};
 use super::shape::{Entry, Found, Kind, Shape, find};
-use super::{Map, Value};
 
 /// The collection an edit adds to or removes from, and the key or position.
 pub(super) struct Target<'a> {
@@ -15,7 +15,6 @@ pub(super) struct Target<'a> {
     /// The path of the collection.
     pub parents: &'a [String],
     pub token: &'a str,
-    in_flow: bool,
 }
 
 type Edits = Option<Vec<Edit>>;
@@ -29,21 +28,14 @@ pub(super) fn or_block(
     block: impl Fn(&Context<'_>, &Target<'_>) -> Edits,
 ) -> Edits {
     let (token, parents) = tokens.split_last()?;
-    let Found::Node {
-        shape: parent,
-        parents: above,
-        ..
-    } = find(root, parents)?
-    else {
+    let Found::Node { shape: parent, .. } = find(root, parents)? else {
         return None;
     };
-    let in_flow = context.json || above.iter().any(|shape| shape.is_flow());
     let target = Target {
         root,
         parent,
         parents,
         token,
-        in_flow,
     };
     if parent.is_flow() {
         flow(context, &target)
@@ -56,22 +48,8 @@ fn write(context: &Context<'_>, value: &Value) -> String {
     if context.json { json_text(value) } else { inline(value) }
 }
 
-/// Adds an entry or an item to a flow collection. An empty one in block surroundings becomes a block collection.
+/// Adds an entry or an item to a flow collection. `None` for an empty one, which is written anew.
 pub(super) fn add(context: &Context<'_>, target: &Target<'_>, value: &Value) -> Edits {
-    let fresh = match &target.parent.kind {
-        Kind::Map { entries, .. } if entries.is_empty() => Some(Value::Object(Map::from_iter([(
-            target.token.to_owned(),
-            value.clone(),
-        )]))),
-        Kind::Seq { items, .. } if items.is_empty() => Some(json!([value])),
-        _ => None,
-    };
-    if let Some(fresh) = fresh {
-        if target.in_flow {
-            return Some(vec![Edit::new(target.parent.span.clone(), write(context, &fresh))]);
-        }
-        return block_edit::replace(context, target.root, target.parents, &fresh);
-    }
     match &target.parent.kind {
         Kind::Map { entries, .. } => {
             let key = if context.json {

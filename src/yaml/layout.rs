@@ -33,11 +33,6 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// Whether there is nothing but comments and blank lines.
-    pub(super) fn is_blank(&self) -> bool {
-        self.base == self.text.len()
-    }
-
     /// The text in pieces small enough that the parser never holds much of it.
     pub(super) fn chunks(&self) -> Chunks<'t> {
         Chunks {
@@ -163,7 +158,7 @@ fn check_character(text: &str, offset: usize) -> Result<(), YamlError> {
 /// Whether something other than a leading byte order mark precedes an offset on its line.
 fn is_inside_line(text: &str, offset: usize) -> bool {
     let before = &text[..offset];
-    !(before.is_empty() || before == BOM || before.ends_with(is_break))
+    before != BOM && !before.ends_with(is_break)
 }
 
 /// A scalar's shape. Block scalars end with their last line, without its line break; blank lines after it belong to

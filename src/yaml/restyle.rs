@@ -9,3 +9,23 @@ pub(super) fn is_unstable(value: &str) -> bool {
     let grows = value.contains("\n ") || value.contains("\n\t") || value.ends_with("\n\n");
     grows && !is_quoted_instead
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_unstable;
+
+    #[test]
+    fn what_grows_is_unstable_unless_it_is_written_between_quotes() {
+        for (value, unstable) in [
+            ("a b\n", false),
+            ("a\n b\n", true),
+            ("a\n\tb\n", true),
+            ("a\n\n", true),
+            ("a \n b\n", false),
+            ("a\n b ", false),
+            ("a \n b ", false),
+        ] {
+            assert_eq!(is_unstable(value), unstable, "{value:?}");
+        }
+    }
+}

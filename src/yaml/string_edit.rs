@@ -14,7 +14,6 @@ pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &
     let safe = new.chars().all(is_safe);
     let whole = |text: String| Some(vec![Edit::new(range.clone(), text)]);
     match style {
-        _ if context.json => whole(double_quoted(new)),
         Style::Plain if is_plain(new) => whole(new.to_owned()),
         Style::Single if safe => whole(format!("'{}'", new.replace('\'', "''"))),
         Style::Double if one_line => Some(vec![in_double_quotes(context.text, shape, new)?]),

@@ -114,3 +114,42 @@ fn is_redirection(word: &str) -> bool {
     let word = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
     word.starts_with(['>', '<'])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::commands;
+
+    #[test]
+    fn a_script_is_its_commands() {
+        for (script, want) in [
+            ("a b", &[&["a", "b"][..]][..]),
+            (
+                "a; b && c || d | e & f\ng (h)",
+                &[&["a"], &["b"], &["c"], &["d"], &["e"], &["f"], &["g"], &["h"]],
+            ),
+            (r#"'a b' "c\"d" e\ f"#, &[&["a b", "c\"d", "e f"]]),
+            ("\"a\\\nb\\x\" c\\\nd", &[&["ab\\x", "cd"]]),
+            ("a#b #c d\ne", &[&["a#b"], &["e"]]),
+            ("x${A:-b c}y $d", &[&["x${A:-b c}y", "$d"]]),
+            ("$(a (b c) d) e", &[&["$(a (b c) d)", "e"]]),
+            ("${a ${b c} d} e", &[&["${a ${b c} d}", "e"]]),
+            ("a 2>&1 | b", &[&["a"], &["b"]]),
+            ("a >&2 b; c", &[&["a"], &["c"]]),
+            ("a &> f; b", &[&["a"], &["b"]]),
+            ("a &>f b & c", &[&["a"], &["c"]]),
+            ("a <f b", &[&["a"]]),
+            ("a 12 b", &[&["a", "12", "b"]]),
+            ("A=1 B_2=x exec time a A=1", &[&["a", "A=1"]]),
+            ("1A=2 a", &[&["1A=2", "a"]]),
+            ("=x a", &[&["=x", "a"]]),
+            ("a-b=c d", &[&["a-b=c", "d"]]),
+            ("if a; then ! b; fi", &[&["a"], &["b"], &["fi"]]),
+            ("", &[]),
+        ] {
+            assert_eq!(commands(script).unwrap(), want, "{script}");
+        }
+        for open in ["'a", "\"a", "\"a\\", "${a", "$(a (b)"] {
+            assert!(commands(open).unwrap_err().starts_with("an open"), "{open}");
+        }
+    }
+}

@@ -41,6 +41,7 @@ fn a_selector_of_milvus_itself() {
             && found[0]
                 .help
                 .contains("kubectl delete deployment rel-milvus-datanode --namespace ns")
+            && found[0].help.starts_with("keep the labels that are deployed")
     );
     assert!(found[0].location.as_ref().is_some_and(|l| l.line > 1));
 }
@@ -68,6 +69,11 @@ fn a_statefulset_keeps_its_templates_and_names() {
         ),
         (
             "accessModes: [ReadWriteOnce]",
+            "accessModes: [ReadWriteOnce, ReadOnlyMany]",
+            "/spec/volumeClaimTemplates/0/spec/accessModes",
+        ),
+        (
+            "accessModes: [ReadWriteOnce]",
             "storageClassName: \"\"\n        accessModes: [ReadWriteOnce]",
             "/spec/volumeClaimTemplates/0/spec/storageClassName",
         ),
@@ -89,6 +95,16 @@ fn what_the_server_adds_is_no_change() {
     let current = live(&object("StatefulSet", &shown));
     assert!(judged(&current, &object("StatefulSet", SET)).is_empty());
     assert!(judged(&object("StatefulSet", SET), &object("StatefulSet", &shown)).is_empty());
+    assert!(judged(&object("StatefulSet", &shown), &object("StatefulSet", SET)).is_empty());
+    let labelled = SET.replace(
+        "        name: data\n",
+        "        name: data\n        labels: {chart: etcd-8}\n",
+    );
+    assert_eq!(
+        judged(&object("StatefulSet", &labelled), &object("StatefulSet", SET)).len(),
+        1,
+        "a label that the manifests had and have no more"
+    );
 }
 
 #[test]
@@ -127,8 +143,21 @@ fn a_claim_may_grow_and_nothing_else() {
             claim(fast, "10Gi"),
             1,
         ),
+        (
+            live(&claim("  storageClassName: standard\n", "10Gi")),
+            claim("", "10Gi"),
+            0,
+        ),
+        (claim(fast, "10Gi") + "status: {}\n", claim("", "10Gi"), 1),
     ] {
-        assert_eq!(judged(&current, &target).len(), want, "{current}{target}");
+        let found = judged(&current, &target);
+        assert_eq!(found.len(), want, "{current}{target}");
+        assert!(
+            found
+                .iter()
+                .all(|f| f.help.contains("a claim can only grow") && !f.help.contains("kubectl delete")),
+            "to delete a claim loses its data"
+        );
     }
 }
 
@@ -141,6 +170,10 @@ fn a_service_keeps_its_address() {
         )
     };
     let (none, plain, own) = ("  clusterIP: None\n", "", "  clusterIP: 10.0.0.7\n");
+    let balanced = |class: &str| match class {
+        "a" => "  loadBalancerClass: a\n",
+        _ => "  loadBalancerClass: b\n",
+    };
     for (current, target, want) in [
         (service(plain, "ClusterIP"), service(none, "ClusterIP"), 1),
         (service(none, "ClusterIP"), service(plain, "ClusterIP"), 0),
@@ -158,6 +191,22 @@ fn a_service_keeps_its_address() {
             1,
         ),
         (service(none, "ClusterIP"), service(plain, "ExternalName"), 0),
+        (service(own, "ClusterIP"), service(own, "ClusterIP"), 0),
+        (
+            service(balanced("a"), "LoadBalancer"),
+            service(plain, "LoadBalancer"),
+            0,
+        ),
+        (
+            service(plain, "LoadBalancer"),
+            service(balanced("a"), "LoadBalancer"),
+            0,
+        ),
+        (
+            service(balanced("a"), "LoadBalancer"),
+            service(balanced("b"), "LoadBalancer"),
+            1,
+        ),
     ] {
         assert_eq!(judged(&current, &target).len(), want, "{current}{target}");
     }
@@ -173,6 +222,7 @@ fn a_job_that_may_still_be_there_keeps_its_template() {
         found[0].field.as_ref().unwrap().path,
         "/spec/template/spec/containers/0/image"
     );
+    assert!(found[0].help.starts_with("a Job that is done can go"));
     assert!(found[0].help.contains("kubectl delete job x --namespace ns"));
     let ttl = JOB.replace("spec:\n  template", "spec:\n  ttlSecondsAfterFinished: 60\n  template");
     assert!(judged(&object("Job", &ttl), &object("Job", &JOB.replace("3.0.7", "4.0.0"))).is_empty());
@@ -213,10 +263,9 @@ fn bindings_frozen_maps_and_classes() {
     assert!(judged(&live(&role(group, "a")), &role("", "a")).is_empty());
     let map = |kind: &str, frozen: &str, data: &str| object(kind, &format!("{frozen}data:\n  a: {data}\n"));
     let frozen = "immutable: true\n";
-    assert_eq!(
-        judged(&map("ConfigMap", frozen, "x"), &map("ConfigMap", frozen, "y")).len(),
-        1
-    );
+    let found = judged(&map("ConfigMap", frozen, "x"), &map("ConfigMap", frozen, "y"));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].message.contains("/data/a would change: "), "no data in it");
     assert!(judged(&map("ConfigMap", frozen, "x"), &map("ConfigMap", frozen, "x")).is_empty());
     assert!(judged(&map("ConfigMap", "", "x"), &map("ConfigMap", frozen, "y")).is_empty());
     assert_eq!(
@@ -225,7 +274,13 @@ fn bindings_frozen_maps_and_classes() {
         "it cannot be thawed"
     );
     let class = |provisioner: &str| object("StorageClass", &format!("provisioner: {provisioner}\n"));
-    assert_eq!(judged(&class("a"), &class("b")).len(), 1);
+    let found = judged(&class("a"), &class("b"));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].help.contains("kubectl delete storageclass x, ") && found[0].message.contains("from \"a\" to \"b\""),
+        "{:?}",
+        found[0]
+    );
     assert!(
         judged(
             &live(&object(
@@ -256,6 +311,7 @@ fn hooks_and_other_namespaces_are_not_compared() {
         )
     };
     assert!(judged(&hook("a"), &hook("b")).is_empty());
+    assert!(judged(&object("Job", JOB), &hook("b")).is_empty());
     let elsewhere = object("StatefulSet", SET).replace("namespace: ns", "namespace: other");
     assert!(
         judged(
