@@ -64,9 +64,9 @@ fn told(disagreement: &Disagreement) -> String {
     let field = &disagreement.field;
     let mut groups: Vec<(&Value, Vec<&str>)> = Vec::new();
     // A variable that one lacks is no disagreement: they are united.
-    let counts = |v: &Value| *v != disagreement.taken && !(field.starts_with("env ") && v.is_null());
+    let counts = |v: &Value| !alike(v, &disagreement.taken) && !(field.starts_with("env ") && v.is_null());
     for (role, value) in disagreement.values.iter().filter(|(_, v)| counts(v)) {
-        match groups.iter_mut().find(|(v, _)| *v == value) {
+        match groups.iter_mut().find(|(v, _)| alike(v, value)) {
             Some((_, roles)) => roles.push(role),
             None => groups.push((value, vec![role])),
         }
@@ -118,6 +118,11 @@ fn shown(field: &str, value: &Value) -> String {
         true => "another".into(),
         false => text,
     }
+}
+
+/// Whether two values are told in the same words: absent and empty are none, both.
+fn alike(a: &Value, b: &Value) -> bool {
+    a == b || is_empty(a) && is_empty(b)
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -179,8 +184,15 @@ mod tests {
 
     #[test]
     fn those_of_one_value_are_told_together() {
-        let values = [("rootcoord", "4"), ("querycoord", "8"), ("datacoord", "16"), ("indexcoord", "8")];
-        let scenario = values.iter().fold(up(), |s, (role, value)| env(s, role, "GOMAXPROCS", value));
+        let values = [
+            ("rootcoord", "4"),
+            ("querycoord", "8"),
+            ("datacoord", "16"),
+            ("indexcoord", "8"),
+        ];
+        let scenario = values
+            .iter()
+            .fold(up(), |s, (role, value)| env(s, role, "GOMAXPROCS", value));
         let all = found(scenario);
         assert!(
             all[0]
