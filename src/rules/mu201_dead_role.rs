@@ -177,7 +177,10 @@ mod tests {
             .add_target(&deployment("rootcoord", "\"rootcoord\"", "v2.6.16"))
             .without_rewrite();
         let all = found(&beside);
-        assert!(all.len() == 1 && all[0].help.contains("rootCoordinator.enabled=false"), "{all:?}");
+        assert!(
+            all.len() == 1 && all[0].help.contains("rootCoordinator.enabled=false"),
+            "{all:?}"
+        );
         assert!(!all[0].help.contains("mixCoordinator"), "{}", all[0].help);
     }
 

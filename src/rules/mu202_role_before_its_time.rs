@@ -193,7 +193,13 @@ mod tests {
         let plain = found(with("value: \"0\""));
         assert!(!plain[0].message.contains("cannot be seen"), "{plain:?}");
         let path = "/spec/template/spec/containers/0/env";
-        assert!(plain[0].anchor.as_ref().is_some_and(|a| format!("{a:?}").contains(path)), "{plain:?}");
+        assert!(
+            plain[0]
+                .anchor
+                .as_ref()
+                .is_some_and(|a| format!("{a:?}").contains(path)),
+            "{plain:?}"
+        );
     }
 
     #[test]

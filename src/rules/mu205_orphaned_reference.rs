@@ -101,7 +101,11 @@ fn left<'a>(case: &Case<'a>) -> Left<'a> {
     workloads.retain(|(o, _)| !stands(o));
     let mut services: Vec<(&Object, Role)> = Vec::new();
     if !workloads.is_empty() {
-        let objects = case.target.objects.iter().chain(case.before.into_iter().flat_map(|b| b.objects));
+        let objects = case
+            .target
+            .objects
+            .iter()
+            .chain(case.before.into_iter().flat_map(|b| b.objects));
         for object in objects.filter(|o| o.reference.kind == "Service") {
             let role = role_served(object, &workloads).filter(|_| !stands(object));
             services.extend(role.map(|role| (object, role)));

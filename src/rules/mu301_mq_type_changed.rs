@@ -211,9 +211,15 @@ mod tests {
     fn what_disagrees_today_is_no_matter_of_an_ordinary_change_and_one_of_every_other() {
         let env = "            - name: MQ_TYPE\n              value: kafka\n";
         let ordinary = Scenario::upgrade("v2.6.16", "v2.6.16");
-        assert_eq!(only(&ordinary.clone().env_target("datanode", env)).severity, super::RULE.severity);
+        assert_eq!(
+            only(&ordinary.clone().env_target("datanode", env)).severity,
+            super::RULE.severity
+        );
         let other = env.replace("kafka", "woodpecker");
-        let changed = ordinary.clone().env_target("datanode", env).env_current("datanode", &other);
+        let changed = ordinary
+            .clone()
+            .env_target("datanode", env)
+            .env_current("datanode", &other);
         assert_eq!(changed.of_rule("MU301").len(), 1);
         let standing = |scenario: Scenario| scenario.env_target("datanode", env).env_current("datanode", env);
         assert!(standing(ordinary).of_rule("MU301").is_empty());
@@ -385,7 +391,11 @@ mod tests {
                 .edit_target(&format!("      type: {from}"), &format!("      type: {to}"))
                 .edit_target("milvus-4.2.58", &format!("milvus-{chart}"));
             let help = only(&scenario).help;
-            assert_eq!(help.contains("kubectl annotate"), annotated, "{chart} {from} {to}: {help}");
+            assert_eq!(
+                help.contains("kubectl annotate"),
+                annotated,
+                "{chart} {from} {to}: {help}"
+            );
             let pinned = help.contains(&format!("--set standalone.messageQueue={from}"));
             assert_eq!(pinned, !annotated, "{chart} {from} {to}: {help}");
         }

@@ -277,7 +277,11 @@ mod tests {
     fn rocksmq_s_path_and_the_way_back() {
         let moved = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
             .edit_target("    mq:\n", "    rocksmq:\n      path: /var/lib/milvus/rdb\n    mq:\n");
-        assert!(only(&moved).help.contains("    rocksmq:\n      path: /var/lib/milvus/rdb_data\n"));
+        assert!(
+            only(&moved)
+                .help
+                .contains("    rocksmq:\n      path: /var/lib/milvus/rdb_data\n")
+        );
         let emptied = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
             .edit_current("    mq:\n", "    rocksmq:\n      path: \"\"\n    mq:\n");
         assert!(only(&emptied).help.contains("    rocksmq:\n      path: \"\"\n"));

@@ -187,7 +187,10 @@ mod tests {
         // The image's default counts as much.
         let unsaid = cluster("v2.6.16", "      type: rocksmq\n").edit_current("    mq:\n      type: pulsar\n", "");
         let field = unsaid.of_rule("MU305").remove(0).field.unwrap();
-        assert_eq!((field.current.as_str(), field.proposed.as_str()), (Some("pulsar"), Some("rocksmq")));
+        assert_eq!(
+            (field.current.as_str(), field.proposed.as_str()),
+            (Some("pulsar"), Some("rocksmq"))
+        );
         assert!(
             !Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
                 .codes()

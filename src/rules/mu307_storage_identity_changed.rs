@@ -308,7 +308,11 @@ mod tests {
         ] {
             let finding = only(&upgrade().edit_target(from, to));
             assert_eq!(finding.field.as_ref().unwrap().path, path);
-            let what = if path.contains("etcd") { "the metadata would be" } else { "the data would be" };
+            let what = if path.contains("etcd") {
+                "the metadata would be"
+            } else {
+                "the data would be"
+            };
             assert!(finding.message.starts_with(what), "{}", finding.message);
             assert!(finding.help.contains(words), "{}", finding.help);
             assert!(finding.location.is_some_and(|l| l.line > 1));
@@ -319,11 +323,17 @@ mod tests {
     fn a_path_that_is_empty_today_is_kept_empty() {
         let finding = only(&upgrade().edit_current("    etcd:\n", "    etcd:\n      rootPath: \"\"\n"));
         assert!(
-            finding.message.contains("etcd.rootPath is nothing now and would be `by-dev`"),
+            finding
+                .message
+                .contains("etcd.rootPath is nothing now and would be `by-dev`"),
             "{}",
             finding.message
         );
-        assert!(finding.help.contains("    etcd:\n      rootPath: \"\"\n"), "{}", finding.help);
+        assert!(
+            finding.help.contains("    etcd:\n      rootPath: \"\"\n"),
+            "{}",
+            finding.help
+        );
         let field = finding.field.unwrap();
         assert!(field.current.is_null() && field.proposed == "by-dev", "{field:?}");
     }
@@ -453,7 +463,12 @@ mod tests {
             ("pulsar", "", rocks, None),
             ("natsmq", "", nats, Some("natsmq.server.storeDir")),
             ("pulsar", "", nats, None),
-            ("woodpecker", local, "/var/lib/milvus/data/wp", Some("woodpecker.storage.rootPath")),
+            (
+                "woodpecker",
+                local,
+                "/var/lib/milvus/data/wp",
+                Some("woodpecker.storage.rootPath"),
+            ),
             ("woodpecker", "", "/var/lib/milvus/data/wp", None),
             ("pulsar", local, "/var/lib/milvus/data/wp", None),
             ("pulsar", files, data, Some("localStorage.path")),
@@ -490,7 +505,11 @@ mod tests {
         assert!(only(&up).message.contains(says), "{}", only(&up).message);
         let other = Scenario::standalone("v2.5.16", "v2.6.16", "pulsar");
         let other = only(&other.edit_target("claimName: rel-milvus", "claimName: other"));
-        assert!(other.message.contains("would lie on claim other: it would"), "{}", other.message);
+        assert!(
+            other.message.contains("would lie on claim other: it would"),
+            "{}",
+            other.message
+        );
     }
 
     #[test]
@@ -539,7 +558,11 @@ mod tests {
             )
             .of_rule("MU307");
         assert_eq!(two.len(), 2, "{two:?}");
-        assert!(two[0].message.contains("(etcd.endpoints) keeps its data on claim etcd now and would run with no claim"));
+        assert!(
+            two[0]
+                .message
+                .contains("(etcd.endpoints) keeps its data on claim etcd now and would run with no claim")
+        );
         assert_eq!(two[0].field.as_ref().unwrap().path, "/spec/template/spec/volumes");
     }
 

@@ -231,17 +231,27 @@ mod tests {
         let standalone = help(&RESOURCE.replace("mode: cluster", "mode: standalone"));
         assert!(!standalone.contains("rollingUpgrade"), "{standalone}");
         let bare = help(&RESOURCE.replace("  namespace: ns\n", "").replace("v2.6.16", "v2.5.22"));
-        assert!(bare.contains("kubectl patch milvus rel --namespace NAMESPACE "), "{bare}");
+        assert!(
+            bare.contains("kubectl patch milvus rel --namespace NAMESPACE "),
+            "{bare}"
+        );
         assert!(!bare.contains("look first"), "{bare}");
         for unknown in ["milvusdb/milvus:latest", "milvusdb/milvus:v2.6.0"] {
-            assert!(help(&RESOURCE.replace("milvusdb/milvus:v2.6.16", unknown)).contains("look first"), "{unknown}");
+            assert!(
+                help(&RESOURCE.replace("milvusdb/milvus:v2.6.16", unknown)).contains("look first"),
+                "{unknown}"
+            );
         }
     }
 
     #[test]
     fn a_resource_beside_what_another_keeps_is_told_as_well() {
         let beside = upgrade().add_target(RESOURCE);
-        assert!(only(&beside).message.starts_with("Milvus rel (namespace ns) makes"), "{:?}", only(&beside));
+        assert!(
+            only(&beside).message.starts_with("Milvus rel (namespace ns) makes"),
+            "{:?}",
+            only(&beside)
+        );
         for other in [
             RESOURCE.replace("namespace: ns", "namespace: other"),
             RESOURCE.replace("  name: rel\n", "  name: second\n"),
@@ -250,7 +260,12 @@ mod tests {
             assert_eq!(found.len(), 2, "{found:?}");
         }
         let hook = "metadata:\n  annotations: {helm.sh/hook: pre-install}\n";
-        assert!(upgrade().add_target(&RESOURCE.replace("metadata:\n", hook)).of_rule("MU007").is_empty());
+        assert!(
+            upgrade()
+                .add_target(&RESOURCE.replace("metadata:\n", hook))
+                .of_rule("MU007")
+                .is_empty()
+        );
     }
 
     #[test]

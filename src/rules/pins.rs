@@ -158,7 +158,10 @@ mod tests {
     /// A cluster that runs on `was` (its section of the configuration) and would run on Kafka, or on Pulsar.
     fn leaves(was: &str, to: &str) -> Scenario {
         Scenario::upgrade("v2.5.16", "v2.6.16")
-            .edit_current("      type: pulsar\n    pulsar:\n      address: rel-pulsarv3-proxy\n      port: 6650\n", was)
+            .edit_current(
+                "      type: pulsar\n    pulsar:\n      address: rel-pulsarv3-proxy\n      port: 6650\n",
+                was,
+            )
             .edit_target("      type: pulsar\n", &format!("      type: {to}\n"))
     }
 
@@ -172,16 +175,30 @@ mod tests {
 
     #[test]
     fn pulsar_is_kept_by_the_values_of_the_one_that_runs() {
-        let at = |address: &str| leaves(&format!("      type: pulsar\n    pulsar:\n      address: {address}\n"), "kafka");
+        let at = |address: &str| {
+            leaves(
+                &format!("      type: pulsar\n    pulsar:\n      address: {address}\n"),
+                "kafka",
+            )
+        };
         let v2 = format!("keep it: --set pulsar.enabled=true --set pulsarv3.enabled=false {OTHERS}");
         let v3 = format!("keep it: --set pulsarv3.enabled=true --set pulsar.enabled=false {OTHERS}");
         for (scenario, says) in [
             (at("rel-pulsarv3-proxy"), v3.as_str()),
             (at("rel-pulsar-proxy"), v2.as_str()),
             (at("bus").add_current(&service("bus", "app: bus")), v2.as_str()),
-            (at("bus").add_current(&service("bus", "chart: pulsar-2.7.8")), v2.as_str()),
-            (at("bus").add_current(&service("bus", "chart: pulsarv3-3.3.0")), v3.as_str()),
-            (at("bus").add_current(&service("bus", "helm.sh/chart: pulsarv3-3.3.0")), v3.as_str()),
+            (
+                at("bus").add_current(&service("bus", "chart: pulsar-2.7.8")),
+                v2.as_str(),
+            ),
+            (
+                at("bus").add_current(&service("bus", "chart: pulsarv3-3.3.0")),
+                v3.as_str(),
+            ),
+            (
+                at("bus").add_current(&service("bus", "helm.sh/chart: pulsarv3-3.3.0")),
+                v3.as_str(),
+            ),
         ] {
             assert_eq!(first_line(&scenario), says);
         }
@@ -197,7 +214,12 @@ mod tests {
 
     #[test]
     fn kafka_is_kept_inside_the_release_or_outside() {
-        let at = |list: &str| leaves(&format!("      type: kafka\n    kafka:\n      brokerList: {list}\n"), "pulsar");
+        let at = |list: &str| {
+            leaves(
+                &format!("      type: kafka\n    kafka:\n      brokerList: {list}\n"),
+                "pulsar",
+            )
+        };
         assert_eq!(
             first_line(&at("k1.corp.example:9092,k2.corp.example:9092")),
             "keep it: --set externalKafka.enabled=true --set 'externalKafka.brokerList=k1.corp.example:9092\\,k2.corp.example:9092' --set kafka.enabled=false --set pulsarv3.enabled=false"
@@ -215,12 +237,10 @@ mod tests {
     #[test]
     fn the_other_queues_are_kept_by_mode() {
         let cluster = |mq: &str| {
-            Scenario::upgrade("v2.6.4", "v2.6.16")
-                .edit_current("      type: pulsar\n", &format!("      type: {mq}\n"))
+            Scenario::upgrade("v2.6.4", "v2.6.16").edit_current("      type: pulsar\n", &format!("      type: {mq}\n"))
         };
         let standalone = |mq: &str| {
-            Scenario::standalone("v2.6.4", "v2.6.16", mq)
-                .edit_target(&format!("      type: {mq}"), "      type: kafka")
+            Scenario::standalone("v2.6.4", "v2.6.16", mq).edit_target(&format!("      type: {mq}"), "      type: kafka")
         };
         for (scenario, says) in [
             (
@@ -228,7 +248,10 @@ mod tests {
                 "keep it: --set woodpecker.enabled=true --set pulsarv3.enabled=false",
             ),
             (cluster("corpmq"), "keep it: mq.type has to stay corpmq"),
-            (standalone("woodpecker"), "keep it: --set standalone.messageQueue=woodpecker"),
+            (
+                standalone("woodpecker"),
+                "keep it: --set standalone.messageQueue=woodpecker",
+            ),
             (standalone("rocksmq"), "keep it: --set standalone.messageQueue=rocksmq"),
         ] {
             assert_eq!(first_line(&scenario), says);
@@ -237,14 +260,18 @@ mod tests {
 
     #[test]
     fn etcd_is_asked_from_the_version_on_that_keeps_the_type_there() {
-        let from = |tag: &str| {
-            Scenario::upgrade(tag, "v2.6.16").edit_target("      type: pulsar", "      type: kafka")
-        };
+        let from = |tag: &str| Scenario::upgrade(tag, "v2.6.16").edit_target("      type: pulsar", "      type: kafka");
         let asked = |scenario: &Scenario| help(scenario).contains("etcdctl get ");
         assert!(!asked(&from("v2.6.13")) && asked(&from("v2.6.14")) && asked(&from("v2.6.15")));
         let prod = "    etcd:\n      rootPath: prod/\n";
-        let rooted = from("v2.6.15").edit_target("    etcd:\n", prod).edit_current("    etcd:\n", prod);
-        assert!(help(&rooted).contains("etcdctl get prod/config/mqtype"), "{}", help(&rooted));
+        let rooted = from("v2.6.15")
+            .edit_target("    etcd:\n", prod)
+            .edit_current("    etcd:\n", prod);
+        assert!(
+            help(&rooted).contains("etcdctl get prod/config/mqtype"),
+            "{}",
+            help(&rooted)
+        );
     }
 
     #[test]
@@ -259,6 +286,9 @@ mod tests {
             super::user_yaml("a.b.c", "x"),
             "extraConfigFiles:\n  user.yaml: |+\n    a:\n      b:\n        c: x"
         );
-        assert_eq!(super::user_yaml("a", ""), "extraConfigFiles:\n  user.yaml: |+\n    a: \"\"");
+        assert_eq!(
+            super::user_yaml("a", ""),
+            "extraConfigFiles:\n  user.yaml: |+\n    a: \"\""
+        );
     }
 }

@@ -308,8 +308,8 @@ pub fn listed(names: &[&str]) -> String {
 /// The path a field is told by: where it was read, else where the chart writes it.
 pub fn path_of(field: &str, origin: Option<&Origin>) -> String {
     match origin {
-        Some(origin) if !origin.path.is_empty() => origin.path.clone(),
-        _ => format!("/data/default.yaml#/{}", field.replace('.', "/")),
+        Some(origin) => origin.path.clone(),
+        None => format!("/data/default.yaml#/{}", field.replace('.', "/")),
     }
 }
 

@@ -174,15 +174,22 @@ mod tests {
 
     #[test]
     fn what_the_rewrite_brings_is_not_named() {
-        let all = Scenario::upgrade("v2.5.16", "v2.6.16").edit_target(VOLUMES, "").of_rule("MU304");
+        let all = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target(VOLUMES, "")
+            .of_rule("MU304");
         assert!(!all.is_empty());
         for finding in all {
             assert!(
-                finding.message.contains("Deployment rel-milvus-datanode") && finding.message.contains("would no longer mount"),
+                finding.message.contains("Deployment rel-milvus-datanode")
+                    && finding.message.contains("would no longer mount"),
                 "{}",
                 finding.message
             );
-            assert!(!finding.message.contains("Deployment rel-milvus-streamingnode"), "{}", finding.message);
+            assert!(
+                !finding.message.contains("Deployment rel-milvus-streamingnode"),
+                "{}",
+                finding.message
+            );
         }
     }
 

@@ -58,8 +58,14 @@ fn policies_that_mean_indexnode_are_told() {
 #[test]
 fn each_role_that_left_is_told_with_what_took_it_over() {
     let backends = |services: &[&str]| {
-        let rules = services.iter().map(|name| format!("    - backendRefs:\n        - name: {name}\n"));
-        document("HTTPRoute", "i", &format!("spec:\n  rules:\n{}", rules.collect::<String>()))
+        let rules = services
+            .iter()
+            .map(|name| format!("    - backendRefs:\n        - name: {name}\n"));
+        document(
+            "HTTPRoute",
+            "i",
+            &format!("spec:\n  rules:\n{}", rules.collect::<String>()),
+        )
     };
     let told = |services: &[&str]| {
         // The target still has them all.
@@ -71,18 +77,23 @@ fn each_role_that_left_is_told_with_what_took_it_over() {
     };
     let coordinators = told(&["rel-milvus-rootcoord", "rel-milvus-datacoord"]);
     assert!(
-        coordinators.message.contains("means rootcoord and datacoord, which leaves"),
+        coordinators
+            .message
+            .contains("means rootcoord and datacoord, which leaves"),
         "{}",
         coordinators.message
     );
     assert!(
-        coordinators.help.starts_with("point it at mixcoord, which runs the coordinators now, or"),
+        coordinators
+            .help
+            .starts_with("point it at mixcoord, which runs the coordinators now, or"),
         "{}",
         coordinators.help
     );
     let both = told(&["rel-milvus-rootcoord", "rel-milvus-indexnode"]);
     assert!(
-        both.help.starts_with("point it at datanode (it builds indexes now) or mixcoord, or"),
+        both.help
+            .starts_with("point it at datanode (it builds indexes now) or mixcoord, or"),
         "{}",
         both.help
     );
@@ -210,10 +221,30 @@ fn each_kind_that_the_chart_left_behind_is_told_with_its_place() {
         format!("spec:\n  {field}:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-indexnode\n")
     };
     for (kind, body, becomes, place) in [
-        ("Service", selector.to_owned(), "has no endpoints any more", "/spec/selector"),
-        ("VerticalPodAutoscaler", named("targetRef"), "scales nothing any more", "/spec/targetRef"),
-        ("HorizontalPodAutoscaler", named("scaleTargetRef"), "scales nothing any more", "/spec/scaleTargetRef"),
-        ("Rollout", named("workloadRef"), "scales nothing any more", "/spec/workloadRef"),
+        (
+            "Service",
+            selector.to_owned(),
+            "has no endpoints any more",
+            "/spec/selector",
+        ),
+        (
+            "VerticalPodAutoscaler",
+            named("targetRef"),
+            "scales nothing any more",
+            "/spec/targetRef",
+        ),
+        (
+            "HorizontalPodAutoscaler",
+            named("scaleTargetRef"),
+            "scales nothing any more",
+            "/spec/scaleTargetRef",
+        ),
+        (
+            "Rollout",
+            named("workloadRef"),
+            "scales nothing any more",
+            "/spec/workloadRef",
+        ),
     ] {
         let scenario = Scenario::of(&cluster("v2.5.16", false), &cluster26("v2.6.16"));
         let all = scenario.add_target(&document(kind, "x", &body)).of_rule("MU205");

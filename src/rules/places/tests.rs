@@ -6,14 +6,13 @@ use crate::kube::Object;
 use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
 
 fn objects() -> Vec<Object> {
-    let service = |name: &str, namespace: &str, spec: serde_json::Value| {
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
-    };
+    let service = |name: &str, namespace: &str, spec: serde_json::Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec});
     let workload = |kind: &str, name: &str, namespace: &str, label: &str| {
         json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace},
             "spec": {"template": {"metadata": {"labels": {"a": label}}, "spec": {"containers": []}}}})
     };
-    let bare = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bare"}, "spec": {"selector": {"a": "b"}}});
+    let bare =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bare"}, "spec": {"selector": {"a": "b"}}});
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "map", "namespace": "ns"}, "spec": {"selector": {"a": "b"}}});
     let all = [
         service("bus", "other", json!({"selector": {"a": "b"}})),
@@ -100,7 +99,9 @@ fn a_new_role_takes_over_from_those_it_lives_together_with() {
         ("ETCD_ENDPOINTS", ""),
     ] {
         let own = env(name, value);
-        let one_apart = to_streaming().env_current("mixcoord", &own).env_target("mixcoord", &own);
+        let one_apart = to_streaming()
+            .env_current("mixcoord", &own)
+            .env_target("mixcoord", &own);
         let told = found(&one_apart);
         assert!(told.is_empty(), "{name}: {told:?}");
         if name != "MQ_TYPE" && !value.is_empty() {
@@ -156,9 +157,8 @@ fn components_are_paired_by_name_and_else_by_role() {
 
 #[test]
 fn names_are_completed_by_the_namespace_that_is_known() {
-    let full = |scenario: Scenario| {
-        scenario.edit_target("address: rel-pulsarv3-proxy", "address: rel-pulsarv3-proxy.ns.svc")
-    };
+    let full =
+        |scenario: Scenario| scenario.edit_target("address: rel-pulsarv3-proxy", "address: rel-pulsarv3-proxy.ns.svc");
     let upgrade = || full(Scenario::upgrade("v2.5.16", "v2.6.16"));
     assert!(found(&upgrade().edit_target("  namespace: ns\n", "")).is_empty());
     assert!(found(&upgrade().edit_current("  namespace: ns\n", "")).is_empty());
@@ -166,11 +166,18 @@ fn names_are_completed_by_the_namespace_that_is_known() {
 
 #[test]
 fn a_difference_is_told_at_what_says_it() {
-    let other = Scenario::upgrade("v2.5.16", "v2.5.22").edit_target("rel-pulsarv3-proxy\n      port", "bus\n      port");
+    let other =
+        Scenario::upgrade("v2.5.16", "v2.5.22").edit_target("rel-pulsarv3-proxy\n      port", "bus\n      port");
     let told = found(&other);
-    assert!(told.len() == 1 && told[0].message.starts_with("the pulsar log would be another one"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].message.starts_with("the pulsar log would be another one"),
+        "{told:?}"
+    );
     let object = told[0].object.as_ref().unwrap();
-    assert_eq!((object.kind.as_str(), object.name.as_str()), ("ConfigMap", "rel-milvus"));
+    assert_eq!(
+        (object.kind.as_str(), object.name.as_str()),
+        ("ConfigMap", "rel-milvus")
+    );
     // What the rewrite brings stands nowhere in the input.
     let own = env("PULSAR_ADDRESS", "other-pulsar");
     let roles = ["rootcoord", "querycoord", "datacoord", "indexcoord"];
@@ -187,7 +194,10 @@ fn a_store_of_another_kind_is_told_once() {
         .edit_target("    etcd:\n", "    etcd:\n      use:\n        embed: true\n");
     let told = found(&embedded);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].field.as_ref().unwrap().path, "/data/default.yaml#/etcd/use/embed");
+    assert_eq!(
+        told[0].field.as_ref().unwrap().path,
+        "/data/default.yaml#/etcd/use/embed"
+    );
 }
 
 #[test]
@@ -206,8 +216,16 @@ fn members_behind_another_service_of_the_same_pods_come_and_go() {
         let all = scenario.of_rule("MU311");
         all.iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; ")
     };
-    assert!(told(etcd, two).contains("etcd.endpoints adds more.corp.example:2379 and keeps"), "{}", told(etcd, two));
-    assert!(told(two, etcd).contains("etcd.endpoints takes away more.corp.example:2379 and keeps"), "{}", told(two, etcd));
+    assert!(
+        told(etcd, two).contains("etcd.endpoints adds more.corp.example:2379 and keeps"),
+        "{}",
+        told(etcd, two)
+    );
+    assert!(
+        told(two, etcd).contains("etcd.endpoints takes away more.corp.example:2379 and keeps"),
+        "{}",
+        told(two, etcd)
+    );
     assert_eq!(told(etcd, one), "");
     // A current state without its Services is read by the target's.
     let unserved = Scenario::upgrade("v2.5.16", "v2.6.16")
