@@ -2,6 +2,7 @@
 
 pub mod items;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
@@ -51,13 +52,8 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
         for change in plan.into_iter().flat_map(|p| &p.inserted) {
             end_line(&mut out);
             out.push_str(&change.text);
-            expected.push(Expected::Value(
-                change
-                    .patch
-                    .first()
-                    .and_then(|op| op.value.clone())
-                    .unwrap_or(Value::Null),
-            ));
+            let value = change.patch.first().and_then(|op| op.value.as_ref());
+            expected.push(Expected::Value(Cow::Borrowed(value.unwrap_or(&Value::Null))));
         }
         let Some(document) = stream.documents.get(index) else {
             break;
@@ -79,7 +75,7 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
                 let value = yaml::patch_value(&before, &plan.patch)
                     .map_err(|e| NotVouched(format!("document {index}: {e}")))?;
                 out.push_str(&text);
-                expected.push(Expected::Value(value));
+                expected.push(Expected::Value(Cow::Owned(value)));
             }
             None => {
                 out.push_str(body);
@@ -107,7 +103,7 @@ enum Expected<'a> {
     /// The same text as in the input.
     Text(&'a str),
     /// This value.
-    Value(Value),
+    Value(Cow<'a, Value>),
 }
 
 fn plan<'a>(stream: &Stream, changes: &'a [Change]) -> BTreeMap<usize, Plan<'a>> {
@@ -186,7 +182,8 @@ fn restyle(text: &str, expected: &mut [Expected]) -> Result<String, NotVouched> 
             false => (body.to_owned(), false),
         };
         if changed && let Expected::Text(before) = expected {
-            *expected = Expected::Value(yaml::read(before).ok().flatten().unwrap_or(Value::Null));
+            let before = yaml::read(before).ok().flatten().unwrap_or(Value::Null);
+            *expected = Expected::Value(Cow::Owned(before));
         }
         out.push_str(&text[document.whole.start..document.body.start]);
         out.push_str(&body);

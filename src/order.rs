@@ -10,7 +10,7 @@ use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stage::{self, LAST, Scene};
 use crate::transition::Kind;
-use crate::yaml::{self, PatchOp};
+use crate::yaml::{self, PatchOp, Reach};
 
 /// The wave an object is applied in; 0 where it is not said.
 pub const WAVE: &str = "argocd.argoproj.io/sync-wave";
@@ -79,7 +79,7 @@ fn wave(scene: &Scene, object: &Object) -> u8 {
 fn first_user(scene: &Scene, claim: &Object) -> Option<u8> {
     let mounts = |object: &Object| {
         let volumes = workload::template(object)
-            .and_then(|t| t.pointer("/spec/volumes"))
+            .and_then(|t| t.reach("/spec/volumes"))
             .and_then(Value::as_array);
         volumes
             .into_iter()

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::FromArgMatches;
 use clap::parser::ValueSource;
+use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::args::Cli;
@@ -44,7 +45,8 @@ pub struct List {
 impl List {
     /// Where the input is one ResourceList and nothing else; what else it may be is judged as a stream.
     pub fn read(bytes: &[u8]) -> Option<List> {
-        let text = std::str::from_utf8(bytes).ok().filter(|t| t.contains(krm::KIND))?;
+        memmem::find(bytes, krm::KIND.as_bytes())?;
+        let text = std::str::from_utf8(bytes).ok()?;
         let mut values = Vec::new();
         for document in yaml::split(text).ok()? {
             values.extend(yaml::read(&text[document.body]).ok()?);

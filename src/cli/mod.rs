@@ -53,7 +53,9 @@ struct Usage(String);
 /// Runs the program with its arguments (the first is its own name) and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
     let args: Vec<std::ffi::OsString> = args.into_iter().collect();
-    let matches = match args::command().try_get_matches_from(&args) {
+    // To take the description of all commands apart again costs more than to read the arguments.
+    let command = Box::leak(Box::new(args::command()));
+    let matches = match command.try_get_matches_from_mut(&args) {
         Ok(matches) => matches,
         Err(e) => return clap_exit(&e, io),
     };

@@ -8,6 +8,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::pair::{Pair, merged};
+use crate::yaml::Reach;
 
 /// Two lists with their items paired, in the order in which they are told.
 pub struct Aligned {
@@ -44,7 +45,7 @@ pub fn align(key: &str, before: &[Value], after: &[Value], keyed: bool) -> Align
     let names = |fields: &dyn Fn(&Value) -> Option<String>| Some((unique(before, fields)?, unique(after, fields)?));
     let by_key = match known {
         Some(("volumeClaimTemplates", _)) => {
-            names(&|v: &Value| v.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
+            names(&|v: &Value| v.reach("/metadata/name").and_then(Value::as_str).map(str::to_owned))
         }
         Some((_, sets)) => sets.iter().find_map(|set| names(&|v: &Value| joined(v, set))),
         // A list of a custom resource: named items belong together, their order may mean something.

@@ -4,6 +4,7 @@
 
 mod charts;
 mod keys;
+mod node;
 mod print;
 mod sizing;
 mod versions;
@@ -13,6 +14,7 @@ pub use keys::{
     ChartKeyRow, DefaultRow, KeyRow, KeyStatus, NoteRow, ValueFit, chart_keys, chart_writes, config_keys,
     default_changes, key_status, notes,
 };
+pub use node::Node;
 pub use print::{Row, rows};
 pub use sizing::{PortRow, Size, Sizing, Slots, StreamingRow, ports, sizing};
 pub use versions::{
@@ -30,24 +32,24 @@ use crate::milvus::version::Version;
 pub struct Table {
     /// Its name, which is also that of its file.
     pub name: &'static str,
-    /// What its file says, as JSON (`build.rs`).
-    pub text: &'static str,
+    /// What its file says (`build.rs`).
+    pub tree: Node,
 }
 
 impl Table {
-    /// What its text says, for printing.
+    /// What it says, for printing.
     ///
     /// # Errors
     /// When it is no JSON, which is tested.
-    pub fn parsed(&self) -> Result<serde_json::Value, serde_json::Error> {
-        serde_json::from_str(self.text)
+    pub fn parsed(&'static self) -> Result<serde_json::Value, serde::de::value::Error> {
+        serde_json::Value::deserialize(&self.tree)
     }
 }
 
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
         /// Every embedded table.
-        pub static TABLES: &[Table] = &[$(Table { name: $name, text: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json")) }),*];
+        pub static TABLES: &[Table] = &[$(Table { name: $name, tree: include!(concat!(env!("OUT_DIR"), "/", $name, ".rs")) }),*];
     };
 }
 
@@ -64,36 +66,34 @@ tables! {
 }
 
 /// Reads an embedded table; that each one can be read is tested.
-fn load<T: serde::de::DeserializeOwned>(name: &str) -> T {
+fn load<T: Deserialize<'static>>(name: &str) -> T {
     let table = TABLES.iter().find(|t| t.name == name);
-    let text = table.map_or("", |t| t.text);
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
+    let tree = table.map_or(&Node::Null, |t| &t.tree);
+    T::deserialize(tree).unwrap_or_else(|error| panic!("embedded table {name}: {error}"))
 }
 
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Version::parse(&text).map_err(D::Error::custom)
+    let text = <&'de str>::deserialize(deserializer)?;
+    Version::parse(text).map_err(D::Error::custom)
 }
 
 fn version_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Version>, D::Error> {
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|t| Version::parse(&t)).transpose().map_err(D::Error::custom)
+    let text: Option<&'de str> = Option::deserialize(deserializer)?;
+    text.map(Version::parse).transpose().map_err(D::Error::custom)
 }
 
 fn chart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<semver::Version, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    semver::Version::parse(&text).map_err(D::Error::custom)
+    let text = <&'de str>::deserialize(deserializer)?;
+    semver::Version::parse(text).map_err(D::Error::custom)
 }
 
 fn chart_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<semver::Version>, D::Error> {
-    let text: Option<String> = Option::deserialize(deserializer)?;
-    text.map(|t| semver::Version::parse(&t))
-        .transpose()
-        .map_err(D::Error::custom)
+    let text: Option<&'de str> = Option::deserialize(deserializer)?;
+    text.map(semver::Version::parse).transpose().map_err(D::Error::custom)
 }
 
 fn line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(u64, u64), D::Error> {
-    let text = String::deserialize(deserializer)?;
+    let text = <&'de str>::deserialize(deserializer)?;
     let numbers = text.split_once('.').map(|(a, b)| (a.parse(), b.parse()));
     match numbers {
         Some((Ok(major), Ok(minor))) => Ok((major, minor)),
@@ -102,8 +102,8 @@ fn line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(u64, u64), D::Err
 }
 
 fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::kube::quantity::Quantity, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    crate::kube::quantity::Quantity::parse(&text).map_err(D::Error::custom)
+    let text = <&'de str>::deserialize(deserializer)?;
+    crate::kube::quantity::Quantity::parse(text).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::kube::Object;
+use crate::yaml::Reach;
 
 /// The kind of the envelope.
 pub const KIND: &str = "ResourceList";
@@ -35,10 +36,8 @@ pub fn is_bookkeeping(annotation: &str) -> bool {
 
 /// Whether a value is a ResourceList.
 pub fn is_envelope(value: &Value) -> bool {
-    let group = value["apiVersion"]
-        .as_str()
-        .is_some_and(|v| v.starts_with("config.kubernetes.io/"));
-    value["kind"] == KIND && group
+    let text = |key: &str| value.entry(key).and_then(Value::as_str);
+    text("kind") == Some(KIND) && text("apiVersion").is_some_and(|v| v.starts_with("config.kubernetes.io/"))
 }
 
 /// What is wrong with a ResourceList, and where; `None` where it can be worked on. `items` may be missing or empty.

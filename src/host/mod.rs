@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::kube::Object;
 use crate::stream::Stream;
+use crate::yaml::Reach;
 
 /// Helm 4 names the template a document came from in this annotation and takes it away again
 /// (helm v4 pkg/action/action.go, annotateAndMerge).
@@ -118,9 +119,7 @@ pub fn is_bookkeeping(annotation: &str) -> bool {
 
 /// Takes the host's own annotations out of an object.
 pub fn without_bookkeeping(object: &mut Value) {
-    let annotations = object
-        .pointer_mut("/metadata/annotations")
-        .and_then(Value::as_object_mut);
+    let annotations = object.reach_mut("/metadata/annotations").and_then(Value::as_object_mut);
     if let Some(annotations) = annotations {
         annotations.retain(|key, _| !is_bookkeeping(key));
     }
@@ -128,7 +127,7 @@ pub fn without_bookkeeping(object: &mut Value) {
 
 /// The host's own annotations of an object.
 pub fn bookkeeping(object: &Value) -> Map<String, Value> {
-    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    let annotations = object.reach("/metadata/annotations").and_then(Value::as_object);
     let own = annotations.into_iter().flatten().filter(|(key, _)| is_bookkeeping(key));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
@@ -149,8 +148,7 @@ pub fn annotate(object: &mut Value, with: Map<String, Value>) {
 }
 
 /// Text of an injected document with the host's bookkeeping: begins with its own separator.
-pub fn dress(host: Host, template: Option<&str>, value: &Value) -> (Value, String) {
-    let mut value = value.clone();
+pub fn dress(host: Host, template: Option<&str>, mut value: Value) -> (Value, String) {
     let mut text = String::from("---\n");
     match (host, template) {
         (Host::Helm3, Some(path)) => text.push_str(&format!("# Source: {path}\n")),

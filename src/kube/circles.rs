@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::object::{Object, at, reach};
+use super::object::{Object, at};
 use super::{selector, workload};
+use crate::yaml::Reach;
 
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
@@ -166,7 +167,7 @@ fn selectors(object: &Object) -> Vec<(&Value, bool)> {
     let places = selector::pod_selectors(&object.reference.kind, &object.value);
     let of_pods = places
         .into_iter()
-        .filter_map(|place| Some((reach(&object.value, &place.pointer)?, place.plain)));
+        .filter_map(|place| Some((object.value.reach(&place.pointer)?, place.plain)));
     let of_services = match object.reference.kind.as_str() {
         "ServiceMonitor" => at(&object.value, &["spec", "selector"]).map(|s| (s, false)),
         _ => None,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::yaml::Reach;
 
 /// Helm keeps an object with this annotation when the chart no longer renders it.
 /// Source: helm.sh/docs/howto/charts_tips_and_tricks (resource policies).
@@ -137,13 +139,13 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         pointer: format!("{pointer}{at}"),
     };
     let fail = |message: String, at: &str| Err(wrong(message, at));
-    let Value::Object(map) = &value else {
+    if !value.is_object() {
         return fail(
             format!("a Kubernetes object is a mapping, this is {}", describe(&value)),
             "",
         );
-    };
-    let text = |key: &str| match map.get(key) {
+    }
+    let text = |key: &str| match value.entry(key) {
         Some(Value::String(s)) if !s.is_empty() => Ok(s.clone()),
         Some(Value::Null) | None => Err((format!("an object needs `{key}`, it is missing"), String::new())),
         Some(other) => Err((
@@ -153,7 +155,7 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
     };
     let kind = text("kind").map_err(|(m, p)| wrong(m, &p))?;
     let api_version = text("apiVersion").map_err(|(m, p)| wrong(m, &p))?;
-    if kind.ends_with("List") && map.get("items").is_some_and(Value::is_array) {
+    if kind.ends_with("List") && value.entry("items").is_some_and(Value::is_array) {
         let Value::Object(mut map) = value else {
             unreachable!("checked above")
         };
@@ -165,8 +167,8 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         }
         return Ok(());
     }
-    let metadata = match map.get("metadata") {
-        Some(Value::Object(m)) => m,
+    let metadata = match value.entry("metadata") {
+        Some(metadata @ Value::Object(_)) => metadata,
         None | Some(Value::Null) => return fail(format!("{kind} has no `metadata`, an object needs a name"), ""),
         Some(other) => {
             return fail(
@@ -175,9 +177,9 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
             );
         }
     };
-    let name = match metadata.get("name") {
+    let name = match metadata.entry("name") {
         Some(Value::String(s)) if !s.is_empty() => s.clone(),
-        Some(Value::Null) | None if metadata.get("generateName").is_some_and(Value::is_string) => String::new(),
+        Some(Value::Null) | None if metadata.entry("generateName").is_some_and(Value::is_string) => String::new(),
         Some(Value::Null) | None => return fail(format!("{kind} has no `metadata.name`"), "/metadata"),
         Some(other) => {
             let message = format!(
@@ -187,7 +189,7 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
             return fail(message, "/metadata/name");
         }
     };
-    let namespace = match metadata.get("namespace") {
+    let namespace = match metadata.entry("namespace") {
         Some(Value::String(s)) => s.clone(),
         None | Some(Value::Null) => String::new(),
         Some(other) => {
@@ -199,7 +201,7 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
         }
     };
     for field in ["labels", "annotations"] {
-        match metadata.get(field) {
+        match metadata.entry(field) {
             None | Some(Value::Null) => {}
             Some(Value::Object(entries)) => {
                 for (key, entry) in entries {
@@ -251,54 +253,9 @@ pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The value at a JSON pointer. As serde_json's, but without a copy of each step: this is most of what a judgement does.
-pub fn reach<'v>(value: &'v Value, pointer: &str) -> Option<&'v Value> {
-    if pointer.contains('~') {
-        return value.pointer(pointer);
-    }
-    steps(pointer)?.try_fold(value, |value, step| match value {
-        Value::Object(map) => entry(map, step),
-        Value::Array(items) => items.get(index(step)?),
-        _ => None,
-    })
-}
-
-/// As [`reach`], to change what is there.
-pub fn reach_mut<'v>(value: &'v mut Value, pointer: &str) -> Option<&'v mut Value> {
-    if pointer.contains('~') {
-        return value.pointer_mut(pointer);
-    }
-    steps(pointer)?.try_fold(value, |value, step| match value {
-        Value::Object(map) => map.get_mut(step),
-        Value::Array(items) => items.get_mut(index(step)?),
-        _ => None,
-    })
-}
-
-fn steps(pointer: &str) -> Option<impl Iterator<Item = &str>> {
-    let rooted = pointer.is_empty() || pointer.starts_with('/');
-    rooted.then(|| pointer.split('/').skip(1))
-}
-
-fn index(step: &str) -> Option<usize> {
-    let digits = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
-    (digits && (step.len() == 1 || !step.starts_with('0')))
-        .then(|| step.parse().ok())
-        .flatten()
-}
-
 /// The value at a path of keys.
 pub fn at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
-    path.iter().try_fold(value, |v, key| entry(v.as_object()?, key))
-}
-
-/// The value of a key. Most maps of a manifest are so small that to look through them costs less than to hash the key.
-fn entry<'v>(map: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
-    const SMALL: usize = 12;
-    match map.len() <= SMALL {
-        true => map.iter().find(|(k, _)| *k == key).map(|(_, v)| v),
-        false => map.get(key),
-    }
+    path.iter().try_fold(value, |v, key| v.entry(key))
 }
 
 /// The text at a path of keys, `None` where it is missing or no string.
@@ -315,35 +272,6 @@ mod tests {
         let mut all = Object::all_in(0, value).unwrap();
         assert_eq!(all.len(), 1);
         all.remove(0)
-    }
-
-    #[test]
-    fn a_pointer_reads_as_serde_json_s() {
-        let value = serde_json::json!({"a": {"b/c": [1, {"": 2}], "": {"d": 3}, "0": 4}, "~": 5});
-        for path in [
-            "",
-            "/",
-            "a",
-            "/a",
-            "/a/",
-            "/a//d",
-            "/a/0",
-            "/a/b~1c",
-            "/a/b~1c/0",
-            "/a/b~1c/1/",
-            "/a/b~1c/01",
-            "/a/b~1c/+1",
-            "/~0",
-            "/a/x/y",
-        ] {
-            assert_eq!(reach(&value, path), value.pointer(path), "{path}");
-            let (mut own, mut theirs) = (value.clone(), value.clone());
-            assert_eq!(reach_mut(&mut own, path), theirs.pointer_mut(path), "{path}");
-        }
-        let list = serde_json::json!([1, [2, 3]]);
-        for path in ["/0", "/1/1", "/1/2", "/-", "/1/", "/00", "/1/01"] {
-            assert_eq!(reach(&list, path), list.pointer(path), "{path}");
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::object::{at, escape};
+use crate::yaml::Reach;
 
 /// Where a selector stands in an object and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct SelectorAt {
 /// Whether a LabelSelector or plain label map selects `labels`. An empty or absent selector selects all pods for a
 /// LabelSelector and none for a Service; the caller passes only selectors that are there.
 pub fn selects(selector: &Value, plain: bool, labels: &Value) -> bool {
-    let has = |key: &str| labels.get(key).and_then(Value::as_str);
+    let has = |key: &str| labels.entry(key).and_then(Value::as_str);
     let all = |map: &Value| match map.as_object() {
         Some(m) => m.iter().all(|(k, v)| v.as_str().is_some_and(|v| has(k) == Some(v))),
         None => true,
@@ -24,21 +25,21 @@ pub fn selects(selector: &Value, plain: bool, labels: &Value) -> bool {
     if plain {
         return selector.as_object().is_some_and(|m| !m.is_empty()) && all(selector);
     }
-    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    selector.get("matchLabels").is_none_or(all) && expressions.into_iter().flatten().all(|e| expression(e, labels))
+    let expressions = selector.entry("matchExpressions").and_then(Value::as_array);
+    selector.entry("matchLabels").is_none_or(all) && expressions.into_iter().flatten().all(|e| expression(e, labels))
 }
 
 fn expression(e: &Value, labels: &Value) -> bool {
-    let key = e.get("key").and_then(Value::as_str).unwrap_or("");
-    let value = labels.get(key).and_then(Value::as_str);
+    let key = e.entry("key").and_then(Value::as_str).unwrap_or("");
+    let value = labels.entry(key).and_then(Value::as_str);
     let listed = || {
-        let values = e.get("values").and_then(Value::as_array);
+        let values = e.entry("values").and_then(Value::as_array);
         values
             .into_iter()
             .flatten()
             .any(|v| v.as_str() == value && value.is_some())
     };
-    match e.get("operator").and_then(Value::as_str) {
+    match e.entry("operator").and_then(Value::as_str) {
         Some("In") => listed(),
         Some("NotIn") => !listed(),
         Some("Exists") => value.is_some(),
@@ -50,7 +51,7 @@ fn expression(e: &Value, labels: &Value) -> bool {
 /// The selectors by which an object chooses pods. ServiceMonitors choose Services instead and are left out.
 pub fn pod_selectors(kind: &str, value: &Value) -> Vec<SelectorAt> {
     let one = |pointer: &str, plain: bool| {
-        let present = value.pointer(pointer).is_some_and(|v| v.is_object());
+        let present = value.reach(pointer).is_some_and(|v| v.is_object());
         if present {
             vec![SelectorAt {
                 pointer: pointer.into(),
@@ -68,9 +69,9 @@ pub fn pod_selectors(kind: &str, value: &Value) -> Vec<SelectorAt> {
             for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
                 let rules = at(value, &["spec", direction]).and_then(Value::as_array);
                 for (i, rule) in rules.into_iter().flatten().enumerate() {
-                    let list = rule.get(peers).and_then(Value::as_array);
+                    let list = rule.entry(peers).and_then(Value::as_array);
                     for (j, peer) in list.into_iter().flatten().enumerate() {
-                        if peer.get("podSelector").is_some_and(Value::is_object) {
+                        if peer.entry("podSelector").is_some_and(Value::is_object) {
                             let pointer = format!("/spec/{direction}/{i}/{peers}/{j}/podSelector");
                             found.push(SelectorAt { pointer, plain: false });
                         }
@@ -94,13 +95,13 @@ pub fn scale_target<'v>(kind: &str, value: &'v Value) -> Option<(&'v str, &'v st
     };
     let target = at(value, path)?;
     // KEDA: kind is optional and means Deployment. Source: keda.sh/docs ScaledObject specification.
-    let kind = target.get("kind").and_then(Value::as_str).unwrap_or("Deployment");
-    Some((kind, target.get("name").and_then(Value::as_str)?))
+    let kind = target.entry("kind").and_then(Value::as_str).unwrap_or("Deployment");
+    Some((kind, target.entry("name").and_then(Value::as_str)?))
 }
 
 /// Every place inside a selector where a label value is demanded: pointer (relative to the object), key, value.
 pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, String)> {
-    let Some(s) = value.pointer(&selector.pointer) else {
+    let Some(s) = value.reach(&selector.pointer) else {
         return vec![];
     };
     let mut out = Vec::new();
@@ -115,20 +116,20 @@ pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, St
         labels(Some(s), selector.pointer.clone());
         return out;
     }
-    labels(s.get("matchLabels"), format!("{}/matchLabels", selector.pointer));
+    labels(s.entry("matchLabels"), format!("{}/matchLabels", selector.pointer));
     for (i, e) in s
-        .get("matchExpressions")
+        .entry("matchExpressions")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .enumerate()
     {
-        if e.get("operator").and_then(Value::as_str) != Some("In") {
+        if e.entry("operator").and_then(Value::as_str) != Some("In") {
             continue;
         }
-        let key = e.get("key").and_then(Value::as_str).unwrap_or("");
+        let key = e.entry("key").and_then(Value::as_str).unwrap_or("");
         for (j, v) in e
-            .get("values")
+            .entry("values")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::object::{Object, at, reach, text_at};
+use super::object::{Object, at, text_at};
+use crate::yaml::Reach;
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
 pub const SERVING_KINDS: [&str; 8] = [
@@ -35,7 +36,7 @@ pub fn template_pointer(kind: &str) -> Option<&'static str> {
 
 /// The pod template of a workload: `None` for objects that make no pods.
 pub fn template(object: &Object) -> Option<&Value> {
-    reach(&object.value, template_pointer(&object.reference.kind)?)
+    object.value.reach(template_pointer(&object.reference.kind)?)
 }
 
 /// The ConfigMaps and claims that the volumes of a pod template name, as kind and name.
@@ -100,7 +101,10 @@ pub fn containers(object: &Object) -> Vec<(String, &Value)> {
     let Some(base) = template_pointer(&object.reference.kind) else {
         return vec![];
     };
-    let list = reach(&object.value, &format!("{base}/spec/containers")).and_then(Value::as_array);
+    let list = object
+        .value
+        .reach(&format!("{base}/spec/containers"))
+        .and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .enumerate()

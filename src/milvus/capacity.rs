@@ -8,6 +8,7 @@ use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
 use crate::kube::quantity::Quantity;
 use crate::kube::selector;
+use crate::yaml::Reach;
 
 /// How many pods a workload has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ pub fn limit(container: &Value, name: &str) -> Option<Quantity> {
 }
 
 fn quantity(container: &Value, section: &str, name: &str) -> Option<Quantity> {
-    let value = container.pointer("/resources")?.get(section)?.get(name)?;
+    let value = container.reach("/resources")?.get(section)?.get(name)?;
     Quantity::from_value(value).ok().filter(|q| *q > Quantity::ZERO)
 }
 
@@ -155,7 +156,7 @@ pub enum Disk {
 #[must_use]
 pub fn disk(template: &Value, container: &Value, path: &str) -> Disk {
     let path = path.trim_end_matches('/');
-    let mounts = container.pointer("/volumeMounts").and_then(Value::as_array);
+    let mounts = container.reach("/volumeMounts").and_then(Value::as_array);
     let covering = mounts
         .into_iter()
         .flatten()
@@ -167,7 +168,7 @@ pub fn disk(template: &Value, container: &Value, path: &str) -> Disk {
         })
         .max();
     let Some((_, name)) = covering else { return Disk::Layer };
-    let volumes = template.pointer("/spec/volumes").and_then(Value::as_array);
+    let volumes = template.reach("/spec/volumes").and_then(Value::as_array);
     let volume = volumes.into_iter().flatten().find(|v| v["name"] == name);
     // A StatefulSet's claim template has the name and stands in no list of volumes.
     let Some(empty) = volume.and_then(|v| v.get("emptyDir")) else {

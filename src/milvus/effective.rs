@@ -1,6 +1,5 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,7 +9,7 @@ use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
 use crate::kube::object::{escape, namespaces_agree, text_at};
-use crate::yaml;
+use crate::yaml::{self, Reach};
 
 /// The folder Milvus reads its configuration from, unless `MILVUSCONF` names another
 /// (upstream pkg/util/paramtable/base_table.go).
@@ -27,7 +26,7 @@ struct Mounted<'a> {
 /// Texts already parsed: many components mount the same ConfigMap.
 #[derive(Debug, Default)]
 pub struct Texts {
-    parsed: HashMap<String, Result<Arc<Value>, String>>,
+    parsed: Vec<(String, Result<Arc<Value>, String>)>,
     /// What files say together: that of `default.yaml` and that of `user.yaml`.
     layered: Vec<([Option<Text>; 2], Config)>,
 }
@@ -56,14 +55,15 @@ impl Text {
 
 impl Texts {
     fn read(&mut self, text: &str) -> Result<Arc<Value>, String> {
-        if let Some(known) = self.parsed.get(text) {
+        // A handful, each longer to hash than to tell from the others.
+        if let Some((_, known)) = self.parsed.iter().find(|(other, _)| other == text) {
             return known.clone();
         }
         let parsed = match yaml::read(text) {
             Ok(value) => Ok(Arc::new(value.unwrap_or(Value::Null))),
             Err(e) => Err(format!("line {}: {}", yaml::position(text, e.offset).line, e.message)),
         };
-        self.parsed.insert(text.to_owned(), parsed.clone());
+        self.parsed.push((text.to_owned(), parsed.clone()));
         parsed
     }
 
@@ -90,7 +90,7 @@ impl Texts {
 /// The ConfigMap (index into the objects) and key that a component mounts as `default.yaml`.
 pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize, String)> {
     let object = &objects[component.object];
-    let container = object.value.pointer(&component.container)?;
+    let container = object.value.reach(&component.container)?;
     let mounted = mounts(object, container, component);
     let file = mounted.iter().find(|m| m.file == "default.yaml")?;
     let (name, key) = source(file)?;
@@ -100,7 +100,7 @@ pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize,
 /// Every ConfigMap (index into the objects) and key that a component reads as a configuration file.
 pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)> {
     let object = &objects[component.object];
-    let Some(container) = object.value.pointer(&component.container) else {
+    let Some(container) = object.value.reach(&component.container) else {
         return vec![];
     };
     let mounted = mounts(object, container, component);
@@ -126,7 +126,7 @@ pub struct Source {
 
 /// The ConfigMaps a component reads its configuration from, as its pod template names them.
 pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
-    let Some(container) = object.value.pointer(&component.container) else {
+    let Some(container) = object.value.reach(&component.container) else {
         return vec![];
     };
     let mounted = mounts(object, container, component);
@@ -157,7 +157,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
         kind: object.reference.kind.clone(),
         name: object.reference.name.clone(),
     };
-    let Some(container) = object.value.pointer(&component.container) else {
+    let Some(container) = object.value.reach(&component.container) else {
         return Config::default();
     };
     let environment = Environment::of(owner.clone(), container, &component.container);
@@ -253,11 +253,8 @@ fn folder(container: &Value) -> &str {
 fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -> Vec<Mounted<'a>> {
     let folder = folder(container);
     let spec = component.container.split("/containers/").next().unwrap_or_default();
-    let volumes = object
-        .value
-        .pointer(&format!("{spec}/volumes"))
-        .and_then(Value::as_array);
-    let list = container.get("volumeMounts").and_then(Value::as_array);
+    let volumes = object.value.reach(&format!("{spec}/volumes")).and_then(Value::as_array);
+    let list = container.entry("volumeMounts").and_then(Value::as_array);
     let mut found = Vec::new();
     for (i, mount) in list.into_iter().flatten().enumerate() {
         let Some(at) = text_at(mount, &["mountPath"]) else {
@@ -296,9 +293,9 @@ fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -
 
 /// The ConfigMap's name and key behind a mounted file.
 fn source<'a>(mounted: &Mounted<'a>) -> Option<(&'a str, String)> {
-    let map = mounted.volume.get("configMap").filter(|m| m.is_object())?;
+    let map = mounted.volume.entry("configMap").filter(|m| m.is_object())?;
     let path = mounted.subpath.unwrap_or(&mounted.file);
-    let items = map.get("items").and_then(Value::as_array);
+    let items = map.entry("items").and_then(Value::as_array);
     let key = match items {
         Some(items) => text_at(items.iter().find(|i| text_at(i, &["path"]) == Some(path))?, &["key"])?,
         None => path,

@@ -7,6 +7,7 @@ use super::role::{self, Role, Run, Runs};
 use super::version::{self, Read, Undecidable, Version};
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
+use crate::yaml::Reach;
 
 /// One workload that runs Milvus in a known role.
 #[derive(Clone, Debug)]
@@ -214,7 +215,7 @@ fn identifying(object: &Object, keys: &[&str]) -> Option<String> {
         sources
             .iter()
             .flatten()
-            .find_map(|labels| labels.get(*key).and_then(Value::as_str))
+            .find_map(|labels| labels.entry(key).and_then(Value::as_str))
             .map(str::to_owned)
     })
 }

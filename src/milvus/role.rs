@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::image::ImageRef;
+use crate::yaml::Reach;
 
 /// A role of a Milvus process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,7 +152,7 @@ pub enum Runs {
 pub fn runs(container: &Value) -> Runs {
     let words: Vec<&str> = ["command", "args"]
         .iter()
-        .filter_map(|key| container.get(key)?.as_array())
+        .filter_map(|key| container.entry(key)?.as_array())
         .flatten()
         .filter_map(Value::as_str)
         .collect();
@@ -197,13 +198,13 @@ pub fn runs(container: &Value) -> Runs {
 /// directory of Milvus' configuration.
 #[must_use]
 pub fn mentions_milvus(container: &Value) -> bool {
-    let image = container.get("image").and_then(Value::as_str);
+    let image = container.entry("image").and_then(Value::as_str);
     if image.is_some_and(|text| ImageRef::parse(text).is_milvus()) {
         return true;
     }
-    let mounts = container.get("volumeMounts").and_then(Value::as_array);
+    let mounts = container.entry("volumeMounts").and_then(Value::as_array);
     mounts.into_iter().flatten().any(|mount| {
-        let path = mount.get("mountPath").and_then(Value::as_str).unwrap_or_default();
+        let path = mount.entry("mountPath").and_then(Value::as_str).unwrap_or_default();
         let path = path.trim_end_matches('/');
         path == "/milvus/configs" || path.starts_with("/milvus/configs/")
     })
@@ -213,15 +214,15 @@ pub fn mentions_milvus(container: &Value) -> bool {
 /// from elsewhere (`valueFrom`).
 #[must_use]
 pub fn env_value<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
-    let entries = container.get("env")?.as_array()?;
+    let entries = container.entry("env")?.as_array()?;
     let last = entries
         .iter()
         .rev()
-        .find(|e| e.get("name").and_then(Value::as_str) == Some(name))?;
-    if last.get("valueFrom").is_some_and(|v| !v.is_null()) {
+        .find(|e| e.entry("name").and_then(Value::as_str) == Some(name))?;
+    if last.entry("valueFrom").is_some_and(|v| !v.is_null()) {
         return None;
     }
-    match last.get("value") {
+    match last.entry("value") {
         None | Some(Value::Null) => Some(""),
         Some(value) => value.as_str(),
     }
@@ -258,10 +259,9 @@ fn mentions_run(text: &str) -> bool {
 /// Whether a script can come to the word `milvus` once its quotes and backslashes are undone. Most scripts of a stream
 /// are other programs', and long.
 fn may_name_milvus(script: &str) -> bool {
-    const NAME: &str = "milvus";
-    let undone = |c: &char| !matches!(c, '\'' | '"' | '\\' | '\n');
-    script.contains(NAME)
-        || (script.contains(['\'', '"', '\\']) && script.chars().filter(undone).collect::<String>().contains(NAME))
+    let undone = |b: &&u8| !matches!(b, b'\'' | b'"' | b'\\' | b'\n');
+    let script = script.as_bytes();
+    memchr::memchr_iter(b'm', script).any(|at| script[at..].iter().filter(undone).take(6).eq(b"milvus"))
 }
 
 /// Where in a command `milvus` is followed by `run`.

@@ -255,6 +255,23 @@ pub fn read_image(image: &ImageRef) -> Read {
 /// tag. Everything that is not published by Milvus in that shape is undecidable: `v2.6.6-corp1` may hold any code.
 #[must_use]
 pub fn read_tag(tag: &str) -> Read {
+    // Most tags are three numbers and nothing else.
+    if let Some(Numbers {
+        major,
+        minor,
+        patch: Some(patch),
+        more: false,
+    }) = Numbers::read(tag)
+    {
+        return Read::Known(Version {
+            major,
+            minor,
+            patch,
+            stage: Stage::Base,
+            variant: None,
+            text: tag.to_owned(),
+        });
+    }
     let lower = tag.to_ascii_lowercase();
     if lower.is_empty() {
         return undecidable(tag, None, Why::NoTag);

@@ -1,5 +1,6 @@
 //! Secrets: what must appear in no message, report or diff, not even by length.
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::finding::Finding;
@@ -203,7 +204,7 @@ pub fn url(text: &str) -> String {
 pub fn url_with(text: &str, token: Token) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(i) = rest.find("://") {
+    while let Some(i) = memmem::find(rest.as_bytes(), b"://") {
         let after = &rest[i + 3..];
         let end = after
             .find(['/', ',', ' ', '"', '\'', '\n', '\r', '\t'])

@@ -1,12 +1,14 @@
 //! mixcoord out of the coordinators it takes the place of, where nobody gave the chart's values.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::neutral::CONTAINERS;
 use super::share::identity;
 use super::{Disagreement, Failure, Rewrite};
 use crate::kube::quantity::Quantity;
-use crate::yaml::same;
+use crate::yaml::{Reach, same};
 
 /// One coordinator: its role's word and its neutral workload. The first speaks where they disagree (rootcoord).
 pub struct Coordinator<'a> {
@@ -42,17 +44,17 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
         !own && !pointer.contains("last-applied-configuration")
     });
     for pointer in notes {
-        note(coordinators, &pointer, joined.pointer(&pointer).cloned(), out);
+        note(coordinators, &pointer, joined.reach(&pointer).cloned(), out);
     }
     let each = |field: &str| {
         coordinators
             .iter()
-            .map(|c| c.value.pointer(&format!("{container}{field}")))
+            .map(|c| c.value.reach(&format!("{container}{field}")))
             .collect::<Vec<_>>()
     };
     let resources = sum_resources(&each("/resources"), out);
     let env = unite_env(coordinators, &each("/env"), out);
-    let inner = joined.pointer_mut(&container)?.as_object_mut()?;
+    let inner = joined.reach_mut(&container)?.as_object_mut()?;
     inner.insert("resources".into(), resources);
     if env.is_empty() {
         inner.shift_remove("env");
@@ -66,7 +68,7 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
 fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &mut Value, out: &mut Rewrite) {
     let counts: Vec<i64> = coordinators
         .iter()
-        .map(|c| c.value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
+        .map(|c| c.value.reach("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
         .collect();
     let most = counts.iter().copied().max().unwrap_or(1);
     // All scaled to zero is a release at rest and stays one; otherwise one, or the most where a standby may wait.
@@ -79,7 +81,7 @@ fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &m
     };
     spec.insert("replicas".into(), replicas.into());
     if standby {
-        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.pointer("/spec/strategy")).collect();
+        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.reach("/spec/strategy")).collect();
         if strategies.iter().any(|s| *s != strategies[0]) {
             note(coordinators, "/spec/strategy", strategies[0].cloned(), out);
         }
@@ -94,7 +96,7 @@ fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: 
         .map(|c| {
             (
                 c.role.to_owned(),
-                c.value.pointer(pointer).cloned().unwrap_or(Value::Null),
+                c.value.reach(pointer).cloned().unwrap_or(Value::Null),
             )
         })
         .collect();
@@ -109,7 +111,7 @@ fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: 
 fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<String>) {
     let each: Vec<&Value> = coordinators
         .iter()
-        .map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null))
+        .map(|c| c.value.reach(pointer).unwrap_or(&Value::Null))
         .collect();
     if each
         .iter()
@@ -205,7 +207,7 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
 /// 2.5 streaming service is not carried on: 2.6 sets it itself (cmd/main.go of 2.6.x).
 fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Rewrite) -> Vec<Value> {
     let mut united: Vec<Value> = Vec::new();
-    let mut differing: Vec<String> = Vec::new();
+    let mut differing: Vec<Cow<str>> = Vec::new();
     for var in each.iter().filter_map(|e| e.and_then(Value::as_array)).flatten() {
         let Some((_, name)) = identity(var) else { continue };
         if name == super::chart::STREAMING_SWITCH {

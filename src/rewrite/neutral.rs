@@ -6,9 +6,9 @@ use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
 use crate::host;
 use crate::kube::Object;
-use crate::kube::object::{reach, reach_mut};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::yaml::Reach;
 
 /// Where labels stand in a workload.
 const LABELS: [&str; 3] = [
@@ -31,7 +31,7 @@ fn found_role_keys(scene: &Scene) -> Vec<String> {
     let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
     for component in &scene.release.components {
         for pointer in LABELS {
-            let labels = reach(&scene.object(component).value, pointer).and_then(Value::as_object);
+            let labels = scene.object(component).value.reach(pointer).and_then(Value::as_object);
             for (key, value) in labels.into_iter().flatten() {
                 let at = seen.iter().position(|(k, ..)| k == key).unwrap_or_else(|| {
                     seen.push((key.clone(), vec![], vec![]));
@@ -59,9 +59,9 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
     let mut value = Value::clone(&object.value);
     let role = component.role.as_str();
     let name = component.name.as_str();
-    reach(&value, "/spec/template/spec")?;
+    value.reach("/spec/template/spec")?;
     for pointer in LABELS {
-        if let Some(labels) = reach_mut(&mut value, pointer) {
+        if let Some(labels) = value.reach_mut(pointer) {
             without_role(labels, component.role, role_keys);
         }
     }
@@ -70,10 +70,10 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
         metadata.insert("name".into(), NAME.into());
     }
     let named = |s: &str| (s == name).then(|| vec![NAME.to_owned()]);
-    if let Some(annotations) = reach_mut(&mut value, "/spec/template/metadata/annotations") {
+    if let Some(annotations) = value.reach_mut("/spec/template/metadata/annotations") {
         replace_strings(annotations, &named);
     }
-    let container = reach_mut(&mut value, &component.container)?.as_object_mut()?;
+    let container = value.reach_mut(&component.container)?.as_object_mut()?;
     if container.get("name").and_then(Value::as_str) == Some(role) {
         container.insert("name".into(), ROLE.into());
     }
@@ -87,7 +87,7 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
     }
     // The container that runs Milvus stands first, so that those of several workloads can be compared.
     let index: usize = component.container.rsplit('/').next()?.parse().ok()?;
-    if let Some(Value::Array(containers)) = reach_mut(&mut value, CONTAINERS) {
+    if let Some(Value::Array(containers)) = value.reach_mut(CONTAINERS) {
         let own = containers.remove(index);
         containers.insert(0, own);
     }
@@ -164,13 +164,7 @@ pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
 
 /// The names of a pod's volumes, those of a StatefulSet's claim templates included.
 pub fn volume_names(workload: &Value) -> Vec<Value> {
-    let list = |pointer: &str| {
-        workload
-            .pointer(pointer)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
+    let list = |pointer: &str| workload.reach(pointer).and_then(Value::as_array).into_iter().flatten();
     list("/spec/template/spec/volumes")
         .map(|v| v["name"].clone())
         .chain(list("/spec/volumeClaimTemplates").map(|v| v["metadata"]["name"].clone()))
@@ -180,7 +174,7 @@ pub fn volume_names(workload: &Value) -> Vec<Value> {
 /// Takes out the mounts of volumes that were lost on the way: the API server would refuse the pod.
 pub fn without_mounts_of(workload: &mut Value, lost: &[Value]) {
     for containers in ["initContainers", "containers"] {
-        let list = reach_mut(workload, &format!("/spec/template/spec/{containers}"));
+        let list = workload.reach_mut(&format!("/spec/template/spec/{containers}"));
         for container in list.and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
                 mounts.retain(|m| !lost.contains(&m["name"]));

@@ -12,6 +12,7 @@ use crate::kube::object::namespaces_agree;
 use crate::kube::selector;
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
+use crate::yaml::Reach;
 
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
@@ -57,7 +58,7 @@ pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
             }
         }
     }
-    if s.pointer("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
+    if s.reach("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
         map_at(&mut s, &["metadata"])?.shift_remove("annotations");
     }
     let mut s = filled(&s, role, name);
@@ -120,13 +121,13 @@ fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
         return None;
     }
     let mut value = Value::clone(&object.value);
-    let ports = value.pointer_mut("/spec/ports")?.as_array_mut()?;
+    let ports = value.reach_mut("/spec/ports")?.as_array_mut()?;
     ports.retain(|p| p["name"] == "metrics");
     if ports.is_empty() {
         return None;
     }
     for pointer in ["/metadata/labels", "/spec/selector"] {
-        if let Some(labels) = value.pointer_mut(pointer) {
+        if let Some(labels) = value.reach_mut(pointer) {
             without_role(labels, role, role_keys(scene));
         }
     }
@@ -148,7 +149,7 @@ fn without_own_service(service: &mut Value, role: Role, values: &Values) {
     for field in ["labels", "annotations"] {
         let given = own(field).and_then(Value::as_object);
         let Some(map) = service
-            .pointer_mut(&format!("/metadata/{field}"))
+            .reach_mut(&format!("/metadata/{field}"))
             .and_then(Value::as_object_mut)
         else {
             continue;

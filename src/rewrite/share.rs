@@ -1,8 +1,10 @@
 //! What several workloads have in common, once the marks of their roles are taken out.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use crate::yaml::same;
+use crate::yaml::{Reach, same};
 
 /// Stands for the workload's own name.
 pub const NAME: &str = "\u{0}name";
@@ -22,7 +24,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
         Value::Object(map) => {
             let mut out = Map::new();
             for (key, _) in map {
-                let each: Option<Vec<&Value>> = values.iter().map(|v| v.get(key)).collect();
+                let each: Option<Vec<&Value>> = values.iter().map(|v| v.entry(key)).collect();
                 // Of what is different in each, not even the empty map is shared; but the chart always writes resources.
                 let shared = each.and_then(|each| Some((share(&each)?, each[0])));
                 if let Some((shared, first)) = shared
@@ -41,7 +43,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
                 let Some(each) = each else { continue };
                 if each.iter().all(|v| same(v, each[0])) {
                     out.push(item.clone());
-                } else if item.get("image").is_some() {
+                } else if item.entry("image").is_some() {
                     // A container is the sum of its fields; a volume or variable is one thing.
                     out.extend(share(&each));
                 }
@@ -57,17 +59,17 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// How Kubernetes tells the items of a list apart: mounts by path, most things by name.
-pub fn identity(item: &Value) -> Option<(&'static str, String)> {
+pub fn identity(item: &Value) -> Option<(&'static str, Cow<'_, str>)> {
     ["mountPath", "name", "containerPort", "topologyKey", "key"]
         .into_iter()
-        .find_map(|key| match item.get(key) {
-            Some(Value::String(s)) => Some((key, s.clone())),
-            Some(Value::Number(n)) => Some((key, n.to_string())),
+        .find_map(|key| match item.entry(key) {
+            Some(Value::String(s)) => Some((key, s.into())),
+            Some(Value::Number(n)) => Some((key, n.to_string().into())),
             _ => None,
         })
 }
 
-fn find<'v>(list: &'v Value, id: &(&'static str, String)) -> Option<&'v Value> {
+fn find<'v>(list: &'v Value, id: &(&'static str, Cow<str>)) -> Option<&'v Value> {
     list.as_array()?.iter().find(|item| identity(item).as_ref() == Some(id))
 }
 

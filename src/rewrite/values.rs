@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::yaml::Reach;
+
 /// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values {
@@ -48,7 +50,7 @@ impl Values {
         for file in files.iter().filter(|f| !f.is_null()) {
             merge(&mut all, file);
         }
-        let scoped = path.iter().try_fold(&all, |v, key| v.get(key)).cloned();
+        let scoped = path.iter().try_fold(&all, |v, key| v.entry(key)).cloned();
         Values {
             scoped: scoped
                 .filter(Value::is_object)
@@ -69,7 +71,7 @@ impl Values {
 
     /// The value at a path, `None` where it was not given.
     pub fn get(&self, path: &[&str]) -> Option<&Value> {
-        path.iter().try_fold(&self.scoped, |v, key| v.get(*key))
+        path.iter().try_fold(&self.scoped, |v, key| v.entry(key))
     }
 
     /// The value at a path where a template's `if` takes it for true.

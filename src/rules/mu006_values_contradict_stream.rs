@@ -10,6 +10,7 @@ use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
 use crate::rewrite::values::{Values, printed};
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -89,7 +90,7 @@ fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
 }
 
 fn holds_own_keys(values: &Value) -> bool {
-    let all = values.pointer("/image/all").is_some_and(Value::is_object);
+    let all = values.reach("/image/all").is_some_and(Value::is_object);
     all || OWN_KEYS.iter().any(|key| values.get(key).is_some_and(Value::is_object))
 }
 

@@ -1,7 +1,5 @@
 //! MU113: something that is deployed is nowhere in the target.
 
-use std::cell::LazyCell;
-
 use serde_json::Value;
 
 use super::case::{Case, Side};
@@ -15,6 +13,7 @@ use crate::milvus::role::{Role, Spelling};
 use crate::milvus::version::Version;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -172,7 +171,7 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
     for component in &case.after.release.components {
         let object = case.after.object(component);
         let template = workload::template(object)
-            .and_then(|t| t.pointer("/spec/volumes"))
+            .and_then(|t| t.reach("/spec/volumes"))
             .and_then(Value::as_array);
         for volume in template.into_iter().flatten() {
             for (kind, path) in [
@@ -203,7 +202,6 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
 /// Milvus' own are judged by their roles: a nameOverride (`etcd`) can make a dependency's Service choose them too.
 fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let config = case.after.effective.config();
-    let milvus = LazyCell::new(|| inventory(before.objects));
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
         for address in config.list(key) {
             let host = address
@@ -215,7 +213,7 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
                 .unwrap_or_default();
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
-                let chosen = |o: &&Object| backs(before, service, o, &milvus);
+                let chosen = |o: &&Object| backs(before, service, o);
                 let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
                 let gone = |o: &&Object| case.after.find(&o.reference.kind, &o.reference.name).is_none();
                 for deployed in before.objects.iter().filter(serves).filter(gone).filter(chosen) {
@@ -241,7 +239,7 @@ fn lost(deployed: &Object, message: String) -> Finding {
 
 /// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by
 /// its labels than that: Milvus itself, or the pods of other releases.
-fn backs(before: Side, service: &Object, workload: &Object, milvus: &Inventory) -> bool {
+fn backs(before: Side, service: &Object, workload: &Object) -> bool {
     let Some(selector) = service.at(&["spec", "selector"]) else {
         return false;
     };
@@ -262,8 +260,8 @@ fn backs(before: Side, service: &Object, workload: &Object, milvus: &Inventory) 
     if is_live(workload) && own.is_some() && helm(workload) != own {
         return false;
     }
-    let mut milvus = milvus.releases.iter().flat_map(|r| &r.components);
-    !milvus.any(|c| before.object(c).reference == workload.reference)
+    let mut itself = before.objects.iter().filter(|o| o.reference == workload.reference);
+    !itself.any(|o| !inventory(std::slice::from_ref(o)).releases.is_empty())
 }
 
 /// An object that Helm keeps, or that no release of Helm owns: a live List shows more than the release's own.

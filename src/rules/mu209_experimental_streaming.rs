@@ -9,6 +9,7 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::rewrite::chart::STREAMING_SWITCH;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -34,7 +35,7 @@ fn check(case: &Case) -> Vec<Finding> {
         match switch(before.objects, c) {
             Switch::On => true,
             // An environment taken in as a whole says nothing of this; a variable of this name does.
-            Switch::Hidden => object.value.pointer(&c.container).is_some_and(has),
+            Switch::Hidden => object.value.reach(&c.container).is_some_and(has),
             Switch::Off => c.role == Role::StreamingNode,
         }
     };

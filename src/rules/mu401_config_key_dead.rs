@@ -10,6 +10,7 @@ use crate::finding::{Finding, Severity};
 use crate::kube::quantity::Quantity;
 use crate::milvus::role::Role;
 use crate::rewrite::chart::values_key;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -145,7 +146,7 @@ fn cores(case: &Case) -> Option<u32> {
     };
     let component = case.after.release.components.iter().find(|c| c.role == role)?;
     let limit = format!("{}/resources/limits/cpu", component.container);
-    let quantity: &Value = case.after.object(component).value.pointer(&limit)?;
+    let quantity: &Value = case.after.object(component).value.reach(&limit)?;
     let cores = Quantity::from_value(quantity).ok()?.as_f64().ceil();
     (cores >= 1.0).then_some(cores as u32)
 }

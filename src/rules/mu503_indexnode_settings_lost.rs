@@ -11,6 +11,7 @@ use crate::milvus::capacity::{self, Disk, LOCAL_PATH, Replicas, disk, resource};
 use crate::milvus::role::Role;
 use crate::report::mask;
 use crate::rewrite::values::truthy;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -51,7 +52,7 @@ struct Node<'a> {
 impl Node<'_> {
     fn spec(&self, field: &str) -> &Value {
         self.template
-            .pointer("/spec")
+            .reach("/spec")
             .and_then(|s| s.get(field))
             .unwrap_or(&Value::Null)
     }
@@ -72,7 +73,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let (Some(old_template), Some(new_template)) = (workload::template(old), workload::template(new)) else {
         return vec![];
     };
-    let container = |object: &'_ crate::kube::Object, pointer: &str| object.value.pointer(pointer).cloned();
+    let container = |object: &'_ crate::kube::Object, pointer: &str| object.value.reach(pointer).cloned();
     let (Some(old_container), Some(new_container)) =
         (container(old, &from.container), container(new, &datanode.container))
     else {
@@ -124,7 +125,7 @@ fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
     let declared = resource(is.container, "ephemeral-storage");
     // An emptyDir is the machine's disk; so is the container's layer, and a declared size says that it was thought of.
     // One of no declared size is the chart's own default and reserves no more than the container's layer does.
-    let sealed = is.container.pointer("/securityContext/readOnlyRootFilesystem") == Some(&Value::Bool(true));
+    let sealed = is.container.reach("/securityContext/readOnlyRootFilesystem") == Some(&Value::Bool(true));
     let plain = before == Disk::EmptyDir(None) && resource(was.container, "ephemeral-storage").is_none() && !sealed;
     let covered = after != Disk::Layer || plain || matches!(before, Disk::EmptyDir(_)) && declared.is_some();
     if before != Disk::Layer && !covered {
@@ -220,7 +221,7 @@ fn devices(was: Node, is: Node, lost: &mut Lost) {
     for section in ["limits", "requests"] {
         let all = was
             .container
-            .pointer(&format!("/resources/{section}"))
+            .reach(&format!("/resources/{section}"))
             .and_then(Value::as_object);
         for (name, amount) in all.into_iter().flatten() {
             let plain = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");

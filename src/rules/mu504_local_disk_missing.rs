@@ -14,6 +14,7 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::rewrite::chart::values_key;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -92,7 +93,7 @@ fn starts_to_map(case: &Case, config: &Config, role: Role) -> bool {
 
 fn want<'a>(case: &Case, config: &Config, component: &'a Component) -> Option<Want<'a>> {
     let object = case.after.object(component);
-    let container = object.value.pointer(&component.container)?;
+    let container = object.value.reach(&component.container)?;
     let template = workload::template(object)?;
     let path = config
         .value("localStorage.path")

@@ -6,11 +6,12 @@ use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
-use crate::kube::object::{escape, namespaces_agree};
+use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
+use crate::yaml::same;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -192,20 +193,14 @@ fn bare_host(address: &str) -> &str {
 /// What of a workload's pods changes: images first, else the fields.
 fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     let (old, new) = (workload::template(deployed)?, workload::template(proposed)?);
-    if old == new {
+    if same(old, new) {
         return None;
     }
     let mut images = Vec::new();
     for list in ["initContainers", "containers"] {
-        let all = |t: &Value| {
-            t.pointer(&format!("/spec/{list}"))
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        let before = all(old);
+        let all = |t| at(t, &["spec", list]).and_then(Value::as_array).into_iter().flatten();
         for container in all(new) {
-            let twin = before.iter().find(|c| c["name"] == container["name"]);
+            let twin = all(old).find(|c| c["name"] == container["name"]);
             let (Some(was), Some(is)) = (twin.and_then(|c| c["image"].as_str()), container["image"].as_str()) else {
                 continue;
             };

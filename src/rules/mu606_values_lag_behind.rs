@@ -12,6 +12,7 @@ use crate::report::mask;
 use crate::rewrite::chart::{has_heaptrack, values_key};
 use crate::rewrite::values::truthy;
 use crate::rules::mu602_chart_image_mismatch::chart;
+use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -127,7 +128,7 @@ fn overlay(case: &Case, leaves: &[&Component], comes: &[&Component]) -> Value {
 fn described(object: &Object, component: &Component) -> Map<String, Value> {
     let mut out = Map::new();
     let value = &object.value;
-    let at = |pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
+    let at = |pointer: &str| value.reach(pointer).cloned().unwrap_or_default();
     let replicas = at("/spec/replicas");
     if !replicas.is_null() && replicas != 1 {
         out.insert("replicas".into(), replicas);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
+use crate::yaml::Reach;
 
 /// The volume behind a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Volume {
 pub fn behind(object: &Object, container: &str, path: &str) -> Volume {
     let mounts = object
         .value
-        .pointer(&format!("{container}/volumeMounts"))
+        .reach(&format!("{container}/volumeMounts"))
         .and_then(Value::as_array);
     let best = mounts
         .into_iter()
@@ -58,10 +59,7 @@ pub fn behind(object: &Object, container: &str, path: &str) -> Volume {
         .collect::<Vec<_>>()
         .join("/");
     let base = container.split("/containers/").next().unwrap_or_default();
-    let list = object
-        .value
-        .pointer(&format!("{base}/volumes"))
-        .and_then(Value::as_array);
+    let list = object.value.reach(&format!("{base}/volumes")).and_then(Value::as_array);
     let declared = list
         .into_iter()
         .flatten()
@@ -136,7 +134,7 @@ fn templates(object: &Object) -> impl Iterator<Item = &str> {
 pub fn claims(object: &Object) -> Vec<String> {
     let empty = json!([]);
     let volumes = workload::template(object)
-        .and_then(|t| t.pointer("/spec/volumes"))
+        .and_then(|t| t.reach("/spec/volumes"))
         .unwrap_or(&empty);
     let named = volumes
         .as_array()

@@ -11,6 +11,7 @@ use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
 use crate::rewrite::{Change, ChangeOp, add, place};
 use crate::yaml::PatchOp;
+use crate::yaml::Reach;
 
 /// The changes that apply the rewrite up to a stage: those of later stages are replaced by what keeps the deployed
 /// object, or keeps away what is not deployed yet.
@@ -103,7 +104,7 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
     for field in ["labels", "annotations"] {
         let rendered = object.at(&["metadata", field]).and_then(Value::as_object);
         let live = kept
-            .pointer_mut(&format!("/metadata/{field}"))
+            .reach_mut(&format!("/metadata/{field}"))
             .and_then(Value::as_object_mut);
         if let Some(live) = live {
             // Others put theirs on live objects, too; written down here they would be Helm's to take away later.
@@ -161,7 +162,7 @@ fn inject(scene: &Scene, current: &Object, why: String) -> Change {
     {
         *spec = server::asked_for(kind, &mut vec!["spec".to_owned()], spec, true);
     }
-    let (value, text) = host::dress(scene.stream.host, template.as_deref(), &kept);
+    let (value, text) = host::dress(scene.stream.host, template.as_deref(), kept);
     Change {
         op: ChangeOp::Inject,
         object: current.reference.clone(),

@@ -1,5 +1,6 @@
 //! The state file: what `inspect` writes and `--current` reads.
 
+use memchr::memmem;
 use serde_json::{Map, Value, json};
 
 use super::{Form, Origin, Remembered, Seen, Source, reduce, view};
@@ -21,9 +22,7 @@ const FAMILY: &str = "milvus-uplift/state/";
 /// # Errors
 /// What is wrong with one that is.
 pub fn recognise(text: &str) -> Option<Result<Value, String>> {
-    if !text.contains(FAMILY) {
-        return None;
-    }
+    memmem::find(text.as_bytes(), FAMILY.as_bytes())?;
     let value = match text.trim_start().starts_with('{') {
         true => serde_json::from_str(text).ok()?,
         false => yaml::read(text).ok()??,

@@ -8,6 +8,7 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::kube::Object;
@@ -172,9 +173,10 @@ fn in_words(e: &serde_json::Error) -> String {
 /// The records a JSON or YAML text holds without any wrapping: one release, or a list of them.
 pub fn decoded(text: &str) -> Option<Result<Vec<Record>, String>> {
     let start = text.trim_start();
+    let holds = |word: &str| memmem::find(start.as_bytes(), word.as_bytes()).is_some();
     let value = if start.starts_with(['{', '[']) {
         serde_json::from_str(start).ok()?
-    } else if start.contains("manifest:") && start.contains("info:") {
+    } else if holds("manifest:") && holds("info:") {
         yaml::read(text).ok()??
     } else {
         return None;

@@ -25,7 +25,7 @@ use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
 use crate::milvus::role::{self, Run, Runs, Spelling};
 use crate::report::mask::{MASK, reused};
-use crate::yaml;
+use crate::yaml::{self, Reach};
 
 /// Kinds kept as they are but for secrets; of any other nothing but the identity.
 const WHOLE: &[&str] = &[
@@ -153,7 +153,7 @@ impl Read {
                 scrub("", &mut config);
                 reused(text, &before, &mut config);
                 for (pointer, digest) in account {
-                    if let Some(value) = config.pointer_mut(&pointer) {
+                    if let Some(value) = config.reach_mut(&pointer) {
                         *value = digest.into();
                     }
                 }
@@ -166,15 +166,15 @@ impl Read {
 
     fn other(&self, object: &Object, value: &mut Value) {
         for (pointer, container) in workload::containers(object) {
-            self.container(container, value.pointer_mut(&pointer));
+            self.container(container, value.reach_mut(&pointer));
         }
         if let Some(base) = workload::template_pointer(&object.reference.kind)
-            && let Some(inner) = value.pointer_mut(&format!("{base}/metadata"))
+            && let Some(inner) = value.reach_mut(&format!("{base}/metadata"))
         {
             metadata(inner);
         }
         for claim in value
-            .pointer_mut("/spec/volumeClaimTemplates")
+            .reach_mut("/spec/volumeClaimTemplates")
             .and_then(Value::as_array_mut)
             .into_iter()
             .flatten()
@@ -196,7 +196,7 @@ impl Read {
             scrub(key, inner);
         }
         for (pointer, digest) in account {
-            if let Some(value) = value.pointer_mut(&pointer) {
+            if let Some(value) = value.reach_mut(&pointer) {
                 *value = digest.into();
             }
         }

@@ -11,6 +11,7 @@ use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Inventory, Release, inventory, inventory_of_made};
 use crate::state::Source;
 use crate::state::kubectl::{Place, Revision};
+use crate::yaml::Reach;
 
 /// The live objects, in order.
 pub struct Live<'a> {
@@ -63,7 +64,7 @@ impl<'a> Pod<'a> {
             && !statuses
                 .into_iter()
                 .flatten()
-                .any(|s| s.pointer("/state/running").is_some())
+                .any(|s| s.reach("/state/running").is_some())
     }
 
     /// Why a container of it does not run, and how often it was started.
@@ -76,7 +77,7 @@ impl<'a> Pod<'a> {
             let reason = text_at(s, &["state", "waiting", "reason"])?;
             (reason != "ContainerCreating" && reason != "PodInitializing").then(|| {
                 let restarts = s["restartCount"].as_u64().unwrap_or(0);
-                let code = s.pointer("/lastState/terminated/exitCode").and_then(Value::as_i64);
+                let code = s.reach("/lastState/terminated/exitCode").and_then(Value::as_i64);
                 let code = code.map_or(String::new(), |c| format!(", last exit status {c}"));
                 format!("{reason} ({restarts} restarts{code})")
             })

@@ -93,7 +93,10 @@ fn write_item(value: &Value, indent: usize, out: &mut String) {
 }
 
 fn pad(indent: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n(' ', indent));
+    const SPACES: &str = "                                ";
+    for at in (0..indent).step_by(SPACES.len()) {
+        out.push_str(&SPACES[..SPACES.len().min(indent - at)]);
+    }
 }
 
 /// Whether a value takes lines of its own.

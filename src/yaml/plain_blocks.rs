@@ -24,8 +24,8 @@ pub(super) fn read(text: &str) -> Option<Option<Value>> {
         text,
         at: 0,
         depth: 0,
-        entries: Vec::new(),
-        items: Vec::new(),
+        entries: Vec::with_capacity(64),
+        items: Vec::with_capacity(16),
     };
     let Some(indent) = reader.content() else {
         return Some(None);
@@ -106,7 +106,7 @@ impl<'t> Reader<'t> {
         let value = if self.dash(start) {
             self.list(indent)?
         } else {
-            self.map(indent, start)?
+            self.map(indent, self.key(start)?)?
         };
         self.depth -= 1;
         Some(value)
@@ -139,11 +139,11 @@ impl<'t> Reader<'t> {
         if self.dash(start) {
             return None;
         }
-        if self.key(start).is_some() {
+        if let Some(key) = self.key(start) {
             // A map that begins behind the dash: its other keys stand below its first.
             let column = indent + (start - dash);
             self.depth += 1;
-            let value = (self.depth < MAX_DEPTH).then(|| self.map(column, start))??;
+            let value = (self.depth < MAX_DEPTH).then(|| self.map(column, key))??;
             self.depth -= 1;
             return Some(value);
         }
@@ -164,16 +164,17 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A map whose keys stand at `indent`; the first begins at `start`.
-    fn map(&mut self, indent: usize, start: usize) -> Option<Value> {
+    /// A map whose keys stand at `indent`, with its first key and the place behind that one's colon.
+    fn map(&mut self, indent: usize, key: (&'t str, usize)) -> Option<Value> {
         let first = self.entries.len();
-        let mut start = start;
+        let (mut key, mut behind) = key;
         loop {
-            let (key, behind) = self.key(start)?;
             let value = self.behind_key(indent, behind)?;
             self.entries.push((key, value));
             match self.content() {
-                Some(next) if next == indent && !self.dash(self.at + next) => start = self.at + next,
+                Some(next) if next == indent && !self.dash(self.at + next) => {
+                    (key, behind) = self.key(self.at + next)?;
+                }
                 Some(next) if next >= indent => return None,
                 _ => break,
             }
@@ -195,7 +196,9 @@ impl<'t> Reader<'t> {
             b'a'..=b'z' | b'A'..=b'Z' => {
                 let end = start + bytes[start..].iter().position(|b| !WORD[usize::from(*b)])?;
                 let key = &self.text[start..end];
-                if key.len() <= 5 && NO_TEXTS.iter().any(|word| word.eq_ignore_ascii_case(key)) {
+                // None of them begins otherwise.
+                let may_be = key.len() <= 5 && matches!(bytes[start] | 0x20, b'f' | b'n' | b'o' | b't' | b'y');
+                if may_be && NO_TEXTS.iter().any(|word| word.eq_ignore_ascii_case(key)) {
                     return None;
                 }
                 (key, end)

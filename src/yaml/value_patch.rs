@@ -1,5 +1,6 @@
 //! RFC 6902 on parsed values. Unlike a plain JSON patch, removal keeps the order of the keys that stay.
 
+use super::Reach;
 use super::edit::{EditError, Op, PatchOp, patch};
 use super::resolve::Scalar;
 use super::{Value, pointer};
@@ -20,7 +21,7 @@ pub(super) fn plain(value: &Value, op: &PatchOp) -> Result<PatchOp, EditError> {
     let Some((outer, inner)) = pointer::split_embedded(value, &op.path) else {
         return Ok(op.clone());
     };
-    let Some(text) = value.pointer(outer).and_then(Value::as_str) else {
+    let Some(text) = value.reach(outer).and_then(Value::as_str) else {
         return Ok(op.clone());
     };
     let inner_op = PatchOp {
@@ -52,7 +53,7 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
     };
     let parent_path = pointer::join(parents);
     let parent = value
-        .pointer_mut(&parent_path)
+        .reach_mut(&parent_path)
         .ok_or_else(|| format!("there is no `{parent_path}`"))?;
     match (parent, op.op, new) {
         (Value::Object(map), Op::Remove, _) => map

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Layer, Origin, Owner, scalar};
+use crate::yaml::Reach;
 
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +44,18 @@ impl Environment {
     /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
     #[must_use]
     pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
-        let list = |key: &str| container.get(key).and_then(Value::as_array).into_iter().flatten();
+        let list = |key: &str| container.entry(key).and_then(Value::as_array).into_iter().flatten();
         let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut vars: Vec<EnvVar> = Vec::new();
         let may_hide = list("envFrom").next().is_some();
         for (i, entry) in list("env").enumerate() {
-            let Some(name) = entry.get("name").and_then(Value::as_str) else {
+            let Some(name) = entry.entry("name").and_then(Value::as_str) else {
                 continue;
             };
-            let value = match entry.get("valueFrom").filter(|v| !v.is_null()) {
+            let value = match entry.entry("valueFrom").filter(|v| !v.is_null()) {
                 Some(from) => EnvValue::From(reference(from)),
                 None => {
-                    let text = entry.get("value").map_or_else(String::new, scalar);
+                    let text = entry.entry("value").map_or_else(String::new, scalar);
                     expand(&text, &vars, may_hide)
                 }
             };
@@ -69,7 +70,7 @@ impl Environment {
             .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
         Environment {
             workload,
-            container: text(container.get("name")),
+            container: text(container.entry("name")),
             vars,
             from: from.collect(),
         }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::facts;
 use crate::milvus::role::Role;
 use crate::rewrite::neutral::{CONTAINERS, filled, map_at, volume_names, without_mounts_of};
+use crate::yaml::Reach;
 
 /// Fields of StatefulSets and DaemonSets that Deployments do not have.
 const NOT_IN_DEPLOYMENTS: [&str; 6] = [
@@ -19,7 +20,7 @@ const NOT_IN_DEPLOYMENTS: [&str; 6] = [
 /// Puts the role's marks, its own port and the fixed first fields in.
 pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
     let mut w = filled(neutral_workload, role, name);
-    if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
+    if let Some(container) = w.reach_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         container.entry("name").or_insert(json!(role.as_str()));
         if role == Role::StreamingNode {
             let number = facts::ports(role)

@@ -11,6 +11,7 @@ use crate::rewrite::chart::values_key;
 use crate::rewrite::place::{self, Place};
 use crate::rewrite::service::metrics_services;
 use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
+use crate::yaml::Reach;
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
@@ -18,7 +19,7 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
     for arrival in arrivals {
         let mut workload = arrival.workload;
         if let Some(sum) = checksum
-            && let Some(old) = workload.pointer_mut("/spec/template/metadata/annotations/checksum~1config")
+            && let Some(old) = workload.reach_mut("/spec/template/metadata/annotations/checksum~1config")
         {
             *old = json!(sum);
         }
@@ -46,7 +47,7 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
-            let (value, text) = host::dress(scene.stream.host, template.as_deref(), &value);
+            let (value, text) = host::dress(scene.stream.host, template.as_deref(), value);
             let at = place(scene, arrival.role, &reference.kind, out);
             out.changes.push(Change {
                 op: ChangeOp::Inject,
@@ -84,7 +85,7 @@ fn names_hold(scene: &Scene) -> bool {
 
 /// The identity of an injected value.
 fn reference(value: &Value) -> ObjectRef {
-    let text = |p: &str| value.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |p: &str| value.reach(p).and_then(Value::as_str).unwrap_or_default().to_owned();
     ObjectRef {
         api_version: text("/apiVersion"),
         kind: text("/kind"),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::kube::quantity::Quantity;
 use crate::rewrite::neutral::CONTAINERS;
+use crate::yaml::Reach;
 
 /// What a field has to be.
 type Wanted = (&'static str, fn(&Value) -> bool);
@@ -41,14 +42,14 @@ const FIELDS: [(&str, Wanted); 9] = [
 pub fn faults(workload: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (pointer, (what, holds)) in FIELDS {
-        if let Some(value) = workload.pointer(pointer).filter(|v| !v.is_null() && !holds(v)) {
+        if let Some(value) = workload.reach(pointer).filter(|v| !v.is_null() && !holds(v)) {
             found.push(format!("{pointer} is {}, and has to be {what}", told(value)));
         }
     }
     let container = format!("{CONTAINERS}/0");
     for section in ["requests", "limits"] {
         let pointer = format!("{container}/resources/{section}");
-        match workload.pointer(&pointer) {
+        match workload.reach(&pointer) {
             Some(Value::Object(map)) => {
                 for (name, value) in map.iter().filter(|(_, v)| !v.is_null()) {
                     if let Err(e) = Quantity::from_value(value) {
@@ -60,7 +61,7 @@ pub fn faults(workload: &Value) -> Vec<String> {
             Some(other) => found.push(format!("{pointer} is {}, and has to be a map", told(other))),
         }
     }
-    let variables = workload.pointer(&format!("{container}/env")).and_then(Value::as_array);
+    let variables = workload.reach(&format!("{container}/env")).and_then(Value::as_array);
     for (i, variable) in variables.into_iter().flatten().enumerate() {
         let text = |field: &str| variable.get(field).is_none_or(|v| v.is_string() || v.is_null());
         if !(variable.is_object() && text("name") && text("value")) {
