@@ -64,7 +64,7 @@ fn told(disagreement: &Disagreement) -> String {
     let field = &disagreement.field;
     let mut groups: Vec<(&Value, Vec<&str>)> = Vec::new();
     // A variable that one lacks is no disagreement: they are united.
-    let counts = |v: &Value| !alike(v, &disagreement.taken) && !(field.starts_with("env ") && v.is_null());
+    let counts = |v: &Value| !(alike(v, &disagreement.taken) || field.starts_with("env ") && v.is_null());
     for (role, value) in disagreement.values.iter().filter(|(_, v)| counts(v)) {
         match groups.iter_mut().find(|(v, _)| alike(v, value)) {
             Some((_, roles)) => roles.push(role),
