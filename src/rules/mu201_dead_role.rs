@@ -161,8 +161,27 @@ mod tests {
             "\"indexnode\"",
             "v2.6.16",
         ));
-        let all = found(&scenario);
-        assert!(all.len() == 1 && !all[0].help.contains("rewrite"), "{all:?}");
+        for scenario in [scenario.clone(), scenario.without_rewrite()] {
+            let all = found(&scenario);
+            assert_eq!(all.len(), 1, "{all:?}");
+            assert_eq!(
+                all[0].help,
+                "switch them off in the values: --set indexNode.enabled=false"
+            );
+        }
+    }
+
+    #[test]
+    fn where_a_mixcoord_runs_none_has_to_be_switched_on() {
+        let beside = Scenario::of(&cluster26("v2.6.4"), &cluster26("v2.6.16"))
+            .add_target(&deployment("rootcoord", "\"rootcoord\"", "v2.6.16"))
+            .without_rewrite();
+        let all = found(&beside);
+        assert!(
+            all.len() == 1 && all[0].help.contains("rootCoordinator.enabled=false"),
+            "{all:?}"
+        );
+        assert!(!all[0].help.contains("mixCoordinator"), "{}", all[0].help);
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn subject(case: &Case, components: &[&Component], role: &str) -> Option<String>
 #[cfg(test)]
 mod tests {
     use crate::finding::Finding;
-    use crate::rules::testkit::{Scenario, cluster26, deployment};
+    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
 
     fn found(scenario: Scenario) -> Vec<Finding> {
         scenario.of_rule("MU202")
@@ -191,6 +191,32 @@ mod tests {
         assert_eq!(found(with("value: \"true\"")).len(), 1);
         let hidden = found(with("valueFrom: {configMapKeyRef: {name: a, key: b}}"));
         assert!(hidden[0].message.contains("cannot be seen"), "{hidden:?}");
+        let plain = found(with("value: \"0\""));
+        assert!(!plain[0].message.contains("cannot be seen"), "{plain:?}");
+        let path = "/spec/template/spec/containers/0/env";
+        assert!(
+            plain[0]
+                .anchor
+                .as_ref()
+                .is_some_and(|a| format!("{a:?}").contains(path)),
+            "{plain:?}"
+        );
+    }
+
+    #[test]
+    fn an_environment_taken_in_as_a_whole_may_hold_the_switch() {
+        let whole = |text: String| {
+            let node = deployment("streamingnode", "\"streamingnode\"", "v2.5.22").replace(
+                "          env:\n",
+                "          envFrom:\n            - secretRef: {name: a}\n          env:\n",
+            );
+            text + &node
+        };
+        let target = || whole(cluster("v2.5.22", false));
+        let new = found(Scenario::of(&cluster("v2.5.16", false), &target()));
+        assert!(new.len() == 1 && new[0].message.contains("cannot be seen"), "{new:?}");
+        // It runs like that already.
+        assert!(found(Scenario::of(&target(), &target())).is_empty());
     }
 
     #[test]
@@ -216,6 +242,12 @@ mod tests {
         let all = with("v2.6.5");
         assert!(all.len() == 1 && all[0].message.contains("2.6.6"), "{all:?}");
         assert!(with("v2.6.6").is_empty());
+        let nightly = |line: &str| {
+            let tag = format!("{line}-20260723-d73c8e53");
+            let cdc = deployment("cdc", "\"cdc\"", &tag);
+            found(Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&cdc)).len()
+        };
+        assert_eq!((nightly("2.5"), nightly("2.6")), (1, 0));
     }
 
     #[test]

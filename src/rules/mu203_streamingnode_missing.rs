@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn at_zero_replicas_it_is_as_good_as_missing() {
-        let all = found(scaled("  replicas: 0\n"));
+        let all = found(scaled("  replicas: 0\n").replicas_current("streamingnode", 3));
         assert!(
             all.len() == 1 && all[0].message.contains("rel-milvus-streamingnode is at 0 replicas"),
             "{all:?}"
@@ -125,7 +125,7 @@ mod tests {
         let field = all[0].field.as_ref().unwrap();
         assert_eq!(
             (field.path.as_str(), field.current.as_i64(), field.proposed.as_i64()),
-            ("/spec/replicas", Some(1), Some(0))
+            ("/spec/replicas", Some(3), Some(0))
         );
     }
 

@@ -10,7 +10,6 @@ use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
-use crate::rewrite::ChangeOp;
 use crate::rewrite::leave::chooses_here;
 use crate::yaml::Reach;
 
@@ -90,54 +89,29 @@ fn finding(case: &Case, object: &Object, orphans: &[Orphan], first: &Orphan) -> 
     )
 }
 
-/// What leaves: dropped by the rewrite, or deployed in a role that nothing has any more.
+/// What leaves: it came in, or is deployed in a role that nothing has any more, and would not be applied.
 fn left<'a>(case: &Case<'a>) -> Left<'a> {
-    let dropped = |o: &&Object| {
-        let is =
-            |c: &&crate::rewrite::Change| c.op == ChangeOp::Drop && c.document == o.document && c.pointer == o.pointer;
-        case.rewrite.changes.iter().any(|c| is(&c))
-    };
-    let mut workloads: Vec<(&Object, Role)> = Vec::new();
-    for component in &case.came.components {
-        let object = &case.target.objects[component.object];
-        if dropped(&object) {
-            workloads.push((object, component.role));
-        }
-    }
-    let mut services: Vec<(&Object, Role)> = Vec::new();
-    for object in case
-        .target
-        .objects
-        .iter()
-        .filter(|o| o.reference.kind == "Service")
-        .filter(dropped)
-    {
-        services.extend(role_served(object, &workloads).map(|role| (object, role)));
-    }
-    let Some(before) = case.before else {
-        return Left { workloads, services };
-    };
-    let gone = |role: Role| (role.is_legacy_coordinator() || role == Role::IndexNode) && !case.after.release.has(role);
     let stands = |o: &Object| case.after.find(&o.reference.kind, &o.reference.name).is_some();
-    let mut earlier: Vec<(&Object, Role)> = Vec::new();
-    for component in before.release.components.iter().filter(|c| gone(c.role)) {
-        let object = before.object(component);
-        if !stands(object)
-            && !workloads
-                .iter()
-                .any(|(o, _)| o.reference.same_object(&object.reference))
-        {
-            earlier.push((object, component.role));
+    let gone = |role: Role| (role.is_legacy_coordinator() || role == Role::IndexNode) && !case.after.release.has(role);
+    let came = case.came.components.iter();
+    let mut workloads: Vec<(&Object, Role)> = came.map(|c| (&case.target.objects[c.object], c.role)).collect();
+    if let Some(before) = case.before {
+        let deployed = before.release.components.iter().filter(|c| gone(c.role));
+        workloads.extend(deployed.map(|c| (before.object(c), c.role)));
+    }
+    workloads.retain(|(o, _)| !stands(o));
+    let mut services: Vec<(&Object, Role)> = Vec::new();
+    if !workloads.is_empty() {
+        let objects = case
+            .target
+            .objects
+            .iter()
+            .chain(case.before.into_iter().flat_map(|b| b.objects));
+        for object in objects.filter(|o| o.reference.kind == "Service") {
+            let role = role_served(object, &workloads).filter(|_| !stands(object));
+            services.extend(role.map(|role| (object, role)));
         }
     }
-    for object in before
-        .objects
-        .iter()
-        .filter(|o| o.reference.kind == "Service" && !stands(o))
-    {
-        services.extend(role_served(object, &earlier).map(|role| (object, role)));
-    }
-    workloads.extend(earlier);
     Left { workloads, services }
 }
 

@@ -37,7 +37,7 @@ struct Closed<'a> {
 }
 
 fn check(case: &Case) -> Vec<Finding> {
-    if case.standalone() || !case.after.objects.iter().any(|o| o.reference.kind == "NetworkPolicy") {
+    if !case.after.objects.iter().any(|o| o.reference.kind == "NetworkPolicy") {
         return vec![];
     }
     let served = served(case);

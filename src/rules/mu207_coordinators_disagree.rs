@@ -64,9 +64,9 @@ fn told(disagreement: &Disagreement) -> String {
     let field = &disagreement.field;
     let mut groups: Vec<(&Value, Vec<&str>)> = Vec::new();
     // A variable that one lacks is no disagreement: they are united.
-    let counts = |v: &Value| *v != disagreement.taken && !(field.starts_with("env ") && v.is_null());
+    let counts = |v: &Value| !(alike(v, &disagreement.taken) || field.starts_with("env ") && v.is_null());
     for (role, value) in disagreement.values.iter().filter(|(_, v)| counts(v)) {
-        match groups.iter_mut().find(|(v, _)| *v == value) {
+        match groups.iter_mut().find(|(v, _)| alike(v, value)) {
             Some((_, roles)) => roles.push(role),
             None => groups.push((value, vec![role])),
         }
@@ -118,6 +118,11 @@ fn shown(field: &str, value: &Value) -> String {
         true => "another".into(),
         false => text,
     }
+}
+
+/// Whether two values are told in the same words: absent and empty are none, both.
+fn alike(a: &Value, b: &Value) -> bool {
+    a == b || is_empty(a) && is_empty(b)
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -175,6 +180,65 @@ mod tests {
             all[0].object.as_ref().map(|o| o.name.as_str()),
             Some("rel-milvus-rootcoord")
         );
+    }
+
+    #[test]
+    fn those_of_one_value_are_told_together() {
+        let values = [
+            ("rootcoord", "4"),
+            ("querycoord", "8"),
+            ("datacoord", "16"),
+            ("indexcoord", "8"),
+        ];
+        let scenario = values
+            .iter()
+            .fold(up(), |s, (role, value)| env(s, role, "GOMAXPROCS", value));
+        let all = found(scenario);
+        assert!(
+            all[0]
+                .message
+                .ends_with("env GOMAXPROCS (4 taken; querycoord and indexcoord have 8, datacoord has 16)"),
+            "{}",
+            all[0].message
+        );
+    }
+
+    #[test]
+    fn what_is_long_or_of_several_lines_is_not_quoted() {
+        let told = |value: &str| {
+            let all = found(env(env(up(), "rootcoord", "A", "short"), "datacoord", "A", value));
+            all[0].message.rsplit("datacoord has ").next().unwrap().to_owned()
+        };
+        let longest = "x".repeat(80);
+        assert_eq!(told(&longest), format!("{longest})"));
+        assert_eq!(told(&format!("{longest}x")), "another)");
+        assert_eq!(told("a\\nb"), "another)");
+    }
+
+    #[test]
+    fn what_is_there_and_empty_is_none() {
+        let pod = |scenario: Scenario, role: &str, fields: &str| {
+            scenario.edit_in_target(
+                "Deployment",
+                &format!("rel-milvus-{role}"),
+                "    spec:\n      containers:\n",
+                &format!("    spec:\n{fields}      containers:\n"),
+            )
+        };
+        let empty = "      nodeSelector: {}\n      tolerations: []\n";
+        let differ = pod(
+            pod(up(), "rootcoord", empty),
+            "datacoord",
+            "      nodeSelector: {disk: ssd}\n      tolerations: [{key: a}]\n",
+        );
+        let said = found(differ)[0].message.clone();
+        for words in [
+            "spec/nodeSelector (none taken; datacoord has {\"disk\":\"ssd\"})",
+            "spec/tolerations (none taken; datacoord has [{\"key\":\"a\"}])",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+        assert!(found(pod(up(), "rootcoord", empty)).is_empty());
     }
 
     #[test]

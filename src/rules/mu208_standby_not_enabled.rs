@@ -236,6 +236,13 @@ mod tests {
         let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: h\n  namespace: ns\nspec:\n  maxReplicas: 3\n  scaleTargetRef:\n    kind: Deployment\n    name: rel-milvus-mixcoord\n";
         let all = found(up("v2.6.6").add_target(scaler));
         assert!(all.len() == 1 && all[0].message.contains("up to 3"), "{all:?}");
+        for other in [
+            scaler.replace("maxReplicas: 3", "maxReplicas: 1"),
+            scaler.replace("rel-milvus-mixcoord", "rel-milvus-proxy"),
+            scaler.replace("namespace: ns", "namespace: other"),
+        ] {
+            assert!(found(up("v2.6.6").add_target(&other)).is_empty(), "{other}");
+        }
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn disagreeing(case: &Case) -> Vec<Finding> {
             .iter()
             .find(|(a, _)| *a == i)
             .zip(case.before)
-            .is_some_and(|((_, b), before)| before.effective.of(*b).queue.as_ref().is_ok_and(|q| q.mq == *own));
+            .is_some_and(|((_, b), before)| before.effective.of(*b).mq.as_ref().is_ok_and(|mq| mq == own));
         if standing && case.transition.is_ordinary() {
             continue;
         }
@@ -203,6 +203,27 @@ mod tests {
             ("/data/default.yaml#/mq/type", Some("pulsar"), Some("kafka"))
         );
         assert!(finding.location.as_ref().is_some_and(|l| l.line > 1));
+        let sticks = |to: &str| only(&kafka(Scenario::upgrade("v2.5.16", to))).message.contains("etcd");
+        assert!(!sticks("v2.6.11") && sticks("v2.6.14"));
+    }
+
+    #[test]
+    fn what_disagrees_today_is_no_matter_of_an_ordinary_change_and_one_of_every_other() {
+        let env = "            - name: MQ_TYPE\n              value: kafka\n";
+        let ordinary = Scenario::upgrade("v2.6.16", "v2.6.16");
+        assert_eq!(
+            only(&ordinary.clone().env_target("datanode", env)).severity,
+            super::RULE.severity
+        );
+        let other = env.replace("kafka", "woodpecker");
+        let changed = ordinary
+            .clone()
+            .env_target("datanode", env)
+            .env_current("datanode", &other);
+        assert_eq!(changed.of_rule("MU301").len(), 1);
+        let standing = |scenario: Scenario| scenario.env_target("datanode", env).env_current("datanode", env);
+        assert!(standing(ordinary).of_rule("MU301").is_empty());
+        assert_eq!(standing(upgrade()).of_rule("MU301").len(), 1);
     }
 
     #[test]
@@ -356,6 +377,28 @@ mod tests {
             "{}",
             finding.help
         );
+    }
+
+    #[test]
+    fn the_annotation_is_for_woodpecker_that_a_chart_of_2_6_makes_rocksmq() {
+        for (chart, from, to, annotated) in [
+            ("5.0.0", "woodpecker", "rocksmq", true),
+            ("4.2.58", "woodpecker", "rocksmq", false),
+            ("5.0.19", "pulsar", "rocksmq", false),
+            ("5.0.19", "woodpecker", "pulsar", false),
+        ] {
+            let scenario = Scenario::standalone("v2.6.4", "v2.6.16", from)
+                .edit_target(&format!("      type: {from}"), &format!("      type: {to}"))
+                .edit_target("milvus-4.2.58", &format!("milvus-{chart}"));
+            let help = only(&scenario).help;
+            assert_eq!(
+                help.contains("kubectl annotate"),
+                annotated,
+                "{chart} {from} {to}: {help}"
+            );
+            let pinned = help.contains(&format!("--set standalone.messageQueue={from}"));
+            assert_eq!(pinned, !annotated, "{chart} {from} {to}: {help}");
+        }
     }
 
     #[test]

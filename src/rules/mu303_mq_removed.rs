@@ -4,8 +4,7 @@ use super::case::{Case, Side};
 use super::{Check, Rule, pins, places};
 use crate::finding::{Finding, Severity};
 use crate::milvus::config::Origin;
-use crate::milvus::queue::{self, Mq};
-use crate::milvus::release::Mode;
+use crate::milvus::queue::Mq;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -68,12 +67,10 @@ fn check(case: &Case) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Where the type is said: natsmq is no default of any image.
 fn origin(side: Side) -> Option<Origin> {
     let config = side.effective.config().as_seen();
-    let standalone = side.release.mode() == Mode::Standalone;
-    queue::resolve_type(&config, side.effective.line, standalone)
-        .ok()
-        .and_then(|(_, _, origin)| origin)
+    config.get("mq.type").map(|setting| setting.origin.clone())
 }
 
 fn help(case: &Case, current: Option<&Mq>) -> String {

@@ -100,7 +100,6 @@ fn help(case: &Case, mq: &Mq, difference: &Difference, field: &str, current: &st
         }
         _ => match field {
             "pulsar.address" | "kafka.brokerList" => lines.push(pins::pin(case, mq)),
-            _ if current.is_empty() => lines.push(format!("take {field} out of the configuration")),
             _ => lines.push(format!(
                 "keep the old value, for example in the chart's values:\n{}",
                 pins::user_yaml(field, current)
@@ -158,7 +157,15 @@ mod tests {
             "{}",
             finding.help
         );
-        assert_eq!(finding.field.unwrap().path, "/data/default.yaml#/pulsar/address");
+        let field = finding.field.unwrap();
+        assert_eq!(
+            (field.path.as_str(), field.current.as_str(), field.proposed.as_str()),
+            (
+                "/data/default.yaml#/pulsar/address",
+                Some("rel-pulsar-proxy:6650"),
+                Some("rel-pulsarv3-proxy:6650")
+            )
+        );
         assert!(finding.location.is_some_and(|l| l.line > 1));
     }
 
@@ -270,7 +277,14 @@ mod tests {
     fn rocksmq_s_path_and_the_way_back() {
         let moved = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
             .edit_target("    mq:\n", "    rocksmq:\n      path: /var/lib/milvus/rdb\n    mq:\n");
-        assert!(only(&moved).help.contains("path: /var/lib/milvus/rdb_data"));
+        assert!(
+            only(&moved)
+                .help
+                .contains("    rocksmq:\n      path: /var/lib/milvus/rdb_data\n")
+        );
+        let emptied = Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
+            .edit_current("    mq:\n", "    rocksmq:\n      path: \"\"\n    mq:\n");
+        assert!(only(&emptied).help.contains("    rocksmq:\n      path: \"\"\n"));
         let back = Scenario::upgrade("v2.6.15", "v2.6.16")
             .edit_target("address: rel-pulsarv3-proxy", "address: rel-pulsar-proxy");
         assert!(

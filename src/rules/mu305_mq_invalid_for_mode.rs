@@ -184,6 +184,13 @@ mod tests {
         let all = cluster("v2.6.16", "      type: rocksmq\n").of_rule("MU305");
         assert_eq!(all.len(), 1);
         assert!(all[0].help.contains("pulsarv3.enabled=true"));
+        // The image's default counts as much.
+        let unsaid = cluster("v2.6.16", "      type: rocksmq\n").edit_current("    mq:\n      type: pulsar\n", "");
+        let field = unsaid.of_rule("MU305").remove(0).field.unwrap();
+        assert_eq!(
+            (field.current.as_str(), field.proposed.as_str()),
+            (Some("pulsar"), Some("rocksmq"))
+        );
         assert!(
             !Scenario::standalone("v2.5.16", "v2.6.16", "rocksmq")
                 .codes()
@@ -212,6 +219,10 @@ mod tests {
                 .codes()
                 .contains(&"MU305")
         );
+        for not_forced in ["false", "\"\"", "no"] {
+            let text = format!("{LOCAL}        forceLocalStorage: {not_forced}\n");
+            assert!(cluster("v2.6.16", &text).codes().contains(&"MU305"), "{not_forced}");
+        }
         assert!(
             !cluster("v2.6.16", &LOCAL.replace("local", "minio"))
                 .codes()
@@ -266,5 +277,9 @@ mod tests {
             .edit_target("      type: pulsar\n", "      type: corpmq\n")
             .edit_current("      type: pulsar\n", "      type: corpmq\n");
         assert!(!fork.codes().contains(&"MU305"));
+        // What is hidden is no word.
+        let hidden = "            - name: MQ_TYPE\n              valueFrom: {secretKeyRef: {name: a, key: b}}\n";
+        let hidden = Scenario::upgrade("v2.5.16", "v2.6.16").env_target("mixcoord", hidden);
+        assert!(hidden.of_rule("MU305").is_empty(), "{:?}", hidden.of_rule("MU305"));
     }
 }

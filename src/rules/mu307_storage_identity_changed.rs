@@ -86,8 +86,8 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
     if let Some(is) = difference.origin.as_ref().filter(env) {
         return format!("take {} away (extraEnv in the chart's values)", at(is));
     }
-    if current == "***" {
-        return format!("keep {field} as it is");
+    if field == "minio.accessKeyID" {
+        return "keep minio.cloudProvider and minio.accessKeyID as they are: on Azure the key names the storage account".to_owned();
     }
     let values = match field {
         "etcd.endpoints" => {
@@ -106,7 +106,6 @@ fn help(difference: &Difference, field: &str, current: &str) -> String {
         "minio.address" => format!(
             "for a store outside the release: --set externalS3.enabled=true and externalS3.host, externalS3.port as in {current}"
         ),
-        _ if current.is_empty() => return format!("take {field} out of the configuration"),
         _ => format!(
             "for example in the chart's values:\n{}",
             pins::user_yaml(field, current)
@@ -280,42 +279,75 @@ mod tests {
                 "rel-etcd.ns.svc:2379",
                 "other-etcd:2379",
                 "/data/default.yaml#/etcd/endpoints",
-                "metadata",
+                "externalEtcd:\n  enabled: true\n  endpoints:\n    - rel-etcd.ns.svc:2379\n",
             ),
             (
                 "address: rel-minio",
                 "address: s3.corp.example",
                 "/data/default.yaml#/minio/address",
-                "externalS3",
+                "externalS3.port as in rel-minio:9000\n",
             ),
             (
                 "bucketName: milvus-bucket",
                 "bucketName: other",
                 "/data/default.yaml#/minio/bucketName",
-                "milvus-bucket",
+                "--set minio.bucketName=milvus-bucket (",
             ),
             (
                 "rootPath: file",
                 "rootPath: files",
                 "/data/default.yaml#/minio/rootPath",
-                "--set minio.rootPath=file",
+                "--set minio.rootPath=file (",
             ),
             (
                 "    etcd:\n",
                 "    etcd:\n      rootPath: prod\n",
                 "/data/default.yaml#/etcd/rootPath",
-                "rootPath: by-dev",
+                "    etcd:\n      rootPath: by-dev\n",
             ),
         ] {
             let finding = only(&upgrade().edit_target(from, to));
             assert_eq!(finding.field.as_ref().unwrap().path, path);
-            assert!(
-                finding.message.contains(words) || finding.help.contains(words),
-                "{} {}",
-                finding.message,
-                finding.help
-            );
+            let what = if path.contains("etcd") {
+                "the metadata would be"
+            } else {
+                "the data would be"
+            };
+            assert!(finding.message.starts_with(what), "{}", finding.message);
+            assert!(finding.help.contains(words), "{}", finding.help);
             assert!(finding.location.is_some_and(|l| l.line > 1));
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_empty_today_is_kept_empty() {
+        let finding = only(&upgrade().edit_current("    etcd:\n", "    etcd:\n      rootPath: \"\"\n"));
+        assert!(
+            finding
+                .message
+                .contains("etcd.rootPath is nothing now and would be `by-dev`"),
+            "{}",
+            finding.message
+        );
+        assert!(
+            finding.help.contains("    etcd:\n      rootPath: \"\"\n"),
+            "{}",
+            finding.help
+        );
+        let field = finding.field.unwrap();
+        assert!(field.current.is_null() && field.proposed == "by-dev", "{field:?}");
+    }
+
+    #[test]
+    fn a_store_that_becomes_azure_or_ceases_to_be_is_told_by_its_provider() {
+        let azure = ("rootPath: file", "rootPath: file\n      cloudProvider: azure");
+        for scenario in [
+            upgrade().edit_target(azure.0, azure.1),
+            upgrade().edit_current(azure.0, azure.1),
+        ] {
+            let finding = only(&scenario);
+            assert!(finding.help.contains("minio.cloudProvider"), "{}", finding.help);
+            assert!(!format!("{finding:?}").contains("minioadmin"), "{finding:?}");
         }
     }
 
@@ -405,6 +437,81 @@ mod tests {
         assert!(only(&nested).message.contains("claim rel-milvus at m/rdb_data"));
     }
 
+    const DISK: &str = "            - name: disk\n              mountPath: /var/lib/milvus\n";
+
+    /// A standalone that has a claim of its own at a path today, and none there then.
+    fn own_claim(mq: &str, config: &str, path: &str) -> Scenario {
+        let mounts = format!("{DISK}            - name: own\n              mountPath: {path}\n");
+        let volumes = "      volumes:\n        - name: own\n          persistentVolumeClaim: {claimName: own}\n";
+        let both = format!("{config}    mq:\n");
+        Scenario::standalone("v2.6.4", "v2.6.16", mq)
+            .edit_target("    mq:\n", &both)
+            .edit_current("    mq:\n", &both)
+            .edit_in_current("Deployment", "rel-milvus-standalone", DISK, &mounts)
+            .edit_in_current("Deployment", "rel-milvus-standalone", "      volumes:\n", volumes)
+    }
+
+    #[test]
+    fn each_place_that_holds_data_of_its_own_counts_where_it_is_in_use() {
+        let local = "    woodpecker:\n      storage:\n        type: local\n";
+        let files = "    common:\n      storageType: local\n";
+        let embedded = "    etcd.use.embed: true\n";
+        let (rocks, nats) = ("/var/lib/milvus/rdb_data", "/var/lib/milvus/nats");
+        let (data, etcd) = ("/var/lib/milvus/data", "/milvus/default.etcd");
+        for (mq, config, path, key) in [
+            ("rocksmq", "", rocks, Some("rocksmq.path")),
+            ("pulsar", "", rocks, None),
+            ("natsmq", "", nats, Some("natsmq.server.storeDir")),
+            ("pulsar", "", nats, None),
+            (
+                "woodpecker",
+                local,
+                "/var/lib/milvus/data/wp",
+                Some("woodpecker.storage.rootPath"),
+            ),
+            ("woodpecker", "", "/var/lib/milvus/data/wp", None),
+            ("pulsar", local, "/var/lib/milvus/data/wp", None),
+            ("pulsar", files, data, Some("localStorage.path")),
+            ("pulsar", "", data, None),
+            ("pulsar", embedded, etcd, Some("etcd.data.dir")),
+            ("pulsar", "", etcd, None),
+        ] {
+            let all = own_claim(mq, config, path).of_rule("MU307");
+            assert_eq!(all.len(), usize::from(key.is_some()), "{mq} {config} {path}: {all:?}");
+            if let Some(key) = key {
+                let says = format!("what rel-milvus-standalone keeps in {path} ({key}) lies on claim own now");
+                assert!(all[0].message.starts_with(&says), "{}", all[0].message);
+            }
+        }
+    }
+
+    #[test]
+    fn two_claims_that_go_are_two_findings_and_another_folder_of_one_is_named() {
+        let ephemeral = |claim: &str| {
+            own_claim("rocksmq", "", "/var/lib/milvus/rdb_data").edit_target(
+                &format!("          persistentVolumeClaim:\n            claimName: {claim}\n"),
+                "          emptyDir: {}\n",
+            )
+        };
+        let all = ephemeral("rel-milvus").of_rule("MU307");
+        let lost: Vec<bool> = ["claim own", "claim rel-milvus"]
+            .iter()
+            .map(|claim| all.iter().any(|f| f.message.contains(&format!("lies on {claim} now"))))
+            .collect();
+        assert!(all.len() == 2 && lost == [true, true], "{all:?}");
+        let below = format!("{DISK}              subPath: m\n");
+        let up = Scenario::standalone("v2.5.16", "v2.6.16", "pulsar").edit_current(DISK, &below);
+        let says = "lies on claim rel-milvus at m now and would lie on claim rel-milvus at /: it would";
+        assert!(only(&up).message.contains(says), "{}", only(&up).message);
+        let other = Scenario::standalone("v2.5.16", "v2.6.16", "pulsar");
+        let other = only(&other.edit_target("claimName: rel-milvus", "claimName: other"));
+        assert!(
+            other.message.contains("would lie on claim other: it would"),
+            "{}",
+            other.message
+        );
+    }
+
     #[test]
     fn what_never_lasted_may_change() {
         let ephemeral = "          emptyDir: {}\n";
@@ -442,6 +549,21 @@ mod tests {
             "{}",
             finding.message
         );
+        let two = scenario
+            .edit_in_current(
+                "StatefulSet",
+                "rel-etcd",
+                containers,
+                &volume("persistentVolumeClaim: {claimName: etcd}"),
+            )
+            .of_rule("MU307");
+        assert_eq!(two.len(), 2, "{two:?}");
+        assert!(
+            two[0]
+                .message
+                .contains("(etcd.endpoints) keeps its data on claim etcd now and would run with no claim")
+        );
+        assert_eq!(two[0].field.as_ref().unwrap().path, "/spec/template/spec/volumes");
     }
 
     #[test]

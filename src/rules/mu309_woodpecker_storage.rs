@@ -134,8 +134,8 @@ fn obs(case: &Case, config: &Config) -> Option<Finding> {
     ))
 }
 
-/// A standalone's local log where the chart begins to name its directory, unless it is seen to stay where it is. That
-/// it is seen to move is MU304's to refuse; this names the cause.
+/// A standalone's local log that moves where the chart begins to name its directory: MU304 refuses it, this names the
+/// cause. What is hidden above it is told by MU306 and MU310.
 fn moved(case: &Case, config: &Config) -> Option<Finding> {
     let before = case.before.filter(|_| case.standalone())?;
     let version = |object: &Object| semver::Version::parse(&chart_of(object)?).ok();
@@ -169,8 +169,7 @@ fn moved(case: &Case, config: &Config) -> Option<Finding> {
             .map_or_else(below, |v| v.trim_end_matches('/').to_owned())
     };
     let (from, to) = (root(&old), root(config));
-    let readable = case.after.effective.spoken().queue.is_ok() && before.effective.spoken().queue.is_ok();
-    if readable && from == to {
+    if from == to {
         return None;
     }
     let message = format!(
@@ -224,6 +223,11 @@ mod tests {
             ("minio/minio:latest", None),
             ("minio/minio", None),
             ("minio/minio:edge-1", None),
+            ("corp/minio:2024.12.1", Some("2024-12-01")),
+            ("corp/minio:2024.13.1", None),
+            ("corp/minio:2024.12.32", None),
+            ("corp/minio:2024.0.1", None),
+            ("corp/minio:1.12.3", None),
         ] {
             assert_eq!(release_date(image).as_deref(), day, "{image}");
         }
@@ -300,8 +304,22 @@ mod tests {
             finding.help
         );
         assert!(local(moved, "5.0.6", "5.0.19").codes().contains(&"MU304"));
-        assert!(local(moved, "5.0.9", "5.0.19").of_rule("MU309").is_empty());
+        for (from, to, told) in [
+            ("5.0.9", "5.0.19", 0),
+            ("5.0.8", "5.0.19", 0),
+            ("5.0.6", "5.0.7", 0),
+            ("5.0.7", "5.0.8", 1),
+        ] {
+            assert_eq!(local(moved, from, to).of_rule("MU309").len(), told, "{from} {to}");
+        }
+        let other = |from: &str, to: &str| local(moved, "5.0.6", "5.0.19").edit_current(from, to).of_rule("MU309");
+        assert!(other("        type: local\n", "        type: minio\n").is_empty());
+        assert!(other("      type: woodpecker\n", "      type: rocksmq\n").is_empty());
         let pinned = local("        rootPath: /var/lib/milvus/data/wp\n", "5.0.6", "5.0.19");
         assert!(pinned.of_rule("MU309").is_empty() && pinned.of_rule("MU304").is_empty());
+        // Something that is hidden moves no log, and is told by MU310.
+        let hidden = "            - name: PULSAR_ADDRESS\n              valueFrom: {secretKeyRef: {name: a, key: b}}\n            - name: COMMON_CHANNAMEPREFIX_CLUSTER\n              valueFrom: {secretKeyRef: {name: a, key: c}}\n";
+        let hidden = pinned.env_target("standalone", hidden);
+        assert!(hidden.of_rule("MU309").is_empty(), "{:?}", hidden.of_rule("MU309"));
     }
 }

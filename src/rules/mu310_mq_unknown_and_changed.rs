@@ -99,7 +99,11 @@ mod tests {
         let all = scenario.of_rule("MU310");
         assert_eq!(all.len(), 1);
         assert!(
-            all[0].message.contains("rel-milvus-mixcoord") && all[0].message.contains("broker"),
+            all[0].message.contains("rel-milvus-mixcoord")
+                && all[0].message.contains("broker")
+                && all[0]
+                    .message
+                    .ends_with("while what is deployed can: whether they are the same cannot be judged"),
             "{}",
             all[0].message
         );
@@ -184,6 +188,12 @@ mod tests {
         let scenario = upgrade().drop_current("ConfigMap", "rel-milvus");
         let finding = scenario.of_rule("MU310").remove(0);
         assert!(finding.help.contains("configmaps"), "{}", finding.help);
+        let says = "use now cannot be read (";
+        assert!(
+            finding.message.contains(says) && finding.message.contains("while the target's can: "),
+            "{}",
+            finding.message
+        );
         assert!(!upgrade().codes().contains(&"MU310"));
     }
 }

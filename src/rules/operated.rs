@@ -225,6 +225,50 @@ mod tests {
     }
 
     #[test]
+    fn a_resource_is_upgraded_by_its_mode_in_its_namespace() {
+        let help = |text: &str| only(&Scenario::raw(text)).help;
+        assert!(help(RESOURCE).contains("rollingUpgrade"), "{}", help(RESOURCE));
+        let standalone = help(&RESOURCE.replace("mode: cluster", "mode: standalone"));
+        assert!(!standalone.contains("rollingUpgrade"), "{standalone}");
+        let bare = help(&RESOURCE.replace("  namespace: ns\n", "").replace("v2.6.16", "v2.5.22"));
+        assert!(
+            bare.contains("kubectl patch milvus rel --namespace NAMESPACE "),
+            "{bare}"
+        );
+        assert!(!bare.contains("look first"), "{bare}");
+        for unknown in ["milvusdb/milvus:latest", "milvusdb/milvus:v2.6.0"] {
+            assert!(
+                help(&RESOURCE.replace("milvusdb/milvus:v2.6.16", unknown)).contains("look first"),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_resource_beside_what_another_keeps_is_told_as_well() {
+        let beside = upgrade().add_target(RESOURCE);
+        assert!(
+            only(&beside).message.starts_with("Milvus rel (namespace ns) makes"),
+            "{:?}",
+            only(&beside)
+        );
+        for other in [
+            RESOURCE.replace("namespace: ns", "namespace: other"),
+            RESOURCE.replace("  name: rel\n", "  name: second\n"),
+        ] {
+            let found = kept_target(upgrade()).add_target(&other).of_rule("MU007");
+            assert_eq!(found.len(), 2, "{found:?}");
+        }
+        let hook = "metadata:\n  annotations: {helm.sh/hook: pre-install}\n";
+        assert!(
+            upgrade()
+                .add_target(&RESOURCE.replace("metadata:\n", hook))
+                .of_rule("MU007")
+                .is_empty()
+        );
+    }
+
+    #[test]
     fn neighbours_are_no_matter() {
         let operator = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: milvus-operator\n  namespace: ns\n  labels:\n    app.kubernetes.io/name: milvus-operator\nspec:\n  template:\n    spec:\n      containers:\n        - name: manager\n          image: milvusdb/milvus-operator:v1.3.7\n          args: [--work-dir, /out]\n";
         let definition = "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: milvuses.milvus.io\nspec: {}\n";

@@ -61,20 +61,13 @@ fn predecessors(role: Role) -> &'static [Role] {
 
 /// Whether two components read the same of queue and stores, and can be read equally well.
 fn lives_with(a: Side, i: usize, b: Side, j: usize) -> bool {
-    let same = |x: &[Field], y: &[Field]| {
-        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| x.name == y.name && x.value == y.value)
-    };
-    let (here, there) = (a.effective.of(i), b.effective.of(j));
-    let queues = match (&here.seen_queue, &there.seen_queue) {
-        (Some(x), Some(y)) => x.mq == y.mq && same(&x.identity, &y.identity),
-        (x, y) => x.is_none() && y.is_none(),
-    };
-    let stores = match (&here.seen_stores, &there.seen_stores) {
-        (Some(x), Some(y)) => same(&x.meta, &y.meta) && same(&x.object, &y.object),
-        (x, y) => x.is_none() && y.is_none(),
-    };
-    let read = |r: &Resolved| r.queue.is_ok() && r.stores.is_ok();
-    queues && stores && read(here) == read(there)
+    fn read(r: &Resolved) -> impl PartialEq + '_ {
+        let fields = |list: &'_ [Field]| list.iter().map(|f| (f.name, f.value.clone())).collect::<Vec<_>>();
+        let queue = r.seen_queue.as_ref().map(|q| (&q.mq, fields(&q.identity)));
+        let stores = r.seen_stores.as_ref().map(|s| (fields(&s.meta), fields(&s.object)));
+        (queue, stores, r.queue.is_ok(), r.stores.is_ok())
+    }
+    read(a.effective.of(i)) == read(b.effective.of(j))
 }
 
 /// The queue's type of a side: as read, else as stated, else as something that can be seen names it.
@@ -315,8 +308,8 @@ pub fn listed(names: &[&str]) -> String {
 /// The path a field is told by: where it was read, else where the chart writes it.
 pub fn path_of(field: &str, origin: Option<&Origin>) -> String {
     match origin {
-        Some(origin) if !origin.path.is_empty() => origin.path.clone(),
-        _ => format!("/data/default.yaml#/{}", field.replace('.', "/")),
+        Some(origin) => origin.path.clone(),
+        None => format!("/data/default.yaml#/{}", field.replace('.', "/")),
     }
 }
 
@@ -339,3 +332,6 @@ pub fn image_ending<'a>(object: &'a Object, word: &str) -> Option<(String, &'a s
 pub fn addresses_of(side: Side, key: &str) -> Vec<String> {
     split_list(side.effective.config().value(key).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,61 @@ mod tests {
         assert!(found.iter().all(|f| !f.message.contains("mount")), "{found:?}");
     }
 
+    const USER: (&str, &str) = (
+        "  user.yaml: |-\n    # nothing\n",
+        "  user.yaml: |\n    pulsar: {address: bus.corp.example}\n",
+    );
+    const MOUNT: &str = "            - name: milvus-config\n              mountPath: /milvus/configs/";
+
+    fn querynode(from: &str, to: &str) -> Finding {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_current(USER.0, USER.1)
+            .edit_target(USER.0, USER.1)
+            .edit_in_target("Deployment", "rel-milvus-querynode", from, to);
+        let mut all = scenario.of_rule("MU304");
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn the_file_is_the_one_in_which_the_setting_stands() {
+        let user = format!("{MOUNT}user.yaml\n              subPath: user.yaml\n");
+        for (cut, instead) in [(VOLUMES, ""), (user.as_str(), "")] {
+            let message = querynode(cut, instead).message;
+            assert!(
+                message.contains("would no longer mount /milvus/configs/user.yaml of ConfigMap rel-milvus,"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn as_many_files_under_other_names_are_a_choice() {
+        let moved = querynode(&format!("{MOUNT}user.yaml"), &format!("{MOUNT}hook.yaml"));
+        assert!(!moved.message.contains("mount"), "{}", moved.message);
+    }
+
+    #[test]
+    fn what_the_rewrite_brings_is_not_named() {
+        let all = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target(VOLUMES, "")
+            .of_rule("MU304");
+        assert!(!all.is_empty());
+        for finding in all {
+            assert!(
+                finding.message.contains("Deployment rel-milvus-datanode")
+                    && finding.message.contains("would no longer mount"),
+                "{}",
+                finding.message
+            );
+            assert!(
+                !finding.message.contains("Deployment rel-milvus-streamingnode"),
+                "{}",
+                finding.message
+            );
+        }
+    }
+
     #[test]
     fn so_is_the_queue_of_a_release_that_no_longer_mounts_what_names_it() {
         let scenario = Scenario::standalone("v2.5.16", "v2.6.16", "kafka");

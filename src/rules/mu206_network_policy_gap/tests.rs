@@ -115,6 +115,18 @@ fn the_way_out_counts_too() {
         "{}",
         all[0].message
     );
+    assert!(
+        all[0].message.starts_with("NetworkPolicy p lets "),
+        "{}",
+        all[0].message
+    );
+    let second = policy("q", &format!("{ALL}  policyTypes: [Egress]\n"));
+    let two = found(&(out("{port: 53100}, {port: 2379}") + &second));
+    assert!(
+        two[0].message.starts_with("NetworkPolicies p and q let "),
+        "{}",
+        two[0].message
+    );
     assert!(found(&out("{port: 53100}, {port: 22222}, {port: 21123}")).is_empty());
 }
 
