@@ -11,7 +11,7 @@ use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
 use crate::rules::case::{Case, Effective, Side};
-use crate::rules::{Check, RULES};
+use crate::rules::{Check, RULES, umbrella};
 use crate::transition::From;
 
 impl Whole<'_> {
@@ -84,6 +84,7 @@ impl Whole<'_> {
             if let Check::Release(check) = rule.check {
                 let mut found = check(&case);
                 for finding in &mut found {
+                    finding.help = umbrella::placed(&case, &finding.help);
                     finding.allowed = self.options.allow.allows(rule.code, one.transition.target());
                 }
                 findings.append(&mut found);

@@ -71,6 +71,7 @@ pub mod places;
 pub mod steps;
 #[cfg(test)]
 pub mod testkit;
+pub mod umbrella;
 pub mod unmounted;
 pub mod volumes;
 

@@ -68,9 +68,10 @@ fn finding(case: &Case, object: &Object, orphans: &[Orphan], first: &Orphan) -> 
     }
     let words: Vec<&str> = roles.iter().map(|r| r.as_str()).collect();
     let message = format!(
-        "{} still means {}, which leaves: it {}",
+        "{} still means {}, which {}: it {}",
         object.reference,
         list(&words),
+        if words.len() == 1 { "leaves" } else { "leave" },
         list(&texts)
     );
     let instead = match roles.contains(&Role::IndexNode) {

@@ -79,7 +79,7 @@ fn each_role_that_left_is_told_with_what_took_it_over() {
     assert!(
         coordinators
             .message
-            .contains("means rootcoord and datacoord, which leaves"),
+            .contains("means rootcoord and datacoord, which leave:"),
         "{}",
         coordinators.message
     );
