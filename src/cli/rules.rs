@@ -76,3 +76,14 @@ pub fn explain(code: &str, format: Format, io: &mut Io) -> Result<anyhow::Result
     };
     Ok(put(io.stdout, text.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::rule;
+
+    #[test]
+    fn a_rule_is_found_by_its_code_alone() {
+        assert_eq!(rule("MU301").map(|r| r.code), Some("MU301"));
+        assert!(rule("MU999").is_none());
+    }
+}

@@ -91,10 +91,24 @@ mod tests {
             finding.message,
             finding.help
         );
-        assert!(finding.help.contains("--assume target-mq=") && finding.help.contains("--assume current-mq="));
+        assert!(finding.help.contains("--assume target-mq=TYPE") && finding.help.contains("--assume current-mq=TYPE"));
         let stated = scenario.assume("current-mq=pulsar").assume("target-mq=pulsar");
         assert_eq!(codes(&stated), (1, 0));
         assert!(!stated.of_rule("MU306")[0].help.contains("--assume"));
+    }
+
+    #[test]
+    fn the_type_to_state_is_the_one_that_can_be_seen_below_what_hides_it() {
+        let every = |text: &str| text.replace("          env:\n", ENV_FROM);
+        let scenario = Scenario::of(
+            &every(&crate::rules::testkit::cluster("v2.5.16", false)),
+            &every(&crate::rules::testkit::cluster("v2.6.16", false)),
+        );
+        let help = scenario.of_rule("MU306").remove(0).help;
+        assert!(
+            help.contains("--assume target-mq=pulsar --assume current-mq=pulsar"),
+            "{help}"
+        );
     }
 
     #[test]

@@ -131,10 +131,10 @@ fn nearness(plan: &Plan, tests: &Tests, id: u32, name: &str) -> usize {
         .trim_end_matches("/mod")
         .replace('/', "::");
     let area = module.split("::").next().unwrap_or_default();
-    if tests.slow.contains(name) {
-        3
-    } else if name.starts_with(&format!("{module}::")) {
+    if name.starts_with(&format!("{module}::")) {
         0
+    } else if tests.slow.contains(name) {
+        3
     } else if name.starts_with(&format!("{area}::")) {
         1
     } else {
