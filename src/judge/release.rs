@@ -80,11 +80,12 @@ impl Whole<'_> {
             pairs: OnceCell::new(),
             host_command: self.host_command,
         };
+        let path = case.values_path();
         for rule in RULES {
             if let Check::Release(check) = rule.check {
                 let mut found = check(&case);
                 for finding in &mut found {
-                    finding.help = umbrella::placed(&case, &finding.help);
+                    finding.help = umbrella::placed(&path, std::mem::take(&mut finding.help));
                     finding.allowed = self.options.allow.allows(rule.code, one.transition.target());
                 }
                 findings.append(&mut found);

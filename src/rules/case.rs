@@ -193,14 +193,18 @@ impl Case<'_> {
         self.stage.is_some_and(|s| s.applied < s.last)
     }
 
+    /// The keys under which the chart's values stand in an umbrella chart.
+    pub fn values_path(&self) -> Vec<String> {
+        let document = |c: &Component| self.target.objects[c.object].document;
+        let mut components = self.came.components.iter();
+        let template = components.find_map(|c| host::template_of(self.target, document(c)));
+        template.map(|t| host::values_path(&t)).unwrap_or_default()
+    }
+
     /// Values of the Milvus chart as a file for Helm: below the subchart's key where the chart is part of an umbrella.
     pub fn values_text(&self, values: Value) -> String {
-        let template = self.came.components.iter().find_map(|c| {
-            let document = self.target.objects[c.object].document;
-            host::template_of(self.target, document)
-        });
-        let path = template.map(|t| host::values_path(&t)).unwrap_or_default();
-        let nested = path
+        let nested = self
+            .values_path()
             .into_iter()
             .rev()
             .fold(values, |inner, key| Value::Object([(key, inner)].into_iter().collect()));

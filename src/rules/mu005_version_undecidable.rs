@@ -110,7 +110,7 @@ fn help(case: &Case, tag: &Undecidable, component: &Component, input: Input) -> 
         _ => format!(
             "give the image a released version's tag: {}\n\
              or say which version it holds: --assume target-version={line}.PATCH (as the release page of {repository}, or whoever built it, says)",
-            set_tag(case, tag),
+            set_tag(tag),
         ),
     }
 }
@@ -123,11 +123,11 @@ fn kind(case: &Case, component: &Component) -> String {
 }
 
 /// A tag that is good to take: of the line that was named, the first with all fixes.
-fn set_tag(case: &Case, tag: &Undecidable) -> String {
+fn set_tag(tag: &Undecidable) -> String {
     let sensible = &crate::facts::versions().marks.sensible_target.version;
     match tag.line {
-        Some(line) if line != sensible.line() => steps::set_tag(case, &crate::facts::stop_in(line)),
-        _ => steps::set_tag(case, sensible),
+        Some(line) if line != sensible.line() => steps::set_tag(&crate::facts::stop_in(line)),
+        _ => steps::set_tag(sensible),
     }
 }
 

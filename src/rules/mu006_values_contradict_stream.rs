@@ -62,7 +62,7 @@ fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
     if holds_own_keys(values.scoped()) {
         return None;
     }
-    let path = steps::values_path(case);
+    let path = case.values_path();
     let place = if path.is_empty() {
         "at their root".to_owned()
     } else {

@@ -72,7 +72,7 @@ fn to(case: &Case, version: &Version) -> Finding {
         Some(Kind::Fresh) => format!("; to try it with data that may be lost: --allow MU102@{version}"),
         _ => String::new(),
     };
-    let help = format!("take a release: {}{fresh}", steps::set_tag(case, better));
+    let help = format!("take a release: {}{fresh}", steps::set_tag(better));
     steps::at_target_image(case, RULE.finding(message, help), version)
 }
 

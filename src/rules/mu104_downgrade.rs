@@ -93,7 +93,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
     let back = &facts::versions().marks.back_from_3_0.version;
     let lower = match (down.from.line(), case.transition.target_line()) {
         (from, Some(line)) if from == facts::versions().marks.third.version.line() && line == back.line() => {
-            format!("\n3.0 can go back to {back} or later: {}", steps::set_tag(case, back))
+            format!("\n3.0 can go back to {back} or later: {}", steps::set_tag(back))
         }
         _ => String::new(),
     };
@@ -101,7 +101,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
         "stay at {from} or go on upwards, a retry at {from} is no downgrade: {tag}{lower}\n\
          to have {to} again, install it beside and restore a backup taken before the upgrade",
         from = down.from,
-        tag = steps::set_tag(case, &down.from),
+        tag = steps::set_tag(&down.from),
         to = down.to,
     );
     let finding = RULE.finding(message, help);

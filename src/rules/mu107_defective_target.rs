@@ -40,7 +40,7 @@ fn check(case: &Case) -> Vec<Finding> {
         }
         _ => "",
     };
-    let help = format!("{}{better}{assume}", steps::set_tag(case, &good));
+    let help = format!("{}{better}{assume}", steps::set_tag(&good));
     vec![steps::at_target_image(case, RULE.finding(message, help), target)]
 }
 

@@ -37,7 +37,7 @@ fn check(case: &Case) -> Vec<Finding> {
     );
     let help = format!(
         "{}, or a later patch",
-        steps::set_tag(case, &facts::versions().marks.sensible_target.version)
+        steps::set_tag(&facts::versions().marks.sensible_target.version)
     );
     vec![steps::at_target_image(case, RULE.finding(message, help), target)]
 }

@@ -29,7 +29,7 @@ fn finding(case: &Case, down: &Down) -> Finding {
     let message = format!("Milvus {} was here and {} would come: {why}", down.from, down.to);
     let help = format!(
         "take a backup first (milvus-backup create), or stay: {}",
-        steps::set_tag(case, &down.from)
+        steps::set_tag(&down.from)
     );
     let finding = RULE.finding(message, help);
     steps::at_target(case, finding)

@@ -61,8 +61,10 @@ fn predecessors(role: Role) -> &'static [Role] {
 
 /// Whether two components read the same of queue and stores, and can be read equally well.
 fn lives_with(a: Side, i: usize, b: Side, j: usize) -> bool {
+    fn fields(list: &[Field]) -> Vec<(&str, &FieldValue)> {
+        list.iter().map(|f| (f.name, &f.value)).collect()
+    }
     fn read(r: &Resolved) -> impl PartialEq + '_ {
-        let fields = |list: &'_ [Field]| list.iter().map(|f| (f.name, f.value.clone())).collect::<Vec<_>>();
         let queue = r.seen_queue.as_ref().map(|q| (&q.mq, fields(&q.identity)));
         let stores = r.seen_stores.as_ref().map(|s| (fields(&s.meta), fields(&s.object)));
         (queue, stores, r.queue.is_ok(), r.stores.is_ok())

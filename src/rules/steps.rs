@@ -6,7 +6,6 @@ mod images;
 pub use images::{at_any_current_image, at_current_image, at_image, at_target, at_target_image};
 
 use crate::facts::{self, Hop, How};
-use crate::host;
 use crate::milvus::release::{Mode, Release};
 use crate::milvus::version::Version;
 use crate::rules::case::Case;
@@ -264,7 +263,7 @@ pub fn placed(release: Option<&Release>) -> (String, String) {
 /// `helm upgrade` of this release with `--set` flags, with the chart that is installed where none is given; in an umbrella
 /// chart they go to the subchart's key.
 pub fn helm(case: &Case, chart: Option<&semver::Version>, sets: &[String]) -> String {
-    let path = values_path(case);
+    let path = case.values_path();
     let prefix: String = path.iter().map(|key| format!("{key}.")).collect();
     let mut words = match path.is_empty() {
         true => vec![format!(
@@ -291,29 +290,18 @@ pub fn helm(case: &Case, chart: Option<&semver::Version>, sets: &[String]) -> St
     words.join(" ")
 }
 
-/// The keys under which the chart's values stand in an umbrella chart.
-pub fn values_path(case: &Case) -> Vec<String> {
-    let template = case
-        .came
-        .components
-        .iter()
-        .find_map(|c| host::template_of(case.target, case.target.objects[c.object].document));
-    template.map(|t| host::values_path(&t)).unwrap_or_default()
-}
-
-/// The `--set` flag for the image's tag, at the right place of an umbrella chart.
-pub fn set_tag(case: &Case, version: &Version) -> String {
+/// The `--set` flag for the image's tag.
+pub fn set_tag(version: &Version) -> String {
     // The tag that ran is one that can be pulled, build variant included.
     match version.text.starts_with('v') {
-        true => set_tag_text(case, &version.text),
-        false => set_tag_text(case, &format!("v{version}")),
+        true => set_tag_text(&version.text),
+        false => set_tag_text(&format!("v{version}")),
     }
 }
 
 /// As [`set_tag`], with a tag as text.
-pub fn set_tag_text(case: &Case, tag: &str) -> String {
-    let prefix: String = values_path(case).iter().map(|key| format!("{key}.")).collect();
-    format!("--set {prefix}image.all.tag={tag}")
+pub fn set_tag_text(tag: &str) -> String {
+    format!("--set image.all.tag={tag}")
 }
 
 #[cfg(test)]

@@ -1,21 +1,14 @@
 //! What a message gives to paste, at the place of the chart's values in an umbrella chart.
 
-use super::case::Case;
-use super::steps;
-
 /// The blocks of values that messages show.
 const BLOCKS: &[&str] = &["extraConfigFiles:", "externalEtcd:"];
 
-/// A help text whose `--set` flags, `….enabled=` words and blocks of values reach the chart where an umbrella chart holds it;
-/// what says the place already stays. As it is where the chart stands alone.
-pub fn placed(case: &Case, help: &str) -> String {
-    match steps::values_path(case).as_slice() {
-        [] => help.to_owned(),
-        path => below(path, help),
+/// A help text whose `--set` flags, `….enabled=` words and blocks of values reach the chart where an umbrella chart holds it,
+/// below the keys of `path`; what says the place already stays. As it is where the chart stands alone.
+pub fn placed(path: &[String], help: String) -> String {
+    if path.is_empty() {
+        return help;
     }
-}
-
-fn below(path: &[String], help: &str) -> String {
     let prefix: String = path.iter().map(|key| format!("{key}.")).collect();
     let mut out: Vec<String> = Vec::new();
     let mut in_block = false;
@@ -55,7 +48,7 @@ fn flags(prefix: &str, line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::below;
+    use super::placed;
     use crate::rules::testkit::Scenario;
 
     #[test]
@@ -84,7 +77,8 @@ mod tests {
                 "stack:\n  vectors:\n    extraConfigFiles:\n",
             ),
         ] {
-            assert_eq!(below(&path, help), want);
+            assert_eq!(placed(&path, help.to_owned()), want);
+            assert_eq!(placed(&[], help.to_owned()), help);
         }
     }
 
