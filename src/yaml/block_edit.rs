@@ -44,12 +44,14 @@ fn replace_node(
     }
     let Some(parent) = parents.last() else {
         // The new lines start at the margin, wherever the old ones did.
-        let start = match context.is_first(shape.span.start) {
-            true => context.line_start(shape.span.start),
-            false => shape.span.start,
-        };
         let lines = lines(value).join(context.newline);
-        return Some(vec![Edit::new(start..shape.span.end, lines)]);
+        let (start, lead) = match context.is_first(shape.span.start) {
+            true => (context.line_start(shape.span.start), ""),
+            // What stands before may be `---`, or a line break of YAML 1.1 that no line is counted by here.
+            false if is_block(value) => (shape.span.start, context.newline),
+            false => (shape.span.start, ""),
+        };
+        return Some(vec![Edit::new(start..shape.span.end, format!("{lead}{lines}"))]);
     };
     let slot = slot(context, parent, entry, tokens.last()?)?;
     fill(context, &slot, shape, value)
