@@ -1,13 +1,14 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
 use std::cell::LazyCell;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::finding::Input;
 use crate::host::{self, Host, krm};
 use crate::kube::Object;
 use crate::kube::object::NotAnObject;
-use crate::yaml::{self, Document, Lines, Position};
+use crate::yaml::{self, Document, Lines, Position, Value};
 
 /// A stream that was read whole.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Stream {
     pub host: Host,
     /// What [`host::hides_secrets`] found.
     pub hides_secrets: Arc<OnceLock<bool>>,
+    /// The documents that are one object, and what they say, whatever becomes of `objects`.
+    pub as_read: Arc<[(usize, Arc<Value>)]>,
 }
 
 /// A document that Helm or Kubernetes could not read, with the place.
@@ -40,6 +43,12 @@ pub struct Unreadable {
 impl Stream {
     /// Reads every document. All that cannot be read is named, not the first alone.
     pub fn read(bytes: &[u8], input: Input) -> Result<Stream, Vec<Unreadable>> {
+        Stream::read_beside(bytes, input, None)
+    }
+
+    /// The same beside a stream that was read before. A document with the very bytes of one there is the same objects, and
+    /// shares them: what an upgrade leaves alone is held once.
+    pub fn read_beside(bytes: &[u8], input: Input, other: Option<&Stream>) -> Result<Stream, Vec<Unreadable>> {
         let text: Arc<str> = match std::str::from_utf8(bytes) {
             Ok(text) => text.into(),
             Err(e) => {
@@ -70,6 +79,7 @@ impl Stream {
         let mut bad = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&text));
         let (mut filled, mut envelope) = (0, None);
+        let known = other.map(Stream::by_look).unwrap_or_default();
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
@@ -80,6 +90,13 @@ impl Stream {
                     position,
                 });
             };
+            let same = known.get(&look(body)).filter(|(text, _)| *text == body);
+            let same = same.map(|(_, value)| Object::alone_in(document.index, Arc::clone(value)));
+            if let Some(Ok(same)) = same {
+                filled += 1;
+                objects.push(same);
+                continue;
+            }
             match yaml::read(body) {
                 Ok(None) => {}
                 Ok(Some(value)) => {
@@ -112,7 +129,13 @@ impl Stream {
         if !bad.is_empty() {
             return Err(bad);
         }
+        let alone = objects.iter().filter(|o: &&Object| o.pointer.is_empty());
+        let as_read = match envelope {
+            Some(_) => Arc::default(),
+            None => alone.map(|o| (o.document, Arc::clone(&o.value))).collect(),
+        };
         let mut stream = Stream {
+            as_read,
             text,
             documents: documents.into(),
             objects,
@@ -127,6 +150,14 @@ impl Stream {
         Ok(stream)
     }
 
+    /// What was read of the documents that are one object, with their texts.
+    fn by_look(&self) -> HashMap<Look<'_>, (&str, &Arc<Value>)> {
+        let each = self.as_read.iter();
+        each.map(|(document, value)| (self.body(*document), value))
+            .map(|(body, value)| (look(body), (body, value)))
+            .collect()
+    }
+
     /// The same stream with some of its objects.
     pub fn with(&self, objects: Vec<Object>) -> Stream {
         Stream {
@@ -136,6 +167,7 @@ impl Stream {
             input: self.input,
             host: self.host,
             hides_secrets: Arc::clone(&self.hides_secrets),
+            as_read: Arc::clone(&self.as_read),
         }
     }
 
@@ -174,6 +206,13 @@ impl Stream {
     }
 }
 
+/// By what a document is looked up before it is compared as a whole: its length and its first bytes, which hold its name.
+type Look<'t> = (usize, &'t [u8]);
+
+fn look(body: &str) -> Look<'_> {
+    (body.len(), &body.as_bytes()[..body.len().min(256)])
+}
+
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.
 fn offset_of(body: &str, pointer: &str) -> usize {
     match yaml::Tree::parse(body) {
@@ -194,3 +233,6 @@ fn offset_in(tree: &yaml::Tree, pointer: &str) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! Reads what the judgement is given, and says what cannot be read.
 
-use std::thread;
-
 use serde_json::Value;
 
 use super::{Current, Request, ValuesFile};
@@ -9,7 +7,7 @@ use crate::finding::{Finding, Input};
 use crate::host;
 use crate::overlay::{self, Overlay};
 use crate::rules;
-use crate::state::{self, Source};
+use crate::state::Source;
 use crate::stream::{Stream, Unreadable};
 use crate::yaml;
 
@@ -43,43 +41,16 @@ pub(super) fn stored_values(
     }
 }
 
-/// From this size on (bytes) what is deployed is read beside the manifests, on a thread of its own: that takes longer
-/// than to start one.
-const LARGE: usize = 1 << 20;
-
-/// As much as the main thread has: how deep a document may nest must not depend on who reads it.
-const STACK: usize = 8 << 20;
-
-/// Reads the manifests, and of what is deployed as much as can be read without them.
-pub(super) fn both(request: &Request, findings: &mut Vec<Finding>) -> (Option<Stream>, state::Early) {
-    let large = matches!(&request.current, Current::Manifests(bytes) if bytes.len() >= LARGE);
-    thread::scope(|scope| {
-        let reader = || state::early(&request.current);
-        let beside = match large {
-            true => thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, reader)
-                .ok(),
-            false => None,
-        };
-        let target = read(&request.target, Input::Target, findings);
-        let early = match beside {
-            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => reader(),
-        };
-        (target, early)
-    })
-}
-
-fn read(bytes: &[u8], input: Input, findings: &mut Vec<Finding>) -> Option<Stream> {
-    match Stream::read(bytes, input) {
+/// Reads the manifests; what cannot be read is said.
+pub(super) fn read_target(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Stream> {
+    match Stream::read(bytes, Input::Target) {
         Ok(stream) => Some(stream),
         Err(all) => {
             let text = String::from_utf8_lossy(bytes);
             let lines: Vec<&str> = text.lines().collect();
             findings.extend(all.into_iter().map(|u| Finding {
                 template: host::template_near(&lines, u.position.line),
-                ..rules::mu001_unreadable_input::finding(&u, input, None)
+                ..rules::mu001_unreadable_input::finding(&u, Input::Target, None)
             }));
             None
         }

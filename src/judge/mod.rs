@@ -111,7 +111,7 @@ impl Judgement {
 pub fn judge(request: &Request) -> Judgement {
     let clock = Clock::default();
     let mut findings = Vec::new();
-    let (target, early) = inputs::both(request, &mut findings);
+    let target = inputs::read_target(&request.target, &mut findings);
     if request.options.order == Order::ArgoCd && target.as_ref().is_some_and(|t| t.objects.is_empty()) {
         findings.push(rules::mu001_unreadable_input::nothing());
     }
@@ -119,11 +119,10 @@ pub fn judge(request: &Request) -> Judgement {
     let files = inputs::read_values(&request.values, &mut findings);
     clock.lap("read the values");
     let came = target.as_ref().map(|t| inventory(&t.objects));
-    let current =
-        state::read_after(early, &request.current, target.as_ref().zip(came.as_ref())).unwrap_or_else(|why| {
-            findings.extend(why);
-            None
-        });
+    let current = state::read(&request.current, target.as_ref().zip(came.as_ref())).unwrap_or_else(|why| {
+        findings.extend(why);
+        None
+    });
     clock.lap("read what is deployed");
     let files = files.and_then(|files| inputs::stored_values(request, current.as_ref(), files, &mut findings));
     let overlays = inputs::read_patches(&request.patches, &mut findings);

@@ -101,6 +101,19 @@ impl Object {
         Ok(found)
     }
 
+    /// The object that a document is which holds this one and no List.
+    ///
+    /// # Errors
+    /// As [`Object::all_in`].
+    pub fn alone_in(document: usize, value: Arc<Value>) -> Result<Object, NotAnObject> {
+        Ok(Object {
+            reference: reference(&value, "")?,
+            document,
+            pointer: String::new(),
+            value,
+        })
+    }
+
     /// `metadata.labels[key]`, where it is a string.
     pub fn label(&self, key: &str) -> Option<&str> {
         text_at(&self.value, &["metadata", "labels", key])
@@ -134,6 +147,35 @@ impl Object {
 }
 
 fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Object>) -> Result<(), NotAnObject> {
+    if !is_list(&value) {
+        found.push(Object {
+            reference: reference(&value, &pointer)?,
+            document,
+            pointer,
+            value: value.into(),
+        });
+        return Ok(());
+    }
+    let items = match value {
+        Value::Object(mut map) => map.remove("items"),
+        _ => None,
+    };
+    if let Some(Value::Array(items)) = items {
+        for (i, item) in items.into_iter().enumerate() {
+            collect(document, format!("{pointer}/items/{i}"), item, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_list(value: &Value) -> bool {
+    let has = |key| value.entry(key).and_then(Value::as_str).is_some_and(|s| !s.is_empty());
+    let list = text_at(value, &["kind"]).is_some_and(|kind| kind.ends_with("List"));
+    list && has("apiVersion") && value.entry("items").is_some_and(Value::is_array)
+}
+
+/// What names the object that a value is.
+fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
     let wrong = |message: String, at: &str| NotAnObject {
         message,
         pointer: format!("{pointer}{at}"),
@@ -141,7 +183,7 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
     let fail = |message: String, at: &str| Err(wrong(message, at));
     if !value.is_object() {
         return fail(
-            format!("a Kubernetes object is a mapping, this is {}", describe(&value)),
+            format!("a Kubernetes object is a mapping, this is {}", describe(value)),
             "",
         );
     }
@@ -155,18 +197,6 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
     };
     let kind = text("kind").map_err(|(m, p)| wrong(m, &p))?;
     let api_version = text("apiVersion").map_err(|(m, p)| wrong(m, &p))?;
-    if kind.ends_with("List") && value.entry("items").is_some_and(Value::is_array) {
-        let Value::Object(mut map) = value else {
-            unreachable!("checked above")
-        };
-        let items = map
-            .remove("items")
-            .and_then(|i| if let Value::Array(items) = i { Some(items) } else { None });
-        for (i, item) in items.unwrap_or_default().into_iter().enumerate() {
-            collect(document, format!("{pointer}/items/{i}"), item, found)?;
-        }
-        return Ok(());
-    }
     let metadata = match value.entry("metadata") {
         Some(metadata @ Value::Object(_)) => metadata,
         None | Some(Value::Null) => return fail(format!("{kind} has no `metadata`, an object needs a name"), ""),
@@ -220,19 +250,12 @@ fn collect(document: usize, pointer: String, value: Value, found: &mut Vec<Objec
             }
         }
     }
-    let reference = ObjectRef {
+    Ok(ObjectRef {
         api_version,
         kind,
         namespace,
         name,
-    };
-    found.push(Object {
-        document,
-        pointer,
-        reference,
-        value: value.into(),
-    });
-    Ok(())
+    })
 }
 
 /// A JSON type in words; numbers and booleans with their value, texts without (they may be secret).

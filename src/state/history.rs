@@ -1,6 +1,6 @@
 //! The history of a release: which revision gives the structure, and which versions the others know.
 
-use super::read::unreadable_stream;
+use super::read::{Wanted, unreadable_stream};
 use super::record::Record;
 use super::{Form, Seen, Source};
 use crate::finding::{Finding, Input};
@@ -14,8 +14,8 @@ use crate::stream::Stream;
 ///
 /// # Errors
 /// MU003 where it cannot be told which are meant, MU001 where the manifest of the deployed revision cannot be read.
-pub fn source(records: &[Record], wanted: Option<&Inventory>) -> Result<Source, Vec<Finding>> {
-    let groups = pick(groups(records), wanted)?;
+pub fn source(records: &[Record], wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
+    let groups = pick(groups(records), wanted.map(|(_, inventory)| inventory))?;
     let deployed: Vec<&Record> = groups.iter().map(|group| structure(group)).collect();
     let text = deployed
         .iter()
@@ -27,7 +27,8 @@ pub fn source(records: &[Record], wanted: Option<&Inventory>) -> Result<Source, 
         .map(|r| format!("release {}, {}", r.name, r.label()))
         .collect::<Vec<_>>()
         .join("; ");
-    let stream = Stream::read(text.as_bytes(), Input::Current)
+    let beside = wanted.map(|(stream, _)| stream);
+    let stream = Stream::read_beside(text.as_bytes(), Input::Current, beside)
         .map_err(|all| unreadable_stream(&all, &format!("the manifest in {labels}")))?;
     let mut source = Source::of(stream, Form::Record, labels);
     if let [only] = deployed[..] {
@@ -43,18 +44,19 @@ pub fn source(records: &[Record], wanted: Option<&Inventory>) -> Result<Source, 
     for (group, deployed) in groups.iter().zip(&deployed) {
         for record in group.iter().filter(|r| r.revision != deployed.revision) {
             let attempted = record.status == "failed" || record.status.starts_with("pending");
-            source
-                .seen
-                .extend(seen(record, attempted && record.revision > deployed.revision));
+            let running = attempted && record.revision > deployed.revision;
+            let seen = seen(record, running, &source.stream);
+            source.seen.extend(seen);
         }
     }
     source.settle();
     Ok(source)
 }
 
-/// What a revision knows of versions. One whose manifest no Kubernetes reads was never applied and knows nothing.
-pub fn seen(record: &Record, running: bool) -> Vec<Seen> {
-    let Ok(stream) = Stream::read(record.manifest.as_bytes(), Input::Current) else {
+/// What a revision knows of versions, read beside the structure. One whose manifest no Kubernetes reads was never applied and
+/// knows nothing.
+pub fn seen(record: &Record, running: bool, structure: &Stream) -> Vec<Seen> {
+    let Ok(stream) = Stream::read_beside(record.manifest.as_bytes(), Input::Current, Some(structure)) else {
         return vec![];
     };
     let releases = inventory(&stream.objects).releases;

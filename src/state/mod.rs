@@ -22,7 +22,7 @@ use crate::milvus::image::ImageRef;
 use crate::milvus::release::{Inventory, Release, Versions, inventory};
 use crate::milvus::version::{self, Read, Version};
 use crate::stream::Stream;
-pub use read::{Early, early, live, read, read_after};
+pub use read::{Wanted, live, read};
 
 /// Whether the objects were read from the cluster or from manifests; objects may live on that no manifest names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

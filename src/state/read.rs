@@ -12,65 +12,31 @@ use crate::rules::{mu001_unreadable_input, mu003_state_unknown};
 use crate::stream::{Stream, Unreadable};
 use crate::yaml::Position;
 
-/// The manifests that `--current` gave, read; of every other form nothing is read yet.
-pub type Early = Option<Result<Stream, Vec<Unreadable>>>;
-
-/// Reads what `--current` gave as far as that needs no other input.
-pub fn early(current: &Current) -> Early {
-    match current {
-        Current::Manifests(bytes) if is_stream(bytes) => Some(Stream::read(bytes, Input::Current)),
-        _ => None,
-    }
-}
-
-/// Whether a text is neither a release record nor a state file.
-fn is_stream(bytes: &[u8]) -> bool {
-    let text = std::str::from_utf8(bytes).ok();
-    let other = |text: &str| {
-        record::looks_like_payload(text) || file::recognise(text).is_some() || record::decoded(text).is_some()
-    };
-    !record::is_gzip(bytes) && !text.is_some_and(other)
-}
+/// What the manifests hold.
+pub type Wanted<'a> = (&'a Stream, &'a Inventory);
 
 /// Reads what `--current` gave. `wanted` is what the manifests hold: of records of several releases, theirs are taken;
 /// where a state file masks a value and nothing tells it from theirs, theirs stands in. `None` where there is no source.
 ///
 /// # Errors
 /// Why it cannot be read or had: MU001, MU003.
-pub fn read(current: &Current, wanted: Option<(&Stream, &Inventory)>) -> Result<Option<Source>, Vec<Finding>> {
-    read_after(None, current, wanted)
-}
-
-/// The same, after what [`early`] read.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_after(
-    early: Early,
-    current: &Current,
-    wanted: Option<(&Stream, &Inventory)>,
-) -> Result<Option<Source>, Vec<Finding>> {
-    let source = match (early, current) {
-        (Some(stream), _) => {
-            let stream = stream.map_err(|all| unreadable_stream(&all, ""))?;
-            from_stream(stream, wanted.map(|(_, i)| i))?
-        }
-        (None, Current::Unsaid | Current::Nothing) => return Ok(None),
-        (None, Current::Unavailable(why)) => {
+pub fn read(current: &Current, wanted: Option<Wanted>) -> Result<Option<Source>, Vec<Finding>> {
+    let source = match current {
+        Current::Unsaid | Current::Nothing => return Ok(None),
+        Current::Unavailable(why) => {
             return Err(vec![mu003_state_unknown::unavailable(&why.message, &why.help)]);
         }
-        (None, Current::Records(records)) => history::source(records, wanted.map(|(_, i)| i))?,
-        (None, Current::Manifests(bytes)) => read_bytes(bytes, wanted)?,
+        Current::Records(records) => history::source(records, wanted)?,
+        Current::Manifests(bytes) => read_bytes(bytes, wanted)?,
     };
     Ok(Some(source))
 }
 
-fn read_bytes(bytes: &[u8], wanted: Option<(&Stream, &Inventory)>) -> Result<Source, Vec<Finding>> {
-    let inventory = wanted.map(|(_, i)| i);
+fn read_bytes(bytes: &[u8], wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
     let text = std::str::from_utf8(bytes).ok();
     if record::is_gzip(bytes) || text.is_some_and(record::looks_like_payload) {
         let record = Record::from_payload(bytes).map_err(|why| unreadable(&format!("a release record: {why}")))?;
-        return history::source(&[record], inventory);
+        return history::source(&[record], wanted);
     }
     if let Some(text) = text {
         if let Some(state) = file::recognise(text) {
@@ -79,11 +45,12 @@ fn read_bytes(bytes: &[u8], wanted: Option<(&Stream, &Inventory)>) -> Result<Sou
                 .map_err(|why| unreadable(&why));
         }
         if let Some(records) = record::decoded(text) {
-            return history::source(&records.map_err(|why| unreadable(&why))?, inventory);
+            return history::source(&records.map_err(|why| unreadable(&why))?, wanted);
         }
     }
-    let stream = Stream::read(bytes, Input::Current).map_err(|all| unreadable_stream(&all, ""))?;
-    from_stream(stream, inventory)
+    let beside = wanted.map(|(stream, _)| stream);
+    let stream = Stream::read_beside(bytes, Input::Current, beside).map_err(|all| unreadable_stream(&all, ""))?;
+    from_stream(stream, wanted)
 }
 
 /// Reads live objects, as `verify` looks at them.
@@ -104,7 +71,7 @@ pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
 }
 
 /// A stream of manifests, of live objects, of records, or of all of them (`kubectl get all,secrets -o yaml`).
-fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec<Finding>> {
+fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
     let mut records = Vec::new();
     let mut bad = Vec::new();
     for object in &stream.objects {
@@ -138,7 +105,8 @@ fn from_stream(stream: Stream, wanted: Option<&Inventory>) -> Result<Source, Vec
         source.origin = Origin::Live;
     }
     for record in &records {
-        source.seen.extend(history::seen(record, false));
+        let seen = history::seen(record, false, &source.stream);
+        source.seen.extend(seen);
     }
     children(&mut source);
     Ok(source)
