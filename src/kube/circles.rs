@@ -3,7 +3,8 @@
 //! A stream may hold a thousand releases. What is to be said of one of them follows from its own circle; to look at all
 //! the others each time takes time squared.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -48,10 +49,10 @@ impl<'a> Circles<'a> {
                 }
             }
         }
-        let mut sorted: Vec<&str> = circles.names.keys().copied().collect();
-        sorted.sort_unstable();
-        let coming = Coming { new, sorted };
-        for object in objects() {
+        let coming = Coming::of(new, &circles.names);
+        // What an upgrade leaves alone is in both sets, as one value of one name.
+        let mut done = HashSet::new();
+        for object in objects().filter(|object| done.insert(Arc::as_ptr(&object.value))) {
             let node = circles.names[&object.reference.name[..]];
             circles.mentions(node, &object.value, &coming);
         }
@@ -124,7 +125,7 @@ impl<'a> Circles<'a> {
 
     fn mention(&mut self, node: usize, word: &str, coming: &Coming) {
         let word = word.trim_matches('-');
-        let known = self.names.get(word);
+        let known = (word.len() >= coming.shortest).then(|| self.names.get(word)).flatten();
         let beside = || self.names.get(coming.beside(word)?);
         if let Some(other) = known.or_else(beside) {
             self.join(node, *other);
@@ -132,17 +133,31 @@ impl<'a> Circles<'a> {
     }
 }
 
-/// What is still to be made beside objects that are there.
+/// The names that are there, and what is still to be made beside them.
 struct Coming<'c, 'a> {
     new: &'c [&'c str],
     sorted: Vec<&'a str>,
+    /// The length of the shortest name: most words of a text are shorter.
+    shortest: usize,
 }
 
-impl<'a> Coming<'_, 'a> {
+impl<'c, 'a> Coming<'c, 'a> {
+    fn of(new: &'c [&'c str], names: &HashMap<&'a str, usize>) -> Coming<'c, 'a> {
+        let mut sorted: Vec<&str> = names.keys().copied().collect();
+        sorted.sort_unstable();
+        let shortest = sorted.iter().map(|name| name.len()).min().unwrap_or_default();
+        Coming { new, sorted, shortest }
+    }
+
     /// The name of an object beside which one of this name would be made: `x-proxy` for `x-mixcoord`.
     fn beside(&self, name: &str) -> Option<&'a str> {
-        let own = self.new.iter().find_map(|new| name.find(new))?;
-        let base = name[..own].strip_suffix('-').map(|base| &name[..=base.len()])?;
+        let dashes = name
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'-')
+            .map(|(i, _)| i);
+        let is_new = |dash: &usize| self.new.iter().any(|new| name[dash + 1..].starts_with(new));
+        let base = &name[..=dashes.into_iter().find(is_new).filter(|dash| *dash > 0)?];
         let next = self.sorted.partition_point(|other| *other < base);
         self.sorted.get(next).copied().filter(|other| other.starts_with(base))
     }
