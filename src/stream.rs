@@ -206,11 +206,15 @@ impl Stream {
     }
 }
 
-/// By what a document is looked up before it is compared as a whole: its length and its first bytes, which hold its name.
+/// By what a document is looked up before it is compared as a whole: its length and, behind comments such as a licence, the
+/// first of its bytes, which hold its name.
 type Look<'t> = (usize, &'t [u8]);
 
 fn look(body: &str) -> Look<'_> {
-    (body.len(), &body.as_bytes()[..body.len().min(256)])
+    let comments = body.split_inclusive('\n').take_while(|line| line.starts_with('#'));
+    let start = comments.map(str::len).sum();
+    let end = body.len().min(start + 256);
+    (body.len(), &body.as_bytes()[start..end])
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.

@@ -108,13 +108,16 @@ impl<'a> Circles<'a> {
         match value {
             Value::Object(map) => map.values().for_each(|v| self.mentions(node, v, coming)),
             Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v, coming)),
-            Value::String(text) => {
-                let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-                for run in text.split(|c| !word(c)).filter(|run| !run.is_empty()) {
+            Value::String(text) if text.len() >= coming.least => {
+                let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+                let runs = text.as_bytes().split(|b| !word(b));
+                let long = runs.filter(|run| run.len() >= coming.least);
+                for run in long.filter_map(|run| std::str::from_utf8(run).ok()) {
                     self.mention(node, run, coming);
                     if run.contains('.') {
                         let ends = run.match_indices('.').map(|(i, _)| &run[..i]);
                         ends.chain(run.split('.'))
+                            .filter(|part| part.len() >= coming.least)
                             .for_each(|part| self.mention(node, part, coming));
                     }
                 }
@@ -125,9 +128,11 @@ impl<'a> Circles<'a> {
 
     fn mention(&mut self, node: usize, word: &str, coming: &Coming) {
         let word = word.trim_matches('-');
-        let known = (word.len() >= coming.shortest).then(|| self.names.get(word)).flatten();
+        if word.is_empty() {
+            return; // the name of what the API server is to name
+        }
         let beside = || self.names.get(coming.beside(word)?);
-        if let Some(other) = known.or_else(beside) {
+        if let Some(other) = self.names.get(word).or_else(beside) {
             self.join(node, *other);
         }
     }
@@ -137,16 +142,21 @@ impl<'a> Circles<'a> {
 struct Coming<'c, 'a> {
     new: &'c [&'c str],
     sorted: Vec<&'a str>,
-    /// The length of the shortest name: most words of a text are shorter.
-    shortest: usize,
+    /// The length of the shortest name that is there or may come: most words of a text are shorter.
+    least: usize,
 }
 
 impl<'c, 'a> Coming<'c, 'a> {
     fn of(new: &'c [&'c str], names: &HashMap<&'a str, usize>) -> Coming<'c, 'a> {
         let mut sorted: Vec<&str> = names.keys().copied().collect();
         sorted.sort_unstable();
-        let shortest = sorted.iter().map(|name| name.len()).min().unwrap_or_default();
-        Coming { new, sorted, shortest }
+        let beside = new.iter().map(|new| "x-".len() + new.len());
+        let least = sorted.iter().map(|name| name.len()).chain(beside).min();
+        Coming {
+            new,
+            sorted,
+            least: least.unwrap_or_default().max(1),
+        }
     }
 
     /// The name of an object beside which one of this name would be made: `x-proxy` for `x-mixcoord`.
@@ -333,6 +343,15 @@ mod tests {
             values.push(other.clone());
             assert_eq!(together(&objects(values), "a-proxy", "b-proxy"), joins, "{other}");
         }
+    }
+
+    #[test]
+    fn dashes_name_nothing_that_has_no_name_yet() {
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "j-"},
+            "spec": {"template": {"spec": {"volumes": [{"configMap": {"name": "a"}}]}}}});
+        let all = objects(vec![map("a", ""), map("b", "- -- ---\n\n"), job]);
+        assert!(together(&all, "a", ""));
+        assert!(!together(&all, "b", ""));
     }
 
     #[test]

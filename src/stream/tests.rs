@@ -64,6 +64,9 @@ fn documents_of_the_same_bytes_are_held_once() {
         0,
         "its last line does not end"
     );
+    let licensed = |map: &str| format!("{}{map}", "# a licence\n".repeat(100));
+    let licensed = joined(&[&licensed(MAP), &licensed(OTHER)]);
+    assert_eq!(shared(&licensed, &alone(&licensed).unwrap()), 2);
     assert_eq!(shared(&joined(&[&MAP.replace('\n', "\r\n")]), &other), 0);
     let envelope = alone(ENVELOPE).unwrap();
     assert_eq!(shared(ENVELOPE, &envelope), 0);
