@@ -25,10 +25,15 @@ pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &
 
 /// A block scalar written anew: literal where that can hold the string, else between double quotes.
 fn block(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
-    let range = shape.content..shape.span.end;
-    let text =
-        block_text(context, &context.text[range.clone()], new, shape.span.end).unwrap_or_else(|| double_quoted(new));
-    Some(vec![Edit::new(range, text)])
+    let tail = &context.text[shape.span.end..];
+    // Spaces that end the text, indented deeper, would be a line of the new scalar.
+    let end = match tail.ends_with(' ') && tail.trim_matches([' ', '\r', '\n']).is_empty() {
+        true => context.text.len(),
+        false => shape.span.end,
+    };
+    let source = &context.text[shape.content..shape.span.end];
+    let text = block_text(context, source, new, end).unwrap_or_else(|| double_quoted(new));
+    Some(vec![Edit::new(shape.content..end, text)])
 }
 
 /// A string as a literal block scalar, indented like the block scalar it stands in for.
