@@ -774,9 +774,9 @@ fn every_escape_keeps_its_spelling_beside_what_changes() {
         ("\\U0001F600", '😀'),
     ] {
         check(
-            &format!("a: \"{escape} one é\" # c\n"),
-            replace("/a", json!(format!("{character} two é"))),
-            &format!("a: \"{escape} two é\" # c\n"),
+            &format!("a: \"\\x41{escape} one é\" # c\n"),
+            replace("/a", json!(format!("A{character} two é"))),
+            &format!("a: \"\\x41{escape} two é\" # c\n"),
         );
     }
 }

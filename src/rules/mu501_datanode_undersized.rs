@@ -134,6 +134,18 @@ fn check(case: &Case) -> Vec<Finding> {
         per_unit(leaving.config.or(target), &slots.indexnode_key),
     );
     let gets = Nodes::new(objects, &components, per_unit(target, &slots.datanode_key));
+    if had.slots() > 0.0
+        && let Some((key, default)) = zero(target)
+    {
+        let message = format!(
+            "{key} is 0: datanode offers no slot where indexnode had {}, and no index is built any more",
+            number(had.slots()),
+        );
+        let help = format!(
+            "take {key} out of extraConfigFiles (where the chart's values have it) and of datanode's environment: without it, it is {default}"
+        );
+        return vec![case.point(RULE.finding(message, help), &objects[first.object], &first.container)];
+    }
     let countable = !had.uncountable() && !gets.uncountable();
     let fewer = countable && gets.slots() < had.slots();
     if had.most() == 0 || !(fewer || below_a_unit(gets.largest())) {
@@ -183,11 +195,20 @@ fn unit() -> String {
 /// How many slots one unit is, by a configuration.
 fn per_unit(config: Option<&Config>, key: &str) -> f64 {
     let slots = &facts::sizing().slots;
-    let read = |key: &str| {
-        let value = config?.value(key)?.trim().parse::<f64>().ok()?;
-        (value > 0.0).then_some(value)
-    };
+    let read = |key: &str| Some(f64::max(config?.value(key)?.trim().parse().ok()?, 0.0));
     read(key).unwrap_or(f64::from(slots.default)) * read(&slots.parallel_key).unwrap_or(1.0)
+}
+
+/// The key by which datanodes have no slot at all, and its default: Milvus multiplies with a zero.
+/// Source: milvus 2.6 internal/datanode/index/util.go, `CalculateNodeSlots`.
+fn zero(config: Option<&Config>) -> Option<(&'static str, String)> {
+    let slots = &facts::sizing().slots;
+    let is_zero = |key: &str| config.is_some_and(|c| c.value(key).is_some_and(|v| v.trim() == "0"));
+    let keys = [
+        (slots.datanode_key.as_str(), slots.default.to_string()),
+        (slots.parallel_key.as_str(), "1".to_owned()),
+    ];
+    keys.into_iter().find(|(key, _)| is_zero(key))
 }
 
 /// Whether a size is given and is less than what one unit of index building takes.
@@ -396,6 +417,34 @@ mod tests {
             let found = scenario.of_rule("MU501");
             assert!(found[0].message.contains(words), "{}", found[0].message);
         }
+    }
+
+    #[test]
+    fn a_zero_in_the_configuration_leaves_no_slot_at_all() {
+        let zero = |name: &str| format!("            - name: {name}\n              value: \"0\"\n");
+        let upgrade = || Scenario::upgrade("v2.5.16", "v2.6.16");
+        for (name, key, default) in [
+            ("DATANODE_WORKERSLOTUNIT", "dataNode.workerSlotUnit", "16"),
+            (
+                "INDEXNODE_SCHEDULER_BUILDPARALLEL",
+                "indexNode.scheduler.buildParallel",
+                "1",
+            ),
+        ] {
+            let found = upgrade().env_target("datanode", &zero(name)).of_rule("MU501");
+            let told = format!("{key} is 0: datanode offers no slot where indexnode had 16, and no index");
+            assert!(found[0].message.contains(&told), "{}", found[0].message);
+            assert!(
+                found[0].help.ends_with(&format!("it is {default}")),
+                "{}",
+                found[0].help
+            );
+        }
+        // Indexnodes that built none are replaced by any.
+        let had = upgrade().env_current("indexnode", &zero("INDEXNODE_WORKERSLOTUNIT"));
+        assert!(had.of_rule("MU501").is_empty());
+        let both = had.env_target("datanode", &zero("DATANODE_WORKERSLOTUNIT"));
+        assert!(both.of_rule("MU501").is_empty());
     }
 
     #[test]
