@@ -135,14 +135,17 @@ fn check(case: &Case) -> Vec<Finding> {
     );
     let gets = Nodes::new(objects, &components, per_unit(target, &slots.datanode_key));
     if had.slots() > 0.0
-        && let Some((key, default)) = zero(target)
+        && let Some(zero) = zero(target)
     {
         let message = format!(
-            "{key} is 0: datanode offers no slot where indexnode had {}, and no index is built any more",
+            "{}: datanode offers no slot where indexnode had {}, and no index is built any more",
+            zero.shown(),
             number(had.slots()),
         );
         let help = format!(
-            "take {key} out of extraConfigFiles (where the chart's values have it) and of datanode's environment: without it, it is {default}"
+            "take {key} out of extraConfigFiles (where the chart's values have it) and of datanode's environment: without it, it is {default}",
+            key = zero.key,
+            default = zero.default,
         );
         return vec![case.point(RULE.finding(message, help), &objects[first.object], &first.container)];
     }
@@ -195,20 +198,44 @@ fn unit() -> String {
 /// How many slots one unit is, by a configuration.
 fn per_unit(config: Option<&Config>, key: &str) -> f64 {
     let slots = &facts::sizing().slots;
-    let read = |key: &str| Some(f64::max(config?.value(key)?.trim().parse().ok()?, 0.0));
+    let read = |key: &str| factor(config, key).map(|(_, factor)| f64::from(factor));
     read(key).unwrap_or(f64::from(slots.default)) * read(&slots.parallel_key).unwrap_or(1.0)
 }
 
-/// The key by which datanodes have no slot at all, and its default: Milvus multiplies with a zero.
-/// Source: milvus 2.6 internal/datanode/index/util.go, `CalculateNodeSlots`.
-fn zero(config: Option<&Config>) -> Option<(&'static str, String)> {
+/// What a configuration says of a factor, and what Milvus makes of it: nothing of what is no whole number.
+/// Source: milvus 2.6 pkg/util/paramtable/param_item.go, `getAsInt64`.
+fn factor<'c>(config: Option<&'c Config>, key: &str) -> Option<(&'c str, u32)> {
+    let said = config?.value(key).filter(|said| !said.is_empty())?;
+    Some((said, said.parse().unwrap_or(0)))
+}
+
+/// A factor of nothing: datanodes have no slot at all then.
+struct Zero<'c> {
+    key: &'static str,
+    said: &'c str,
+    default: u32,
+}
+
+impl Zero<'_> {
+    fn shown(&self) -> String {
+        match self.said.parse::<i64>() {
+            Ok(_) => format!("{} is {}", self.key, self.said),
+            Err(_) => format!(
+                "{} is `{}`, no whole number, which Milvus reads as 0",
+                self.key, self.said
+            ),
+        }
+    }
+}
+
+/// The first factor of nothing. Source: milvus 2.6 internal/datanode/index/util.go, `CalculateNodeSlots`.
+fn zero(config: Option<&Config>) -> Option<Zero<'_>> {
     let slots = &facts::sizing().slots;
-    let is_zero = |key: &str| config.is_some_and(|c| c.value(key).is_some_and(|v| v.trim() == "0"));
-    let keys = [
-        (slots.datanode_key.as_str(), slots.default.to_string()),
-        (slots.parallel_key.as_str(), "1".to_owned()),
-    ];
-    keys.into_iter().find(|(key, _)| is_zero(key))
+    let keys = [(&slots.datanode_key, slots.default), (&slots.parallel_key, 1)];
+    keys.into_iter().find_map(|(key, default)| match factor(config, key)? {
+        (said, 0) => Some(Zero { key, said, default }),
+        _ => None,
+    })
 }
 
 /// Whether a size is given and is less than what one unit of index building takes.
@@ -421,25 +448,32 @@ mod tests {
 
     #[test]
     fn a_zero_in_the_configuration_leaves_no_slot_at_all() {
-        let zero = |name: &str| format!("            - name: {name}\n              value: \"0\"\n");
+        let set = |name: &str, value: &str| format!("            - name: {name}\n              value: \"{value}\"\n");
+        let zero = |name: &str| set(name, "0");
         let upgrade = || Scenario::upgrade("v2.5.16", "v2.6.16");
-        for (name, key, default) in [
-            ("DATANODE_WORKERSLOTUNIT", "dataNode.workerSlotUnit", "16"),
+        let (unit, parallel) = ("DATANODE_WORKERSLOTUNIT", "INDEXNODE_SCHEDULER_BUILDPARALLEL");
+        for (name, value, says, default) in [
+            (unit, "0", "dataNode.workerSlotUnit is 0: ", "16"),
+            (unit, "-4", "dataNode.workerSlotUnit is -4: ", "16"),
             (
-                "INDEXNODE_SCHEDULER_BUILDPARALLEL",
-                "indexNode.scheduler.buildParallel",
-                "1",
+                unit,
+                "16.0",
+                "dataNode.workerSlotUnit is `16.0`, no whole number, which Milvus reads as 0: ",
+                "16",
             ),
+            (parallel, "0", "indexNode.scheduler.buildParallel is 0: ", "1"),
         ] {
-            let found = upgrade().env_target("datanode", &zero(name)).of_rule("MU501");
-            let told = format!("{key} is 0: datanode offers no slot where indexnode had 16, and no index");
-            assert!(found[0].message.contains(&told), "{}", found[0].message);
+            let found = upgrade().env_target("datanode", &set(name, value)).of_rule("MU501");
+            let told = format!("{says}datanode offers no slot where indexnode had 16, and no index");
+            assert!(found[0].message.starts_with(&told), "{}", found[0].message);
             assert!(
                 found[0].help.ends_with(&format!("it is {default}")),
                 "{}",
                 found[0].help
             );
         }
+        let unsaid = upgrade().env_target("datanode", &set(unit, ""));
+        assert!(unsaid.of_rule("MU501").is_empty());
         // Indexnodes that built none are replaced by any.
         let had = upgrade().env_current("indexnode", &zero("INDEXNODE_WORKERSLOTUNIT"));
         assert!(had.of_rule("MU501").is_empty());
