@@ -782,6 +782,27 @@ fn every_escape_keeps_its_spelling_beside_what_changes() {
 }
 
 #[test]
+fn a_key_longer_than_a_flow_map_takes_is_an_error_there() {
+    for (key, fits) in [
+        ("k".repeat(1000), true),
+        ("k".repeat(1100), false),
+        ("\u{c}".repeat(600), false),
+    ] {
+        let add = |text: &str| {
+            let op = PatchOp {
+                op: Op::Add,
+                path: format!("/{key}"),
+                value: Some(json!(1)),
+            };
+            patch(text, &[op])
+        };
+        assert_eq!(add("{\"a\": 1}\n").is_ok(), fits, "{}", key.len());
+        let block = add("a: 1\n").unwrap();
+        assert_eq!(read(&block), Ok(Some(json!({"a": 1, key: 1}))));
+    }
+}
+
+#[test]
 fn a_number_without_a_fraction_reads_as_an_integer() {
     check("a: 1\n", replace("/a", json!(2.0)), "a: 2.0\n");
     check("a: 1\n", replace("/a", json!(0.5)), "a: 0.5\n");

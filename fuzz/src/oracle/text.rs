@@ -142,6 +142,10 @@ fn operation(value: &Value, line: &str) -> Option<PatchOp> {
         "add" => op(Op::Add, path, Some(serde_json::from_str(rest).ok()?)),
         "key" => {
             let (name, new) = rest.split_once(' ')?;
+            // Between braces YAML has no key of more than 1024 characters as written, escapes (`\u000c`) included: rightly an error.
+            if name.chars().count() > 1000 / "\\u000c".len() {
+                return None;
+            }
             op(Op::Add, format!("{path}/{name}"), Some(serde_json::from_str(new).ok()?))
         }
         _ => None,
