@@ -17,17 +17,24 @@ pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &
         Style::Plain if is_plain(new) => whole(new.to_owned()),
         Style::Single if safe => whole(format!("'{}'", new.replace('\'', "''"))),
         Style::Double if one_line => Some(vec![in_double_quotes(context.text, shape, new)?]),
-        Style::Literal => in_literal(context, shape, new).or_else(|| block(context, shape, new)),
+        Style::Literal if !before_spaces(context, shape) => {
+            in_literal(context, shape, new).or_else(|| block(context, shape, new))
+        }
+        Style::Literal => block(context, shape, new),
         Style::Folded => block(context, shape, new),
         _ => whole(double_quoted(new)),
     }
 }
 
+/// Whether only blank text is behind a block scalar and spaces end it: indented deeper, they would be a line of a new scalar.
+fn before_spaces(context: &Context<'_>, shape: &Shape) -> bool {
+    let tail = &context.text[shape.span.end..];
+    tail.ends_with(' ') && tail.trim_matches([' ', '\r', '\n']).is_empty()
+}
+
 /// A block scalar written anew: literal where that can hold the string, else between double quotes.
 fn block(context: &Context<'_>, shape: &Shape, new: &str) -> Option<Vec<Edit>> {
-    let tail = &context.text[shape.span.end..];
-    // Spaces that end the text, indented deeper, would be a line of the new scalar.
-    let end = match tail.ends_with(' ') && tail.trim_matches([' ', '\r', '\n']).is_empty() {
+    let end = match before_spaces(context, shape) {
         true => context.text.len(),
         false => shape.span.end,
     };
