@@ -5,7 +5,7 @@ pub mod items;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::host::Host;
 use crate::kube::Object;
@@ -217,7 +217,7 @@ fn vouch(out: &str, expected: &[Expected]) -> Result<(), NotVouched> {
             Expected::Value(value) => {
                 let read = yaml::read(body)
                     .map_err(|e| NotVouched(format!("document {} does not read back: {e}", document.index)))?;
-                if !yaml::same(read.as_ref().unwrap_or(&Value::Null), value) {
+                if read.as_ref().unwrap_or(&Value::Null) != value.as_ref() {
                     return Err(NotVouched(format!(
                         "document {} reads back differently",
                         document.index

@@ -1,7 +1,7 @@
 //! What a rule has to say: data, never an error. The report and every output format are views of it.
 
+use crate::value::Value;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::kube::ObjectRef;
 

@@ -10,6 +10,7 @@
 //!          stream, host
 //! ```
 //!
+//! * [`value`] is what a document says, as JSON has it.
 //! * [`yaml`] knows text: documents, spans, scalars, edits. It knows no Kubernetes.
 //! * [`kube`] knows objects: identity, pod templates, references, quantities. It knows no Milvus.
 //! * [`stream`] is a text with its documents and objects; [`host`] knows who handed it over, and only bookkeeping.
@@ -46,5 +47,6 @@ pub mod state;
 pub mod stream;
 pub mod timings;
 pub mod transition;
+pub mod value;
 pub mod verify;
 pub mod yaml;

@@ -3,14 +3,14 @@
 //! Source: argo-cd docs/user-guide/sync-waves.md and sync-options.md: a wave is applied when all of the one before is
 //! healthy; what is pruned goes first in its wave, with PruneLast=true after all waves.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stage::{self, LAST, Scene};
 use crate::transition::Kind;
-use crate::yaml::{self, PatchOp, Reach};
+use crate::yaml::{self, PatchOp};
 
 /// The wave an object is applied in; 0 where it is not said.
 pub const WAVE: &str = "argocd.argoproj.io/sync-wave";
@@ -79,7 +79,7 @@ fn wave(scene: &Scene, object: &Object) -> u8 {
 fn first_user(scene: &Scene, claim: &Object) -> Option<u8> {
     let mounts = |object: &Object| {
         let volumes = workload::template(object)
-            .and_then(|t| t.reach("/spec/volumes"))
+            .and_then(|t| t.pointer("/spec/volumes"))
             .and_then(Value::as_array);
         volumes
             .into_iter()

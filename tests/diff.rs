@@ -11,8 +11,8 @@ use milvus_uplift::finding::Input;
 use milvus_uplift::host::FILENAME;
 use milvus_uplift::kube::Object;
 use milvus_uplift::stream::Stream;
+use milvus_uplift::value::Value;
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Values that the testdata uses for secrets hold this word, in base64 the other.
 const SECRETS: [&str; 2] = ["hunter", "aHVudGVy"];
@@ -177,7 +177,7 @@ fn over_all_testdata_the_patches_applied_give_the_output() {
                 text(&r["namespace"]),
                 text(&r["name"])
             );
-            let patch: json_patch::Patch = serde_json::from_value(one["patch"].clone()).unwrap();
+            let patch: json_patch::Patch = serde_json::from_value(one["patch"].clone().into()).unwrap();
             match one["op"].as_str().unwrap() {
                 "drop" => {
                     // An object may come in twice.
@@ -188,13 +188,15 @@ fn over_all_testdata_the_patches_applied_give_the_output() {
                     }
                 }
                 "inject" => {
-                    let mut value = Value::Null;
+                    let mut value = serde_json::Value::Null;
                     json_patch::patch(&mut value, &patch).unwrap();
-                    state.entry(key).or_default().push(value);
+                    state.entry(key).or_default().push(value.into());
                 }
                 _ => {
                     let value = &mut state.get_mut(&key).unwrap_or_else(|| panic!("{name}: {key}"))[0];
-                    json_patch::patch(value, &patch).unwrap_or_else(|e| panic!("{name}: {key}: {e}"));
+                    let mut theirs = serde_json::Value::from(value.take());
+                    json_patch::patch(&mut theirs, &patch).unwrap_or_else(|e| panic!("{name}: {key}: {e}"));
+                    *value = theirs.into();
                 }
             }
         }
@@ -208,7 +210,7 @@ fn over_all_testdata_the_patches_applied_give_the_output() {
         };
         let said = [
             diff::text::render(&masked, &style),
-            diff::json::render(Some(&masked), None, &serde_json::json!([])).to_string(),
+            diff::json::render(Some(&masked), None, &milvus_uplift::value::json!([])).to_string(),
             diff::jsonpatch::render(&masked).to_string(),
             diff::markdown::render(Some(&masked), &[], 3),
         ];
@@ -334,9 +336,9 @@ fn a_refusal_is_said_and_what_would_be_applied_by_hand_is_not_written() {
 }
 
 fn fits(diff: &Value) {
-    let schema: Value = serde_json::from_str(include_str!("../docs/diff.schema.json")).unwrap();
+    let schema = serde_json::from_str(include_str!("../docs/diff.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    if let Some(error) = validator.iter_errors(diff).next() {
+    if let Some(error) = validator.iter_errors(&diff.clone().into()).next() {
         panic!("{error} at {}", error.instance_path());
     }
 }

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use milvus_uplift::value::{Value, json};
 use milvus_uplift::yaml::{self, Op, PatchOp};
-use serde_json::{Value, json};
 
 const PATH: &str = "internal.config.kubernetes.io/path";
 const INDEX: &str = "internal.config.kubernetes.io/index";

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use milvus_uplift::rules::RULES;
+use milvus_uplift::value::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -172,7 +173,7 @@ fn the_facts_are_printed_with_where_and_when() {
     assert_eq!(status, 0);
     let (json, _, status) = run("milvus-uplift rules --facts --format json");
     assert_eq!(status, 0);
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
     let tables = json["tables"].as_object().unwrap();
     for (name, table) in tables {
         assert!(text.lines().any(|l| l == name), "{name} is not in the text");

@@ -16,9 +16,9 @@ use libtest_mimic::Arguments;
 use milvus_uplift::finding::Input;
 use milvus_uplift::report::mask;
 use milvus_uplift::stream::Stream;
+use milvus_uplift::value::Value;
 use milvus_uplift::yaml::{self, Op, PatchOp};
 use serde::Deserialize;
-use serde_json::Value;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,9 +172,9 @@ fn findings(case: &Case, report: &Value) -> Checked {
             _ => Err("no report was written".into()),
         };
     }
-    let schema: Value = serde_json::from_str(include_str!("../docs/report.schema.json")).expect("the schema");
+    let schema = serde_json::from_str(include_str!("../docs/report.schema.json")).expect("the schema");
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
-    if let Some(error) = validator.iter_errors(report).next() {
+    if let Some(error) = validator.iter_errors(&report.clone().into()).next() {
         return Err(format!(
             "the report does not fit its schema: {error} at {}",
             error.instance_path()

@@ -523,7 +523,7 @@ fn settled(manifest: &str) -> Result<Vec<Value>, String> {
     let stream = Stream::read(manifest.as_bytes(), Input::Target).map_err(|all| all[0].message.clone())?;
     let mut list = Vec::new();
     for object in &stream.objects {
-        let mut live = Value::clone(&object.value);
+        let mut live = Value::from((*object.value).clone());
         let (kind, name) = (object.reference.kind.as_str(), object.reference.name.as_str());
         serve(&mut live, name);
         let replicas = live["spec"]["replicas"].as_i64().unwrap_or(2);

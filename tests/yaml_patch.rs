@@ -1,7 +1,7 @@
 //! Patches by example: which bytes change, and which do not.
 
+use milvus_uplift::value::json;
 use milvus_uplift::yaml::{Op, PatchOp, Tree, Value, patch, patch_value, position, read, restyle_folded};
-use serde_json::json;
 
 fn add(path: &str, value: Value) -> PatchOp {
     PatchOp {

@@ -1,6 +1,6 @@
 //! The same for a ResourceList: its items come, go and change where they stand, the rest of it stays.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::{NotVouched, prefixed};
 use crate::host::krm;

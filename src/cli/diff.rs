@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use crate::value::json;
 use anyhow::anyhow;
-use serde_json::json;
 
 use super::args::{Color, Context, DiffArgs, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, Usage, put, read_file, read_stdin, request, write_report};
@@ -332,7 +332,7 @@ fn rendered(
     })
 }
 
-fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
+fn pretty(value: &crate::value::Value) -> anyhow::Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
+use crate::value::{Map, Value};
 use clap::FromArgMatches;
 use clap::parser::ValueSource;
 use memchr::memmem;
-use serde_json::{Map, Value};
 
 use super::args::Cli;
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, EXIT_USAGE, Io, Usage, options, put, request, write_report};
@@ -262,10 +262,10 @@ impl Given {
         match (option, value) {
             (_, Value::Null) => {}
             ("current", Value::Object(_)) => self.current = Some(yaml::emit(value)),
-            ("current", Value::String(text)) if text.trim().contains('\n') => self.current = Some(text.clone()),
+            ("current", Value::String(text)) if text.trim().contains('\n') => self.current = Some(text.to_string()),
             ("values", Value::Object(_)) => self.inline(yaml::emit(value)),
             ("values", Value::String(text)) if matches!(yaml::read(text), Ok(Some(Value::Object(_)))) => {
-                self.inline(text.clone());
+                self.inline(text.to_string());
             }
             ("assume", Value::Object(map)) => self.pairs(map)?,
             (_, Value::Array(items)) if repeatable => {
@@ -295,7 +295,7 @@ impl Given {
         });
     }
 
-    fn pairs(&mut self, map: &Map<String, Value>) -> Result<(), String> {
+    fn pairs(&mut self, map: &Map) -> Result<(), String> {
         for (key, value) in map {
             if value.is_object() || value.is_array() {
                 return Err(format!("`{key}` takes one value"));
@@ -308,7 +308,7 @@ impl Given {
 
 fn scalar(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         other => other.to_string(),
     }
 }
@@ -316,7 +316,7 @@ fn scalar(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn args(config: Value) -> Result<Vec<String>, String> {
         let given = Given::read(&config)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::args::Format;
 use super::{Io, Usage, put};
@@ -31,7 +31,7 @@ pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {
 pub fn facts(format: Format, io: &mut Io) -> anyhow::Result<u8> {
     let mut tables = Map::new();
     for table in facts::TABLES {
-        tables.insert(table.name.to_owned(), table.parsed()?);
+        tables.insert(table.name.into(), table.parsed()?);
     }
     let text = match format {
         Format::Json => format!("{:#}\n", json!({"schema": "milvus-uplift/facts/v1", "tables": tables})),

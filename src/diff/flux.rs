@@ -3,7 +3,7 @@
 //! Source: fluxcd.io/flux/components/helm/helmreleases (post renderers), kubectl.docs.kubernetes.io/references/kustomize
 //! (patches). A patch changes or deletes what the chart renders; it cannot add an object.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::{Diff, ObjectDiff, Op};
 use crate::kube::ObjectRef;
@@ -69,7 +69,7 @@ fn patch(one: &ObjectDiff) -> Option<Value> {
             "kind": one.object.kind,
             "metadata": {"name": one.object.name},
         }),
-        Op::Change => serde_json::to_value(&one.patch).ok()?,
+        Op::Change => serde_json::to_value(&one.patch).ok()?.into(),
     };
     Some(json!({"target": target(&one.object), "patch": yaml::emit(&body)}))
 }

@@ -1,6 +1,6 @@
 //! The diff as data, described by `docs/diff.schema.json`.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::tree::Change;
 use super::{Diff, ObjectDiff, Op, text};

@@ -1,6 +1,6 @@
 //! RFC 6902 for each object. What is done to an object is called as in the report: `inject`, `drop`, `patch`.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::{Diff, Op};
 

@@ -1,7 +1,7 @@
 //! Both sides of an object as lines of YAML that differ only where they mean something else, and the hunks of a unified
 //! diff of them.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::tree::{Item, Node, step};
@@ -103,7 +103,7 @@ fn shown(node: &Node, is_before: bool) -> Option<Value> {
             let values = entries
                 .iter()
                 .filter_map(|(k, n)| Some((k.clone(), shown(n, is_before)?)));
-            let map: Map<String, Value> = values.collect();
+            let map: Map = values.collect();
             (!map.is_empty() || !(*gone || is_before)).then_some(Value::Object(map))
         }
         Node::List { items, moved } => {

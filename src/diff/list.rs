@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use crate::value::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::pair::{Pair, merged};
-use crate::yaml::Reach;
 
 /// Two lists with their items paired, in the order in which they are told.
 pub struct Aligned {
@@ -45,7 +44,7 @@ pub fn align(key: &str, before: &[Value], after: &[Value], keyed: bool) -> Align
     let names = |fields: &dyn Fn(&Value) -> Option<String>| Some((unique(before, fields)?, unique(after, fields)?));
     let by_key = match known {
         Some(("volumeClaimTemplates", _)) => {
-            names(&|v: &Value| v.reach("/metadata/name").and_then(Value::as_str).map(str::to_owned))
+            names(&|v: &Value| v.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned))
         }
         Some((_, sets)) => sets.iter().find_map(|set| names(&|v: &Value| joined(v, set))),
         // A list of a custom resource: named items belong together, their order may mean something.
@@ -81,7 +80,7 @@ fn joined(item: &Value, fields: &[&str]) -> Option<String> {
     let mut parts = Vec::new();
     for field in fields {
         match (item.get(*field), *field) {
-            (Some(Value::String(s)), _) => parts.push(s.clone()),
+            (Some(Value::String(s)), _) => parts.push(s.to_string()),
             (Some(Value::Number(n)), _) => parts.push(n.to_string()),
             (None, "protocol") => parts.push("TCP".into()),
             (None, "subPath") => parts.push(String::new()),
@@ -139,7 +138,7 @@ fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn aligned(key: &str, before: Value, after: Value) -> (Vec<Pair>, bool) {
         let list = |v: Value| v.as_array().unwrap().clone();

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
+use crate::value::Value;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
 
 use super::tree::is_config_name;
 use crate::report::mask::{MASK, reused};
@@ -69,7 +69,7 @@ impl Masker {
         for (key, value) in data.as_object_mut().into_iter().flatten() {
             if let Value::String(text) = value {
                 let config = is_config_name(key).then(|| self.config(text)).flatten();
-                *text = config.unwrap_or_else(|| self.lines(key, text));
+                *text = config.unwrap_or_else(|| self.lines(key, text)).into();
             } else {
                 scrub::scrub_with(key, value, &mut |secret| self.token(secret));
             }
@@ -137,7 +137,7 @@ fn opens_secret(line: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn one_value_has_one_number_wherever_it_stands() {

@@ -23,7 +23,7 @@ pub mod tree;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::kube::{Object, ObjectRef};
 use crate::yaml::PatchOp;

@@ -67,7 +67,7 @@ pub fn merged(before: usize, partners: &[Option<usize>]) -> Vec<Pair> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn object(namespace: &str, name: &str) -> Object {
         let value =

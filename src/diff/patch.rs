@@ -1,6 +1,6 @@
 //! RFC 6902 operations from one side to the other.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::Op;
 use super::tree::{Item, Node};
@@ -35,7 +35,7 @@ fn patched(node: &Node) -> Option<Value> {
             let mut map = Map::new();
             for (key, node) in entries {
                 if let Some(value) = patched(node) {
-                    map.insert(key.clone(), value);
+                    map.insert(key.as_str().into(), value);
                 }
             }
             (!gone || !map.is_empty()).then_some(Value::Object(map))
@@ -59,7 +59,7 @@ fn walk(from: &Value, to: &Value, path: String, ops: &mut Vec<PatchOp>) {
     match (from, to) {
         (a, b) if a == b => {}
         (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().filter(|k| !b.contains_key(*k)) {
+            for key in a.keys().filter(|k| !b.contains_key(k)) {
                 push(Verb::Remove, format!("{path}/{}", escape(key)), None);
             }
             for (key, value) in b {

@@ -4,7 +4,7 @@
 //! Defaults and assigned fields: kubernetes.io/docs/reference/kubernetes-api. A default is passed over only with the very
 //! value the server fills in, and only where the other side says nothing: it would fill in the same again.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::host::FILENAME;
 use crate::kube::delta::LIVE_ANNOTATIONS;
@@ -69,7 +69,7 @@ const ASSIGNED: &[(&str, &str)] = &[
 
 /// Whether a value that only one side has is nothing that anybody asked for. `path` are the keys that lead to it, without
 /// list items; `parent` is the map it stands in, `live` whether its side was read from a server.
-pub fn is_nothing(kind: &str, path: &[String], value: &Value, parent: Option<&Map<String, Value>>, live: bool) -> bool {
+pub fn is_nothing(kind: &str, path: &[String], value: &Value, parent: Option<&Map>, live: bool) -> bool {
     let Some(key) = path.last() else { return false };
     let empty = match value {
         Value::Null => true,
@@ -89,7 +89,7 @@ pub fn is_nothing(kind: &str, path: &[String], value: &Value, parent: Option<&Ma
     match value.as_object().filter(|map| !map.is_empty()) {
         Some(map) => map.iter().all(|(k, v)| {
             let mut path = path.to_vec();
-            path.push(k.clone());
+            path.push(k.to_string());
             is_nothing(kind, &path, v, Some(map), live)
         }),
         None => false,
@@ -98,7 +98,7 @@ pub fn is_nothing(kind: &str, path: &[String], value: &Value, parent: Option<&Ma
 
 /// The annotation by which Helm 4 knows a document's template, and annotations that hold nothing else.
 fn is_bookkeeping(path: &[String], value: &Value) -> bool {
-    let alone = |map: &Map<String, Value>| map.len() == 1 && map.contains_key(FILENAME);
+    let alone = |map: &Map| map.len() == 1 && map.contains_key(FILENAME);
     (in_metadata(path, "annotations") && path.last().is_some_and(|key| key == FILENAME))
         || (matches!(path, [metadata, annotations] if metadata == "metadata" && annotations == "annotations")
             && value.as_object().is_some_and(alone))
@@ -108,7 +108,7 @@ fn in_metadata(path: &[String], field: &str) -> bool {
     path.len() >= 3 && path[path.len() - 2] == field && path[path.len() - 3] == "metadata"
 }
 
-fn is_servers(kind: &str, path: &[String], value: &Value, parent: Option<&Map<String, Value>>) -> bool {
+fn is_servers(kind: &str, path: &[String], value: &Value, parent: Option<&Map>) -> bool {
     let key = path.last().map_or("", String::as_str);
     if in_metadata(path, "annotations") || in_metadata(path, "labels") {
         let managed = key == "app.kubernetes.io/managed-by" && value == "Helm" && path[0] == "metadata";
@@ -174,7 +174,7 @@ pub fn is_dropped(path: &[String], value: &Value) -> bool {
 }
 
 /// Whether a value is what the server fills in.
-fn is_default(kind: &str, path: &[String], value: &Value, parent: Option<&Map<String, Value>>) -> bool {
+fn is_default(kind: &str, path: &[String], value: &Value, parent: Option<&Map>) -> bool {
     let key = path[path.len() - 1].as_str();
     let above = path.len().checked_sub(2).map_or("", |i| path[i].as_str());
     let sibling = |name: &str| parent.and_then(|p| p.get(name));
@@ -244,7 +244,7 @@ pub fn asked_for(kind: &str, path: &mut Vec<String>, value: &Value, live: bool) 
         Value::Object(map) => {
             let mut out = Map::new();
             for (key, inner) in map {
-                path.push(key.clone());
+                path.push(key.to_string());
                 let leaves = match live {
                     true => is_nothing(kind, path, inner, Some(map), live),
                     false => is_bookkeeping(path, inner),

@@ -1,5 +1,5 @@
+use crate::value::{Value, json};
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 use super::*;
 use crate::finding::Input;
@@ -265,9 +265,9 @@ proptest! {
         let patched = match found.objects.first() {
             Some(one) => {
                 let patch: json_patch::Patch = serde_json::from_value(serde_json::to_value(&one.patch).unwrap()).unwrap();
-                let mut value = x.clone();
+                let mut value = serde_json::Value::from(x.clone());
                 json_patch::patch(&mut value, &patch).unwrap();
-                value
+                Value::from(value)
             }
             None => x.clone(),
         };

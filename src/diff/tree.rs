@@ -1,6 +1,6 @@
 //! Two values as one tree: what is the same, what differs, and where.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::list;
 use super::pair::merged;
@@ -111,7 +111,7 @@ struct Walk<'a> {
     embedded: bool,
 }
 
-type Maps<'v> = (Option<&'v Map<String, Value>>, Option<&'v Map<String, Value>>);
+type Maps<'v> = (Option<&'v Map>, Option<&'v Map>);
 
 impl Walk<'_> {
     fn compare(&mut self, before: Option<&Value>, after: Option<&Value>, parents: Maps) -> Node {
@@ -162,7 +162,7 @@ impl Walk<'_> {
         stands: Option<&Value>,
         before: Option<&Value>,
         after: Option<&Value>,
-        parent: Option<&Map<String, Value>>,
+        parent: Option<&Map>,
     ) -> Node {
         let (live, other_live) = match before {
             Some(_) => self.scope.live,
@@ -198,17 +198,17 @@ impl Walk<'_> {
         }
     }
 
-    fn maps(&mut self, before: &Map<String, Value>, after: &Map<String, Value>, gone: bool) -> Node {
+    fn maps(&mut self, before: &Map, after: &Map, gone: bool) -> Node {
         let partners: Vec<Option<usize>> = after.keys().map(|k| before.keys().position(|b| b == k)).collect();
         let (b, a): (Vec<_>, Vec<_>) = (before.iter().collect(), after.iter().collect());
         let mut entries = Vec::new();
         for (x, y) in merged(b.len(), &partners) {
             let key = y.map(|i| a[i].0).or_else(|| x.map(|i| b[i].0)).expect("one of both");
-            self.path.push(key.clone());
+            self.path.push(key.to_string());
             let values = (x.map(|i| b[i].1), y.map(|i| a[i].1));
             let node = self.compare(values.0, values.1, (Some(before), Some(after)));
             self.path.pop();
-            entries.push((key.clone(), node));
+            entries.push((key.to_string(), node));
         }
         match entries.iter().any(|(_, n)| n.differs()) {
             true => Node::Map { entries, gone },
@@ -352,7 +352,7 @@ impl Node {
             .into_iter()
             .map(|(key, v)| {
                 (
-                    key,
+                    key.into(),
                     Node::Same {
                         before: v.clone(),
                         after: v,

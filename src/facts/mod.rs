@@ -41,8 +41,8 @@ impl Table {
     ///
     /// # Errors
     /// When it is no JSON, which is tested.
-    pub fn parsed(&'static self) -> Result<serde_json::Value, serde::de::value::Error> {
-        serde_json::Value::deserialize(&self.tree)
+    pub fn parsed(&'static self) -> Result<crate::value::Value, serde::de::value::Error> {
+        crate::value::Value::deserialize(&self.tree)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables as rows, for `rules --facts`.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 /// One row of a table.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ fn walk<'a>(value: &'a Value, path: String, found: &mut Vec<Row<'a>>) {
         Value::Object(map) => {
             for (name, child) in map {
                 let path = if path.is_empty() {
-                    name.clone()
+                    name.to_string()
                 } else {
                     format!("{path}.{name}")
                 };
@@ -41,7 +41,7 @@ fn walk<'a>(value: &'a Value, path: String, found: &mut Vec<Row<'a>>) {
     }
 }
 
-fn row(map: &Map<String, Value>, path: String) -> Row<'_> {
+fn row(map: &Map, path: String) -> Row<'_> {
     let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
     let fields = map
         .iter()
@@ -60,7 +60,7 @@ fn row(map: &Map<String, Value>, path: String) -> Row<'_> {
 fn said(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         Value::Array(items) => items.iter().map(said).collect::<Vec<_>>().join(" "),
         Value::Object(map) => {
             let parts = map.iter().map(|(k, v)| format!("{k} {}", said(v)));
@@ -72,7 +72,7 @@ fn said(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::value::json;
 
     use super::rows;
 

@@ -6,11 +6,11 @@ fn v(text: &str) -> Version {
 }
 
 /// Every mapping that has a source, and every one that has neither mappings below nor a source.
-fn mappings<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a serde_json::Map<String, serde_json::Value>>) {
+fn mappings<'a>(value: &'a crate::value::Value, found: &mut Vec<&'a crate::value::Map>) {
     match value {
-        serde_json::Value::Array(items) => items.iter().for_each(|i| mappings(i, found)),
-        serde_json::Value::Object(map) if map.contains_key("source") => found.push(map),
-        serde_json::Value::Object(map) => {
+        crate::value::Value::Array(items) => items.iter().for_each(|i| mappings(i, found)),
+        crate::value::Value::Object(map) if map.contains_key("source") => found.push(map),
+        crate::value::Value::Object(map) => {
             if !map.values().any(|v| v.is_object() || v.is_array()) {
                 found.push(map);
             }

@@ -4,10 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::kube::Object;
-use crate::yaml::Reach;
 
 /// The kind of the envelope.
 pub const KIND: &str = "ResourceList";
@@ -90,7 +89,7 @@ impl Files {
 
     /// The annotations of an item that comes beside `neighbour`: in its file where that holds several, else in one of
     /// its own beside it. Never the neighbour's identity, by which an orchestrator tells outputs from inputs.
-    pub fn beside(&mut self, neighbour: &Object, kind: &str, name: &str) -> Map<String, Value> {
+    pub fn beside(&mut self, neighbour: &Object, kind: &str, name: &str) -> Map {
         let Some((path, _)) = file(neighbour) else {
             return Map::new();
         };
@@ -108,7 +107,7 @@ impl Files {
         let mut out = Map::new();
         for (keys, value) in [(INDICES, index.to_string()), (PATHS, path)] {
             for key in keys.iter().filter(|key| neighbour.annotation(key).is_some()) {
-                out.insert((*key).to_owned(), json!(value));
+                out.insert((*key).into(), json!(value));
             }
         }
         out

@@ -3,11 +3,10 @@
 pub mod krm;
 pub mod parent;
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use crate::kube::Object;
 use crate::stream::Stream;
-use crate::yaml::Reach;
 
 /// Helm 4 names the template a document came from in this annotation and takes it away again
 /// (helm v4 pkg/action/action.go, annotateAndMerge).
@@ -119,21 +118,23 @@ pub fn is_bookkeeping(annotation: &str) -> bool {
 
 /// Takes the host's own annotations out of an object.
 pub fn without_bookkeeping(object: &mut Value) {
-    let annotations = object.reach_mut("/metadata/annotations").and_then(Value::as_object_mut);
+    let annotations = object
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut);
     if let Some(annotations) = annotations {
         annotations.retain(|key, _| !is_bookkeeping(key));
     }
 }
 
 /// The host's own annotations of an object.
-pub fn bookkeeping(object: &Value) -> Map<String, Value> {
-    let annotations = object.reach("/metadata/annotations").and_then(Value::as_object);
+pub fn bookkeeping(object: &Value) -> Map {
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
     let own = annotations.into_iter().flatten().filter(|(key, _)| is_bookkeeping(key));
     own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// Sets annotations of an object.
-pub fn annotate(object: &mut Value, with: Map<String, Value>) {
+pub fn annotate(object: &mut Value, with: Map) {
     let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
         return;
     };
@@ -164,7 +165,7 @@ pub fn dress(host: Host, template: Option<&str>, mut value: Value) -> (Value, St
                     .and_then(Value::as_object)
                     .is_some_and(Map::is_empty)
             {
-                metadata.shift_remove("annotations");
+                metadata.remove("annotations");
             }
         }
         _ => {}

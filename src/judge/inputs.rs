@@ -1,6 +1,6 @@
 //! Reads what the judgement is given, and says what cannot be read.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::{Current, Request, ValuesFile};
 use crate::finding::{Finding, Input};

@@ -6,11 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::value::{Text, Value};
 
 use super::object::{Object, at};
 use super::{selector, workload};
-use crate::yaml::Reach;
 
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
@@ -192,7 +191,7 @@ fn selectors(object: &Object) -> Vec<(&Value, bool)> {
     let places = selector::pod_selectors(&object.reference.kind, &object.value);
     let of_pods = places
         .into_iter()
-        .filter_map(|place| Some((object.value.reach(&place.pointer)?, place.plain)));
+        .filter_map(|place| Some((object.value.pointer(&place.pointer)?, place.plain)));
     let of_services = match object.reference.kind.as_str() {
         "ServiceMonitor" => at(&object.value, &["spec", "selector"]).map(|s| (s, false)),
         _ => None,
@@ -230,7 +229,7 @@ impl<'l, 'a> Bearers<'l, 'a> {
         let pairs = labels.and_then(Value::as_object).into_iter().flatten();
         let (open, firm): (Vec<_>, Vec<_>) =
             pairs.partition(|(_, value)| value.as_str().is_some_and(|v| new.contains(&v)));
-        let bearers = |(key, value): &(&String, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
+        let bearers = |(key, value): &(&Text, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
         let asked: Vec<Option<&Vec<usize>>> = firm.iter().map(bearers).collect();
         if asked.iter().any(Option::is_none) || plain && firm.is_empty() && open.is_empty() {
             return;
@@ -260,7 +259,7 @@ impl<'l, 'a> Bearers<'l, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn objects(values: Vec<Value>) -> Vec<Object> {
         let all = values.into_iter().enumerate();

@@ -1,6 +1,6 @@
 //! From one value to another in RFC 6902 operations, and what a live object holds beyond its manifest.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::object::escape;
 use crate::yaml::{Op, PatchOp};
@@ -16,7 +16,7 @@ fn walk(from: &Value, to: &Value, path: String, ops: &mut Vec<PatchOp>) {
     match (from, to) {
         (a, b) if a == b => {}
         (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().filter(|k| !b.contains_key(*k)) {
+            for key in a.keys().filter(|k| !b.contains_key(k)) {
                 ops.push(PatchOp {
                     op: Op::Remove,
                     path: format!("{path}/{}", escape(key)),
@@ -60,7 +60,7 @@ pub const LIVE_ANNOTATIONS: [&str; 4] = [
 /// fields of the spec stay; they cannot be told from chosen ones.
 pub fn without_server_fields(mut value: Value) -> Value {
     let Some(map) = value.as_object_mut() else { return value };
-    map.shift_remove("status");
+    map.remove("status");
     if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
         for field in [
             "uid",
@@ -70,11 +70,11 @@ pub fn without_server_fields(mut value: Value) -> Value {
             "managedFields",
             "selfLink",
         ] {
-            metadata.shift_remove(field);
+            metadata.remove(field);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
             LIVE_ANNOTATIONS.iter().for_each(|key| {
-                annotations.shift_remove(*key);
+                annotations.remove(key);
             });
         }
         if metadata
@@ -82,7 +82,7 @@ pub fn without_server_fields(mut value: Value) -> Value {
             .and_then(Value::as_object)
             .is_some_and(Map::is_empty)
         {
-            metadata.shift_remove("annotations");
+            metadata.remove("annotations");
         }
     }
     value
@@ -91,8 +91,8 @@ pub fn without_server_fields(mut value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::json;
     use crate::yaml::patch_value;
-    use serde_json::json;
 
     #[test]
     fn a_delta_leads_from_one_to_the_other() {

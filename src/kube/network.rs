@@ -2,7 +2,7 @@
 //!
 //! Source: kubernetes.io/docs/concepts/services-networking/network-policies, and the defaults of `networking.k8s.io/v1`.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::object::{Object, at, namespaces_agree, text_at};
 use super::selector::{self, SelectorAt};

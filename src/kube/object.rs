@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::value::Value;
 use serde::Serialize;
-use serde_json::Value;
-
-use crate::yaml::Reach;
 
 /// Helm keeps an object with this annotation when the chart no longer renders it.
 /// Source: helm.sh/docs/howto/charts_tips_and_tricks (resource policies).
@@ -208,7 +206,7 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         }
     };
     let name = match metadata.entry("name") {
-        Some(Value::String(s)) if !s.is_empty() => s.clone(),
+        Some(Value::String(s)) if !s.is_empty() => s.to_string(),
         Some(Value::Null) | None if metadata.entry("generateName").is_some_and(Value::is_string) => String::new(),
         Some(Value::Null) | None => return fail(format!("{kind} has no `metadata.name`"), "/metadata"),
         Some(other) => {
@@ -220,7 +218,7 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         }
     };
     let namespace = match metadata.entry("namespace") {
-        Some(Value::String(s)) => s.clone(),
+        Some(Value::String(s)) => s.to_string(),
         None | Some(Value::Null) => String::new(),
         Some(other) => {
             let message = format!(
@@ -251,8 +249,8 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         }
     }
     Ok(ObjectRef {
-        api_version,
-        kind,
+        api_version: api_version.into(),
+        kind: kind.into(),
         namespace,
         name,
     })
@@ -289,7 +287,7 @@ pub fn text_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn one(value: Value) -> Object {
         let mut all = Object::all_in(0, value).unwrap();

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Add;
 
-use serde_json::Value;
+use crate::value::Value;
 
 /// One unit in nanos, the finest precision Kubernetes keeps.
 const NANOS: i128 = 1_000_000_000;

@@ -1,9 +1,8 @@
 //! Label selectors: which pods (or Services) an object points at, and how to point it elsewhere.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::object::{at, escape};
-use crate::yaml::Reach;
 
 /// Where a selector stands in an object and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +50,7 @@ fn expression(e: &Value, labels: &Value) -> bool {
 /// The selectors by which an object chooses pods. ServiceMonitors choose Services instead and are left out.
 pub fn pod_selectors(kind: &str, value: &Value) -> Vec<SelectorAt> {
     let one = |pointer: &str, plain: bool| {
-        let present = value.reach(pointer).is_some_and(|v| v.is_object());
+        let present = value.pointer(pointer).is_some_and(|v| v.is_object());
         if present {
             vec![SelectorAt {
                 pointer: pointer.into(),
@@ -101,14 +100,14 @@ pub fn scale_target<'v>(kind: &str, value: &'v Value) -> Option<(&'v str, &'v st
 
 /// Every place inside a selector where a label value is demanded: pointer (relative to the object), key, value.
 pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, String)> {
-    let Some(s) = value.reach(&selector.pointer) else {
+    let Some(s) = value.pointer(&selector.pointer) else {
         return vec![];
     };
     let mut out = Vec::new();
     let mut labels = |map: Option<&Value>, base: String| {
         for (k, v) in map.and_then(Value::as_object).into_iter().flatten() {
             if let Some(v) = v.as_str() {
-                out.push((format!("{base}/{}", escape(k)), k.clone(), v.to_owned()));
+                out.push((format!("{base}/{}", escape(k)), k.to_string(), v.to_owned()));
             }
         }
     };
@@ -150,7 +149,7 @@ pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn label_selectors_select_as_kubernetes_does() {

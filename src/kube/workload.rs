@@ -1,9 +1,8 @@
 //! Workloads: objects that make pods.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::object::{Object, at, text_at};
-use crate::yaml::Reach;
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
 pub const SERVING_KINDS: [&str; 8] = [
@@ -36,7 +35,7 @@ pub fn template_pointer(kind: &str) -> Option<&'static str> {
 
 /// The pod template of a workload: `None` for objects that make no pods.
 pub fn template(object: &Object) -> Option<&Value> {
-    object.value.reach(template_pointer(&object.reference.kind)?)
+    object.value.pointer(template_pointer(&object.reference.kind)?)
 }
 
 /// The ConfigMaps and claims that the volumes of a pod template name, as kind and name.
@@ -103,7 +102,7 @@ pub fn containers(object: &Object) -> Vec<(String, &Value)> {
     };
     let list = object
         .value
-        .reach(&format!("{base}/spec/containers"))
+        .pointer(&format!("{base}/spec/containers"))
         .and_then(Value::as_array);
     list.into_iter()
         .flatten()
@@ -151,7 +150,7 @@ pub fn match_labels(object: &Object) -> Option<&Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn what_pods_need_to_start() {

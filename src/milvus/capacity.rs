@@ -1,6 +1,6 @@
 //! How much a workload has: its resources, and how many pods of it there can be.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::release::Component;
 use crate::facts;
@@ -8,7 +8,6 @@ use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
 use crate::kube::quantity::Quantity;
 use crate::kube::selector;
-use crate::yaml::Reach;
 
 /// How many pods a workload has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +131,7 @@ pub fn limit(container: &Value, name: &str) -> Option<Quantity> {
 }
 
 fn quantity(container: &Value, section: &str, name: &str) -> Option<Quantity> {
-    let value = container.reach("/resources")?.get(section)?.get(name)?;
+    let value = container.pointer("/resources")?.get(section)?.get(name)?;
     Quantity::from_value(value).ok().filter(|q| *q > Quantity::ZERO)
 }
 
@@ -156,7 +155,7 @@ pub enum Disk {
 #[must_use]
 pub fn disk(template: &Value, container: &Value, path: &str) -> Disk {
     let path = path.trim_end_matches('/');
-    let mounts = container.reach("/volumeMounts").and_then(Value::as_array);
+    let mounts = container.pointer("/volumeMounts").and_then(Value::as_array);
     let covering = mounts
         .into_iter()
         .flatten()
@@ -168,7 +167,7 @@ pub fn disk(template: &Value, container: &Value, path: &str) -> Disk {
         })
         .max();
     let Some((_, name)) = covering else { return Disk::Layer };
-    let volumes = template.reach("/spec/volumes").and_then(Value::as_array);
+    let volumes = template.pointer("/spec/volumes").and_then(Value::as_array);
     let volume = volumes.into_iter().flatten().find(|v| v["name"] == name);
     // A StatefulSet's claim template has the name and stands in no list of volumes.
     let Some(empty) = volume.and_then(|v| v.get("emptyDir")) else {
@@ -191,7 +190,7 @@ pub fn number(value: f64) -> String {
 mod tests {
     use super::*;
     use crate::milvus::release::inventory;
-    use serde_json::json;
+    use crate::value::json;
 
     fn objects(extra: Value, replicas: Option<i64>) -> Vec<Object> {
         let mut workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x-datanode", "namespace": "n"},

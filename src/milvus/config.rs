@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::value::Value;
 
 /// Where a setting comes from, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -445,7 +445,7 @@ fn flatten(value: &Value, key: String, path: String, found: &mut impl FnMut(Stri
         Value::Object(map) => {
             for (name, child) in map {
                 let key = if key.is_empty() {
-                    name.clone()
+                    name.to_string()
                 } else {
                     format!("{key}.{name}")
                 };
@@ -469,7 +469,7 @@ fn flatten(value: &Value, key: String, path: String, found: &mut impl FnMut(Stri
 fn scalar(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(s) => s.clone(),
+        Value::String(s) => s.to_string(),
         other => other.to_string(),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
 use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
 use crate::kube::object::{escape, namespaces_agree, text_at};
-use crate::yaml::{self, Reach};
+use crate::yaml;
 
 /// The folder Milvus reads its configuration from, unless `MILVUSCONF` names another
 /// (upstream pkg/util/paramtable/base_table.go).
@@ -90,7 +90,7 @@ impl Texts {
 /// The ConfigMap (index into the objects) and key that a component mounts as `default.yaml`.
 pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize, String)> {
     let object = &objects[component.object];
-    let container = object.value.reach(&component.container)?;
+    let container = object.value.pointer(&component.container)?;
     let mounted = mounts(object, container, component);
     let file = mounted.iter().find(|m| m.file == "default.yaml")?;
     let (name, key) = source(file)?;
@@ -100,7 +100,7 @@ pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize,
 /// Every ConfigMap (index into the objects) and key that a component reads as a configuration file.
 pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)> {
     let object = &objects[component.object];
-    let Some(container) = object.value.reach(&component.container) else {
+    let Some(container) = object.value.pointer(&component.container) else {
         return vec![];
     };
     let mounted = mounts(object, container, component);
@@ -126,7 +126,7 @@ pub struct Source {
 
 /// The ConfigMaps a component reads its configuration from, as its pod template names them.
 pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
-    let Some(container) = object.value.reach(&component.container) else {
+    let Some(container) = object.value.pointer(&component.container) else {
         return vec![];
     };
     let mounted = mounts(object, container, component);
@@ -157,7 +157,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
         kind: object.reference.kind.clone(),
         name: object.reference.name.clone(),
     };
-    let Some(container) = object.value.reach(&component.container) else {
+    let Some(container) = object.value.pointer(&component.container) else {
         return Config::default();
     };
     let environment = Environment::of(owner.clone(), container, &component.container);
@@ -253,7 +253,10 @@ fn folder(container: &Value) -> &str {
 fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -> Vec<Mounted<'a>> {
     let folder = folder(container);
     let spec = component.container.split("/containers/").next().unwrap_or_default();
-    let volumes = object.value.reach(&format!("{spec}/volumes")).and_then(Value::as_array);
+    let volumes = object
+        .value
+        .pointer(&format!("{spec}/volumes"))
+        .and_then(Value::as_array);
     let list = container.entry("volumeMounts").and_then(Value::as_array);
     let mut found = Vec::new();
     for (i, mount) in list.into_iter().flatten().enumerate() {
@@ -315,7 +318,7 @@ fn config_map(objects: &[Object], user: &Object, name: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::milvus::release::inventory;
-    use serde_json::json;
+    use crate::value::json;
 
     fn objects(volume: Value, mounts: Value, data: Value) -> Vec<Object> {
         let workload = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-proxy", "namespace": "n"},

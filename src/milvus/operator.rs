@@ -4,7 +4,7 @@
 //! Source: milvus-operator a6dcc6386adf, `apis/milvus.io` (group and kinds) and `pkg/controllers` (labels and owner
 //! references of what it makes).
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use crate::kube::object::{group, text_at};
 use crate::kube::{Object, workload};
@@ -57,7 +57,7 @@ fn is_owner(owner: &Value) -> bool {
 }
 
 /// Leaves of the owners in an object's metadata only the operator's resource, without the server's identifiers.
-pub fn owners(metadata: &mut Map<String, Value>) {
+pub fn owners(metadata: &mut Map) {
     let Some(Value::Array(mut owners)) = metadata.remove("ownerReferences") else {
         return;
     };
@@ -85,7 +85,7 @@ fn label<'a>(object: &'a Object, key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn object(value: Value) -> Object {
         Object::all_in(0, value).unwrap().remove(0)

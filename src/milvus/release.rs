@@ -1,13 +1,12 @@
 //! The inventory: which workloads of a stream run Milvus, as what, from which image, and which belong together.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::image::ImageRef;
 use super::role::{self, Role, Run, Runs};
 use super::version::{self, Read, Undecidable, Version};
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
-use crate::yaml::Reach;
 
 /// One workload that runs Milvus in a known role.
 #[derive(Clone, Debug)]
@@ -315,7 +314,7 @@ impl Versions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn deployment(name: &str, role: &str, labels: Value, image: &str) -> Object {
         let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "n", "labels": {"app.kubernetes.io/instance": "argo-app"}},
@@ -400,7 +399,7 @@ mod tests {
     fn changed(role: &str, change: impl Fn(&mut Value)) -> Object {
         let mut object = deployment("a", role, json!({"app": "x"}), "milvusdb/milvus:v2.5.22");
         change(std::sync::Arc::make_mut(&mut object.value));
-        Object::all_in(0, serde_json::Value::clone(&object.value))
+        Object::all_in(0, crate::value::Value::clone(&object.value))
             .unwrap()
             .remove(0)
     }

@@ -5,10 +5,9 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::image::ImageRef;
-use crate::yaml::Reach;
 
 /// A role of a Milvus process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

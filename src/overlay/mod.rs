@@ -6,8 +6,8 @@
 
 mod strategic;
 
+use crate::value::Value;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::apply;
 use crate::kube::delta::delta;
@@ -18,7 +18,7 @@ use crate::milvus::release::{Inventory, inventory};
 use crate::rewrite::config::{CHECKSUM, checksum};
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stream::Stream;
-use crate::yaml::{self, Op, PatchOp, Reach, patch_value};
+use crate::yaml::{self, Op, PatchOp, patch_value};
 
 /// One patch of the user's.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ fn one(place: String, item: Value) -> Result<Overlay, String> {
         other => other,
     };
     let target = match map.get("target") {
-        Some(target) => serde_json::from_value(target.clone()).map_err(|e| format!("{place}: target: {e}"))?,
+        Some(target) => serde_json::from_value(target.clone().into()).map_err(|e| format!("{place}: target: {e}"))?,
         None => return whole(place, patch),
     };
     let how = match patch {
@@ -342,7 +342,7 @@ fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &[Object
         };
         let path = format!("{template}/metadata/annotations/{}", escape(CHECKSUM));
         let sum = checksum(objects[*map].at(&["data"]).unwrap_or(&Value::Null));
-        if object.value.reach(&path).is_some_and(|old| *old != sum.as_str()) {
+        if object.value.pointer(&path).is_some_and(|old| *old != sum.as_str()) {
             let ops = vec![replace(path, sum)];
             let new = patch_value(&object.value, &ops).map_err(|e| e.to_string())?;
             put(changes, object, new, ops, "the configuration it reads changed");

@@ -3,7 +3,7 @@
 //! Merge keys are those of the API types (`patchMergeKey` in k8s.io/api core/v1 and apps/v1, Kubernetes 1.34). Kinds
 //! beyond Kubernetes' own have none: their lists are replaced whole, as Kustomize does.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use crate::kube::object::{group, text_at};
 
@@ -60,7 +60,7 @@ impl At<'_> {
     }
 }
 
-fn map(base: &Map<String, Value>, patch: &Map<String, Value>, at: &At) -> Result<Option<Value>, String> {
+fn map(base: &Map, patch: &Map, at: &At) -> Result<Option<Value>, String> {
     let directive = match patch.get("$patch") {
         None => "merge",
         Some(value) => value.as_str().unwrap_or_default(),
@@ -96,7 +96,7 @@ fn map(base: &Map<String, Value>, patch: &Map<String, Value>, at: &At) -> Result
         };
         match new {
             Some(new) => drop(merged.insert(key.clone(), new)),
-            None => drop(merged.shift_remove(key)),
+            None => drop(merged.remove(key)),
         }
     }
     Ok(Some(Value::Object(merged)))
@@ -144,7 +144,7 @@ fn list(base: Option<&Vec<Value>>, patch: &[Value], field: &str, at: &At) -> Res
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::value::json;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Which chart a leg takes, and the `helm upgrade` that takes it.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::Commands;
 use super::route::{Kind, Leg};
@@ -222,7 +222,7 @@ pub fn described(site: &Site, overlay: Option<&Value>, key: &str) -> Vec<(String
     let own = below(overlay).unwrap_or_default();
     let fields = own.as_object().into_iter().flatten().filter(|(k, _)| *k != "enabled");
     let unsaid = fields.filter(|(k, _)| !crate::rewrite::values::truthy(given.get(*k)));
-    unsaid.map(|(k, v)| (k.clone(), v.clone())).collect()
+    unsaid.map(|(k, v)| (k.to_string(), v.clone())).collect()
 }
 
 /// The flags that say it, and the values that cannot be said because they hold a secret.

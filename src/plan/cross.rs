@@ -1,6 +1,6 @@
 //! The legs that Helm walks with the post-renderer behind it: consolidation, 2.5 to 2.6, within 2.6, 2.6 to 3.0.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::back::{rollback, unmoved};
 use super::chart::{self, Chart, Upgrade};

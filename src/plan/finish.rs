@@ -1,6 +1,6 @@
 //! The end of the way: values to commit, an empty diff, the post-renderer unplugged.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::chart::{self, Chart};
 use super::shell::{command, quote};

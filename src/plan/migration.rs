@@ -1,6 +1,6 @@
 //! The manifests that migrate the metadata of 2.1: what deployments/migrate-meta/migrate.sh of Milvus makes, as files.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::route::Leg;
 use super::site::Site;
@@ -59,7 +59,7 @@ pub fn manifests(site: &Site, leg: &Leg) -> Vec<Manifest> {
         ("migrate.yaml", "run"),
         ("rollback.yaml", "rollback"),
     ];
-    let data: serde_json::Map<String, Value> = texts
+    let data: crate::value::Map = texts
         .into_iter()
         .map(|(file, command)| (file.to_owned(), yaml::emit(&config(site, leg, command)).into()))
         .collect();

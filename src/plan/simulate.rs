@@ -1,6 +1,6 @@
 //! One leg as the post-renderer will judge it: the deployed objects with the images of the next stop.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::route::{Kind, Leg};
 use super::site::Site;
@@ -13,7 +13,7 @@ use crate::milvus::release::{Release, inventory};
 use crate::options::Options;
 use crate::stage::Stage;
 use crate::stream::Stream;
-use crate::yaml::{self, Reach};
+use crate::yaml;
 
 /// What would be deployed at a stop.
 #[derive(Clone, Debug)]
@@ -169,7 +169,7 @@ fn retagged(text: &str, site: &Site, image: &str) -> String {
     let release = found.iter().find(|r| site.is(r));
     for component in release.into_iter().flat_map(|r| &r.components) {
         let value = std::sync::Arc::make_mut(&mut objects[component.object].value);
-        if let Some(container) = value.reach_mut(&component.container) {
+        if let Some(container) = value.pointer_mut(&component.container) {
             container["image"] = image.into();
         }
     }

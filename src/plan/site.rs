@@ -1,6 +1,6 @@
 //! What the commands of a plan need to know of the release: names, places, queue, stores.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::etcd::{self, Etcd, addresses};
 use super::shell::{command, quote};
@@ -15,7 +15,6 @@ use crate::milvus::role::Role;
 use crate::milvus::version::{Read, Version};
 use crate::rules::case::Effective;
 use crate::state::Source;
-use crate::yaml::Reach;
 
 /// What stands for a namespace that nothing says.
 pub const UNPLACED: &str = "NAMESPACE";
@@ -365,7 +364,7 @@ fn workloads(source: &Source, release: &Release) -> Vec<Workload> {
     let objects = &source.stream.objects;
     let each = release.components.iter().map(|c| {
         let object = &objects[c.object];
-        let container = object.value.reach(&c.container);
+        let container = object.value.pointer(&c.container);
         Workload {
             kind: object.reference.kind.to_ascii_lowercase(),
             name: c.name.clone(),

@@ -1,6 +1,6 @@
 //! The findings as results of a KRM function.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::finding::{Finding, Input, Severity};
 use crate::host::krm;

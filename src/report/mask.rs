@@ -1,7 +1,7 @@
 //! Secrets: what must appear in no message, report or diff, not even by length.
 
+use crate::value::Value;
 use memchr::memmem;
-use serde_json::Value;
 
 use crate::finding::Finding;
 use crate::milvus::store::is_secret_key;
@@ -73,9 +73,9 @@ fn walk(key: &str, value: &mut Value) {
             if is_secret_key(key) {
                 *text = MASK.into();
             } else if text.contains('\n') && text.contains(':') {
-                *text = embedded(text);
+                *text = embedded(text).into();
             } else {
-                *text = url(text);
+                *text = url(text).into();
             }
         }
         Value::Number(_) | Value::Bool(_) if is_secret_key(key) => *value = MASK.into(),
@@ -226,7 +226,7 @@ pub fn url_with(text: &str, token: Token) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {

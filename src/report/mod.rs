@@ -9,8 +9,8 @@ pub mod sarif;
 pub mod text;
 pub mod view;
 
+use crate::value::{Value, json};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::judge::Judgement;
 use crate::milvus::release::Mode;

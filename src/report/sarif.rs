@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::view::{View, group};
@@ -99,8 +98,8 @@ struct Res<'a> {
     partial_fingerprints: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     suppressions: Vec<Suppression>,
-    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
-    properties: serde_json::Map<String, Value>,
+    #[serde(skip_serializing_if = "crate::value::Map::is_empty")]
+    properties: crate::value::Map,
 }
 
 #[derive(Serialize)]
@@ -232,7 +231,7 @@ fn opening(page: &str) -> Option<String> {
 
 fn result<'a>(view: &View, finding: &'a Finding, seen: &mut BTreeMap<String, usize>) -> Res<'a> {
     let mut text = format!("{}\nhelp: {}", finding.message, finding.help);
-    let mut properties = serde_json::Map::new();
+    let mut properties = crate::value::Map::new();
     if let Some(template) = &finding.template {
         text.push_str(&format!("\ntemplate: {template}"));
         properties.insert("template".into(), template.as_str().into());
@@ -316,6 +315,7 @@ fn uri(path: &str) -> String {
 mod tests {
     use super::super::view::tests::{finding, shown};
     use super::*;
+    use crate::value::Value;
 
     fn log(findings: Vec<Finding>) -> Value {
         serde_json::from_str(&shown(findings, false, render)).unwrap()

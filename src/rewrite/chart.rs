@@ -3,7 +3,7 @@
 //! What the values cannot say (image, labels, probes, mounts, the shape of this chart version) is taken from what the
 //! release's other workloads share.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::Scene;
 use super::neutral::{CONTAINERS, map_at};
@@ -12,7 +12,6 @@ use super::values::{Values, int, truthy};
 use crate::facts;
 use crate::kube::Object;
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 
 /// Switches the streaming service of 2.5 on; 2.6 sets it itself (cmd/main.go of 2.6.x).
 pub const STREAMING_SWITCH: &str = "MILVUS_STREAMING_SERVICE_ENABLED";
@@ -60,7 +59,7 @@ pub fn workload(scene: &Scene, values: &Values, role: Role, skeleton: &Value, si
     env(&mut w, values, role, siblings, &container);
     security(&mut w, values, role, siblings, chart.as_deref(), &container);
     heaptrack(&mut w, values, role, &container);
-    if let Some(c) = w.reach_mut(&container).and_then(Value::as_object_mut) {
+    if let Some(c) = w.pointer_mut(&container).and_then(Value::as_object_mut) {
         c.insert("resources".into(), resources);
     }
     if truthy(values.get(&["woodpecker", "enabled"])) && role == Role::StreamingNode {
@@ -103,8 +102,8 @@ fn replicas_and_strategy(w: &mut Value, values: &Values, role: Role) {
     let key = values_key(role);
     let replicas = values.get(&[key, "replicas"]).cloned().unwrap_or(json!(1));
     let Some(spec) = map_at(w, &["spec"]) else { return };
-    spec.shift_remove("replicas");
-    spec.shift_remove("strategy");
+    spec.remove("replicas");
+    spec.remove("strategy");
     // A negative number leaves the field to an autoscaler; what is no number is printed as it is.
     if int(Some(&replicas)) >= 0 && !replicas.is_null() {
         let number = if replicas.is_string() {
@@ -130,7 +129,7 @@ fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibli
             || truthy(values.get(&[values_key(sibling), "profiling", "enabled"]))
     };
     let at = |v: &Value| {
-        v.reach("/spec/template/metadata/annotations")
+        v.pointer("/spec/template/metadata/annotations")
             .cloned()
             .unwrap_or(json!({}))
     };
@@ -165,7 +164,7 @@ fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibli
         all.insert("checksum/config".into(), checksum);
     }
     if let Some(global) = global.as_object_mut() {
-        global.shift_remove("checksum/config");
+        global.remove("checksum/config");
         for (k, v) in std::mem::take(global) {
             all.insert(k, v);
         }
@@ -184,7 +183,7 @@ fn component_or_global(values: &Values, role: Role, name: &str, siblings: &[Sibl
     let plain: Vec<&Value> = siblings
         .iter()
         .filter(|(r, _)| !truthy(values.get(&[values_key(*r), name])))
-        .map(|(_, v)| v.reach(pointer).unwrap_or(&Value::Null))
+        .map(|(_, v)| v.pointer(pointer).unwrap_or(&Value::Null))
         .collect();
     match plain.split_first() {
         Some((first, rest)) if rest.iter().all(|v| v == first) => Some((*first).clone()).filter(|v| truthy(Some(v))),
@@ -200,7 +199,7 @@ fn scheduling(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], 
         let Some(spec) = map_at(w, &["spec", "template", "spec"]) else {
             return;
         };
-        spec.shift_remove(name);
+        spec.remove(name);
         if let Some(value) = value.filter(|_| spread || name != "topologySpreadConstraints") {
             spec.insert(name.into(), value);
         }
@@ -224,10 +223,10 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
         &format!("{container}/securityContext"),
     );
     for (target, value) in [("/spec/template/spec", pod), (container, own)] {
-        let Some(map) = w.reach_mut(target).and_then(Value::as_object_mut) else {
+        let Some(map) = w.pointer_mut(target).and_then(Value::as_object_mut) else {
             continue;
         };
-        map.shift_remove("securityContext");
+        map.remove("securityContext");
         if let Some(value) = value.filter(|_| rendered) {
             map.insert("securityContext".into(), value);
         }
@@ -243,7 +242,7 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
                 .and_then(Value::as_array)
                 .cloned()
                 .unwrap_or_default();
-            if let Some(list) = w.reach_mut(&pointer).and_then(Value::as_array_mut) {
+            if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
                 list.retain(|v| !given.contains(v));
             }
         }
@@ -263,7 +262,7 @@ fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], contain
     let mut claimed: Vec<String> = siblings.iter().flat_map(|(r, _)| extra(*r)).map(|v| name(&v)).collect();
     claimed.extend([STREAMING_SWITCH, LIBRARIES, RESOURCE_GROUP].map(str::to_owned));
     let shared = w
-        .reach(&format!("{container}/env"))
+        .pointer(&format!("{container}/env"))
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
@@ -272,10 +271,10 @@ fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], contain
         all.push(json!({"name": LIBRARIES, "value": "/milvus/tools/heaptrack/lib:/milvus/lib:/usr/lib"}));
     }
     all.extend(extra(role).into_iter().filter(|v| name(v) != STREAMING_SWITCH));
-    let Some(c) = w.reach_mut(container).and_then(Value::as_object_mut) else {
+    let Some(c) = w.pointer_mut(container).and_then(Value::as_object_mut) else {
         return;
     };
-    c.shift_remove("env");
+    c.remove("env");
     if !all.is_empty() {
         c.insert("env".into(), Value::Array(all));
     }
@@ -286,7 +285,7 @@ pub fn without_heaptrack(w: &mut Value) {
     let container = format!("{CONTAINERS}/0");
     for field in ["command", "args"] {
         if let Some(list) = w
-            .reach_mut(&format!("{container}/{field}"))
+            .pointer_mut(&format!("{container}/{field}"))
             .and_then(Value::as_array_mut)
         {
             list.retain(|v| v.as_str() != Some(HEAPTRACK));
@@ -296,7 +295,7 @@ pub fn without_heaptrack(w: &mut Value) {
         (format!("{container}/env"), LIBRARIES),
         ("/spec/template/spec/initContainers".into(), "heaptrack"),
     ] {
-        if let Some(list) = w.reach_mut(&pointer).and_then(Value::as_array_mut) {
+        if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
             list.retain(|v| v["name"] != name);
         }
     }
@@ -305,7 +304,7 @@ pub fn without_heaptrack(w: &mut Value) {
 /// Whether [`without_heaptrack`] would change anything.
 pub fn has_traces_of_heaptrack(w: &Value) -> bool {
     let named = |pointer: &str, name: &str| {
-        let list = w.reach(pointer).and_then(Value::as_array);
+        let list = w.pointer(pointer).and_then(Value::as_array);
         list.into_iter().flatten().any(|v| v["name"] == name)
     };
     has_heaptrack(w)
@@ -316,7 +315,7 @@ pub fn has_traces_of_heaptrack(w: &Value) -> bool {
 /// Whether a neutral workload runs under heaptrack.
 pub fn has_heaptrack(w: &Value) -> bool {
     ["command", "args"].iter().any(|field| {
-        let list = w.reach(&format!("{CONTAINERS}/0/{field}")).and_then(Value::as_array);
+        let list = w.pointer(&format!("{CONTAINERS}/0/{field}")).and_then(Value::as_array);
         list.into_iter().flatten().any(|v| v.as_str() == Some(HEAPTRACK))
     })
 }
@@ -324,16 +323,16 @@ pub fn has_heaptrack(w: &Value) -> bool {
 /// The heaptrack prefix and its init container, which repeats the container's security context.
 fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
     let on = truthy(values.get(&[values_key(role), "heaptrack", "enabled"]));
-    let context = w.reach(&format!("{container}/securityContext")).cloned();
+    let context = w.pointer(&format!("{container}/securityContext")).cloned();
     if let Some(list) = w
-        .reach_mut("/spec/template/spec/initContainers")
+        .pointer_mut("/spec/template/spec/initContainers")
         .and_then(Value::as_array_mut)
     {
         list.retain(|c| c.get("name").and_then(Value::as_str) != Some("heaptrack"));
     }
     for field in ["command", "args"] {
         if let Some(list) = w
-            .reach_mut(&format!("{container}/{field}"))
+            .pointer_mut(&format!("{container}/{field}"))
             .and_then(Value::as_array_mut)
             && on
             && list.iter().any(|v| v.as_str() == Some("run"))
@@ -375,7 +374,7 @@ fn heaptrack(w: &mut Value, values: &Values, role: Role, container: &str) {
 
 /// Inserts an item behind the one with that name, at the end where there is none.
 fn after(w: &mut Value, pointer: &str, name: &str, item: Value) {
-    if let Some(list) = w.reach_mut(pointer).and_then(Value::as_array_mut) {
+    if let Some(list) = w.pointer_mut(pointer).and_then(Value::as_array_mut) {
         let at = list
             .iter()
             .position(|v| v.get("name").and_then(Value::as_str) == Some(name))

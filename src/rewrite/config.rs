@@ -1,6 +1,6 @@
 //! The Milvus ConfigMap's part in the rewrite: active-standby, and the checksums that follow its content.
 
-use serde_json::Value;
+use crate::value::Value;
 use sha2::{Digest, Sha256};
 
 use super::values::truthy;
@@ -9,7 +9,7 @@ use crate::kube::object::escape;
 use crate::kube::{Object, workload};
 use crate::milvus::effective::{self, Texts};
 use crate::milvus::role::Role;
-use crate::yaml::{self, PatchOp, Reach};
+use crate::yaml::{self, PatchOp};
 
 /// Where the chart notes the checksum of the rendered ConfigMap.
 pub const CHECKSUM: &str = "checksum/config";
@@ -50,7 +50,7 @@ pub fn enable_standby(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
         .values
         .is_some_and(|v| truthy(v.get(&["mixCoordinator", "activeStandby", "enabled"])));
     let mixcoord = |w: &&&Value| {
-        w.reach("/spec/template/metadata/labels").is_some()
+        w.pointer("/spec/template/metadata/labels").is_some()
             && w["metadata"]["name"].as_str().is_some_and(|n| n.ends_with("-mixcoord"))
     };
     if !wanted || arriving.iter().find(mixcoord).is_none() {
@@ -78,11 +78,11 @@ pub fn enable_standby(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
             Some(Value::Object(_)) => patch.push(add(path, true)),
             Some(_) => patch.push(replace(
                 format!("{base}/{section}"),
-                serde_json::json!({"enableActiveStandby": true}),
+                crate::value::json!({"enableActiveStandby": true}),
             )),
             None => patch.push(add(
                 format!("{base}/{section}"),
-                serde_json::json!({"enableActiveStandby": true}),
+                crate::value::json!({"enableActiveStandby": true}),
             )),
         }
     }
@@ -114,7 +114,7 @@ pub fn renew_checksums(scene: &Scene, out: &mut Rewrite) -> Option<String> {
 fn renewed(object: &Object, sum: &str) -> Option<Change> {
     let base = workload::template_pointer(&object.reference.kind)?;
     let path = format!("{base}/metadata/annotations/{}", escape(CHECKSUM));
-    object.value.reach(&path)?;
+    object.value.pointer(&path)?;
     Some(Change::patch(
         object,
         vec![replace(path, sum)],

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Text, Value};
 
 use super::neutral::CONTAINERS;
 use super::share::identity;
 use super::{Disagreement, Failure, Rewrite};
 use crate::kube::quantity::Quantity;
-use crate::yaml::{Reach, same};
 
 /// One coordinator: its role's word and its neutral workload. The first speaks where they disagree (rootcoord).
 pub struct Coordinator<'a> {
@@ -44,20 +43,20 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
         !own && !pointer.contains("last-applied-configuration")
     });
     for pointer in notes {
-        note(coordinators, &pointer, joined.reach(&pointer).cloned(), out);
+        note(coordinators, &pointer, joined.pointer(&pointer).cloned(), out);
     }
     let each = |field: &str| {
         coordinators
             .iter()
-            .map(|c| c.value.reach(&format!("{container}{field}")))
+            .map(|c| c.value.pointer(&format!("{container}{field}")))
             .collect::<Vec<_>>()
     };
     let resources = sum_resources(&each("/resources"), out);
     let env = unite_env(coordinators, &each("/env"), out);
-    let inner = joined.reach_mut(&container)?.as_object_mut()?;
+    let inner = joined.pointer_mut(&container)?.as_object_mut()?;
     inner.insert("resources".into(), resources);
     if env.is_empty() {
-        inner.shift_remove("env");
+        inner.remove("env");
     } else {
         inner.insert("env".into(), Value::Array(env));
     }
@@ -68,7 +67,7 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
 fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &mut Value, out: &mut Rewrite) {
     let counts: Vec<i64> = coordinators
         .iter()
-        .map(|c| c.value.reach("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
+        .map(|c| c.value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
         .collect();
     let most = counts.iter().copied().max().unwrap_or(1);
     // All scaled to zero is a release at rest and stays one; otherwise one, or the most where a standby may wait.
@@ -81,12 +80,12 @@ fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &m
     };
     spec.insert("replicas".into(), replicas.into());
     if standby {
-        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.reach("/spec/strategy")).collect();
+        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.pointer("/spec/strategy")).collect();
         if strategies.iter().any(|s| *s != strategies[0]) {
             note(coordinators, "/spec/strategy", strategies[0].cloned(), out);
         }
     } else {
-        spec.insert("strategy".into(), serde_json::json!({"type": "Recreate"}));
+        spec.insert("strategy".into(), crate::value::json!({"type": "Recreate"}));
     }
 }
 
@@ -96,7 +95,7 @@ fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: 
         .map(|c| {
             (
                 c.role.to_owned(),
-                c.value.reach(pointer).cloned().unwrap_or(Value::Null),
+                c.value.pointer(pointer).cloned().unwrap_or(Value::Null),
             )
         })
         .collect();
@@ -111,16 +110,13 @@ fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: 
 fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<String>) {
     let each: Vec<&Value> = coordinators
         .iter()
-        .map(|c| c.value.reach(pointer).unwrap_or(&Value::Null))
+        .map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null))
         .collect();
-    if each
-        .iter()
-        .all(|v| same(v, each[0]) || (is_empty(v) && is_empty(each[0])))
-    {
+    if each.iter().all(|v| *v == each[0] || (is_empty(v) && is_empty(each[0]))) {
         return;
     }
     if each.iter().all(|v| v.is_object()) {
-        let mut keys: Vec<&String> = Vec::new();
+        let mut keys: Vec<&Text> = Vec::new();
         for key in each.iter().flat_map(|v| v.as_object().into_iter().flat_map(Map::keys)) {
             if !keys.contains(&key) {
                 keys.push(key);
@@ -161,11 +157,11 @@ fn is_empty(value: &Value) -> bool {
 pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
     let mut sum = Map::new();
     for section in ["requests", "limits"] {
-        let sections: Vec<Option<&Map<String, Value>>> = each
+        let sections: Vec<Option<&Map>> = each
             .iter()
             .map(|r| r.and_then(|r| r.get(section)).and_then(Value::as_object))
             .collect();
-        let mut names: Vec<&String> = Vec::new();
+        let mut names: Vec<&Text> = Vec::new();
         for name in sections.iter().flatten().flat_map(|s| s.keys()) {
             if !names.contains(&name) {
                 names.push(name);
@@ -189,7 +185,7 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
                         .reduce(|a, b| a + b)
                         .map(|q| q.to_string())
                         .unwrap_or_default();
-                    total.insert(name.clone(), Value::String(all));
+                    total.insert(name.as_str().into(), Value::from(all));
                 }
                 Err(e) => out.failures.push(Failure::Unbuilt(format!(
                     "a coordinator's {section}.{name} is no Kubernetes quantity: {e}"
@@ -251,7 +247,7 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     fn coordinator(role: &'static str, spec: Value, container: Value) -> Coordinator<'static> {
         let mut value = json!({"metadata": {"name": "x"}, "spec": {"template": {"spec": {"containers": [container]}}}});

@@ -15,8 +15,8 @@ pub mod values;
 
 use std::cell::OnceCell;
 
+use crate::value::Value;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::facts;
 use crate::host;

@@ -1,6 +1,6 @@
 //! A workload with the marks of its role taken out, and put in again for another role.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
@@ -8,7 +8,6 @@ use crate::host;
 use crate::kube::Object;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 
 /// Where labels stand in a workload.
 const LABELS: [&str; 3] = [
@@ -31,10 +30,14 @@ fn found_role_keys(scene: &Scene) -> Vec<String> {
     let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
     for component in &scene.release.components {
         for pointer in LABELS {
-            let labels = scene.object(component).value.reach(pointer).and_then(Value::as_object);
+            let labels = scene
+                .object(component)
+                .value
+                .pointer(pointer)
+                .and_then(Value::as_object);
             for (key, value) in labels.into_iter().flatten() {
                 let at = seen.iter().position(|(k, ..)| k == key).unwrap_or_else(|| {
-                    seen.push((key.clone(), vec![], vec![]));
+                    seen.push((key.to_string(), vec![], vec![]));
                     seen.len() - 1
                 });
                 let (_, named, carrying) = &mut seen[at];
@@ -59,9 +62,9 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
     let mut value = Value::clone(&object.value);
     let role = component.role.as_str();
     let name = component.name.as_str();
-    value.reach("/spec/template/spec")?;
+    value.pointer("/spec/template/spec")?;
     for pointer in LABELS {
-        if let Some(labels) = value.reach_mut(pointer) {
+        if let Some(labels) = value.pointer_mut(pointer) {
             without_role(labels, component.role, role_keys);
         }
     }
@@ -70,10 +73,10 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
         metadata.insert("name".into(), NAME.into());
     }
     let named = |s: &str| (s == name).then(|| vec![NAME.to_owned()]);
-    if let Some(annotations) = value.reach_mut("/spec/template/metadata/annotations") {
+    if let Some(annotations) = value.pointer_mut("/spec/template/metadata/annotations") {
         replace_strings(annotations, &named);
     }
-    let container = value.reach_mut(&component.container)?.as_object_mut()?;
+    let container = value.pointer_mut(&component.container)?.as_object_mut()?;
     if container.get("name").and_then(Value::as_str) == Some(role) {
         container.insert("name".into(), ROLE.into());
     }
@@ -87,7 +90,7 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
     }
     // The container that runs Milvus stands first, so that those of several workloads can be compared.
     let index: usize = component.container.rsplit('/').next()?.parse().ok()?;
-    if let Some(Value::Array(containers)) = value.reach_mut(CONTAINERS) {
+    if let Some(Value::Array(containers)) = value.pointer_mut(CONTAINERS) {
         let own = containers.remove(index);
         containers.insert(0, own);
     }
@@ -97,7 +100,7 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
 /// Takes the word of a role out of labels or a selector.
 pub fn without_role(labels: &mut Value, role: Role, role_keys: &[String]) {
     for (key, value) in labels.as_object_mut().into_iter().flatten() {
-        if role_keys.contains(key) && value.as_str() == Some(role.as_str()) {
+        if role_keys.iter().any(|k| key == k) && value.as_str() == Some(role.as_str()) {
             *value = Value::String(ROLE.into());
         }
     }
@@ -133,7 +136,7 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
                     .sum(),
                 _ => 0,
             };
-            *word = Value::String(format!("{}run {ARGS}{}", &text[..start], &text[end + flags..]));
+            *word = Value::from(format!("{}run {ARGS}{}", &text[..start], &text[end + flags..]));
         }
     }
 }
@@ -164,7 +167,13 @@ pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
 
 /// The names of a pod's volumes, those of a StatefulSet's claim templates included.
 pub fn volume_names(workload: &Value) -> Vec<Value> {
-    let list = |pointer: &str| workload.reach(pointer).and_then(Value::as_array).into_iter().flatten();
+    let list = |pointer: &str| {
+        workload
+            .pointer(pointer)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     list("/spec/template/spec/volumes")
         .map(|v| v["name"].clone())
         .chain(list("/spec/volumeClaimTemplates").map(|v| v["metadata"]["name"].clone()))
@@ -174,7 +183,7 @@ pub fn volume_names(workload: &Value) -> Vec<Value> {
 /// Takes out the mounts of volumes that were lost on the way: the API server would refuse the pod.
 pub fn without_mounts_of(workload: &mut Value, lost: &[Value]) {
     for containers in ["initContainers", "containers"] {
-        let list = workload.reach_mut(&format!("/spec/template/spec/{containers}"));
+        let list = workload.pointer_mut(&format!("/spec/template/spec/{containers}"));
         for container in list.and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
                 mounts.retain(|m| !lost.contains(&m["name"]));
@@ -184,7 +193,7 @@ pub fn without_mounts_of(workload: &mut Value, lost: &[Value]) {
 }
 
 /// A mutable map at a pointer, made where it is missing or null; `None` where something else stands in the way.
-pub fn map_at<'v>(value: &'v mut Value, path: &[&str]) -> Option<&'v mut Map<String, Value>> {
+pub fn map_at<'v>(value: &'v mut Value, path: &[&str]) -> Option<&'v mut Map> {
     let mut v = value;
     for key in path {
         if v.is_null() {
@@ -237,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_label_that_one_component_spells_wrongly_is_a_role_label_still() {
-        let mut labels = serde_json::json!({"component": "querycoord", "app.kubernetes.io/instance": "querycoord"});
+        let mut labels = crate::value::json!({"component": "querycoord", "app.kubernetes.io/instance": "querycoord"});
         without_role(&mut labels, Role::QueryCoord, &["component".into()]);
         assert_eq!(labels["component"], ROLE);
         assert_eq!(labels["app.kubernetes.io/instance"], "querycoord");
@@ -246,8 +255,8 @@ mod tests {
     #[test]
     fn mounts_go_with_their_volumes() {
         let container =
-            serde_json::json!({"volumeMounts": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b"}]});
-        let mut w = serde_json::json!({"spec": {
+            crate::value::json!({"volumeMounts": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b"}]});
+        let mut w = crate::value::json!({"spec": {
             "volumeClaimTemplates": [{"metadata": {"name": "b"}}],
             "template": {"spec": {"volumes": [{"name": "a"}], "containers": [container.clone()], "initContainers": [container]}},
         }});
@@ -257,7 +266,7 @@ mod tests {
             let mounts = w
                 .pointer(&format!("/spec/template/spec/{list}/0/volumeMounts"))
                 .unwrap();
-            assert_eq!(mounts, &serde_json::json!([{"name": "a", "mountPath": "/a"}]));
+            assert_eq!(mounts, &crate::value::json!([{"name": "a", "mountPath": "/a"}]));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The metrics Services of what comes, in the shape of those that the release has.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::Scene;
 use super::chart;
@@ -12,7 +12,6 @@ use crate::kube::object::namespaces_agree;
 use crate::kube::selector;
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
@@ -42,7 +41,7 @@ pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
     if role == Role::StreamingNode {
         spec.insert("clusterIP".into(), json!("None"));
     } else if !from_kin || !headless {
-        spec.shift_remove("clusterIP");
+        spec.remove("clusterIP");
     }
     if spec.get("type").and_then(Value::as_str) != Some("ClusterIP") {
         spec.insert("type".into(), json!("ClusterIP"));
@@ -58,13 +57,13 @@ pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
             }
         }
     }
-    if s.reach("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
-        map_at(&mut s, &["metadata"])?.shift_remove("annotations");
+    if s.pointer("/metadata/annotations").is_some_and(|a| !truthy(Some(a))) {
+        map_at(&mut s, &["metadata"])?.remove("annotations");
     }
     let mut s = filled(&s, role, name);
     for (at, first) in [("metadata", "name")] {
         if let Some(inner) = map_at(&mut s, &[at])
-            && let Some(v) = inner.shift_remove(first)
+            && let Some(v) = inner.remove(first)
         {
             inner.shift_insert(0, first.into(), v);
         }
@@ -121,13 +120,13 @@ fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
         return None;
     }
     let mut value = Value::clone(&object.value);
-    let ports = value.reach_mut("/spec/ports")?.as_array_mut()?;
+    let ports = value.pointer_mut("/spec/ports")?.as_array_mut()?;
     ports.retain(|p| p["name"] == "metrics");
     if ports.is_empty() {
         return None;
     }
     for pointer in ["/metadata/labels", "/spec/selector"] {
-        if let Some(labels) = value.reach_mut(pointer) {
+        if let Some(labels) = value.pointer_mut(pointer) {
             without_role(labels, role, role_keys(scene));
         }
     }
@@ -149,18 +148,18 @@ fn without_own_service(service: &mut Value, role: Role, values: &Values) {
     for field in ["labels", "annotations"] {
         let given = own(field).and_then(Value::as_object);
         let Some(map) = service
-            .reach_mut(&format!("/metadata/{field}"))
+            .pointer_mut(&format!("/metadata/{field}"))
             .and_then(Value::as_object_mut)
         else {
             continue;
         };
         for key in given.into_iter().flat_map(|g| g.keys()) {
-            map.shift_remove(key);
+            map.remove(key);
         }
     }
     if truthy(own("clusterIP"))
         && let Some(spec) = map_at(service, &["spec"])
     {
-        spec.shift_remove("clusterIP");
+        spec.remove("clusterIP");
     }
 }

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
-use crate::yaml::{Reach, same};
+use crate::value::{Map, Value};
 
 /// Stands for the workload's own name.
 pub const NAME: &str = "\u{0}name";
@@ -17,7 +15,7 @@ pub const ARGS: &str = "\u{0}args";
 /// where nothing is shared.
 pub fn share(values: &[&Value]) -> Option<Value> {
     let (first, rest) = values.split_first()?;
-    if rest.iter().all(|v| same(v, first)) {
+    if rest.iter().all(|v| v == first) {
         return Some((*first).clone());
     }
     match first {
@@ -41,7 +39,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
                 let id = identity(item)?;
                 let each: Option<Vec<&Value>> = values.iter().map(|v| find(v, &id)).collect();
                 let Some(each) = each else { continue };
-                if each.iter().all(|v| same(v, each[0])) {
+                if each.iter().all(|v| *v == each[0]) {
                     out.push(item.clone());
                 } else if item.entry("image").is_some() {
                     // A container is the sum of its fields; a volume or variable is one thing.
@@ -81,7 +79,7 @@ pub fn replace_strings(value: &mut Value, replace: &impl Fn(&str) -> Option<Vec<
             let mut out = Vec::with_capacity(list.len());
             for mut item in std::mem::take(list) {
                 match item.as_str().and_then(replace) {
-                    Some(words) => out.extend(words.into_iter().map(Value::String)),
+                    Some(words) => out.extend(words.into_iter().map(Value::from)),
                     None => {
                         replace_strings(&mut item, replace);
                         out.push(item);
@@ -92,7 +90,7 @@ pub fn replace_strings(value: &mut Value, replace: &impl Fn(&str) -> Option<Vec<
         }
         Value::String(s) => {
             if let Some(words) = replace(s) {
-                *s = words.join(" ");
+                *s = words.join(" ").into();
             }
         }
         _ => {}
@@ -102,7 +100,7 @@ pub fn replace_strings(value: &mut Value, replace: &impl Fn(&str) -> Option<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn named_lists_are_compared_by_name_in_the_first_order() {

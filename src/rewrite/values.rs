@@ -1,8 +1,6 @@
 //! The values Helm was given: several files merged as Helm merges them, and read as its templates read them.
 
-use serde_json::{Map, Value};
-
-use crate::yaml::Reach;
+use crate::value::{Map, Value};
 
 /// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,7 +86,7 @@ impl Values {
 /// A scalar as `{{ . }}` prints it; `None` for null, maps and lists.
 pub fn printed(value: &Value) -> Option<String> {
     match value {
-        Value::String(s) => Some(s.clone()),
+        Value::String(s) => Some(s.to_string()),
         Value::Number(n) => Some(n.to_string()),
         Value::Bool(b) => Some(b.to_string()),
         _ => None,
@@ -108,7 +106,7 @@ pub fn int(value: Option<&Value>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn later_files_win_maps_merge_lists_are_replaced_nulls_stay() {

@@ -3,7 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::keys::UserKey;
 use crate::finding::{Finding, Input};
@@ -214,7 +214,7 @@ impl Case<'_> {
     /// Milvus configuration to add to `user.yaml` in the values, as a file for Helm.
     pub fn user_yaml(&self, text: &str) -> String {
         const HERE: &str = "HERE";
-        let around = self.values_text(serde_json::json!({"extraConfigFiles": {"user.yaml": HERE}}));
+        let around = self.values_text(crate::value::json!({"extraConfigFiles": {"user.yaml": HERE}}));
         let depth = around.lines().last().map_or(0, |l| l.len() - l.trim_start().len()) + 2;
         let lines: String = text.lines().map(|l| format!("\n{}{l}", " ".repeat(depth))).collect();
         around.replace(HERE, &format!("|{lines}"))

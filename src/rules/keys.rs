@@ -1,6 +1,6 @@
 //! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::component::list;

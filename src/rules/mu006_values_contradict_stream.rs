@@ -1,6 +1,6 @@
 //! MU006: values that did not render this stream.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::{Check, Rule, steps};
@@ -10,7 +10,6 @@ use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
 use crate::rewrite::values::{Values, printed};
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -90,7 +89,7 @@ fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
 }
 
 fn holds_own_keys(values: &Value) -> bool {
-    let all = values.reach("/image/all").is_some_and(Value::is_object);
+    let all = values.pointer("/image/all").is_some_and(Value::is_object);
     all || OWN_KEYS.iter().any(|key| values.get(key).is_some_and(Value::is_object))
 }
 

@@ -66,7 +66,7 @@ fn running(case: &Case, before: Side, separate: &[&Component]) -> Finding {
         target(case),
     );
     let first = separate[0];
-    let replicas = first.replicas.map_or(serde_json::Value::Null, Into::into);
+    let replicas = first.replicas.map_or(crate::value::Value::Null, Into::into);
     before
         .point(RULE.finding(message, help(case)), first, "/spec/replicas")
         .field("/spec/replicas", replicas, 0)

@@ -108,7 +108,7 @@ fn finding(case: &Case, groups: &[Group], assumed: Option<&Version>) -> Finding 
             .iter()
             .find(|c| c.name == odd.name && c.role == odd.role)
     });
-    let current = current.map_or(serde_json::Value::Null, |c| c.image.clone().into());
+    let current = current.map_or(crate::value::Value::Null, |c| c.image.clone().into());
     case.after
         .point(RULE.finding(message, help), odd, &path)
         .field(path.clone(), current, odd.image.clone())

@@ -1,6 +1,6 @@
 //! MU113: something that is deployed is nowhere in the target.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::{Case, Side};
 use super::component::{list, since_streaming};
@@ -13,7 +13,6 @@ use crate::milvus::role::{Role, Spelling};
 use crate::milvus::version::Version;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -171,7 +170,7 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
     for component in &case.after.release.components {
         let object = case.after.object(component);
         let template = workload::template(object)
-            .and_then(|t| t.reach("/spec/volumes"))
+            .and_then(|t| t.pointer("/spec/volumes"))
             .and_then(Value::as_array);
         for volume in template.into_iter().flatten() {
             for (kind, path) in [

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::case::Case;
 use super::{Check, Rule, steps};
@@ -14,7 +14,6 @@ use crate::kube::object::escape;
 use crate::kube::quantity::Quantity;
 use crate::report::mask;
 use crate::rewrite::values::printed;
-use crate::yaml::{self, Reach};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -144,10 +143,10 @@ fn check(case: &Case) -> Vec<Finding> {
 /// A pointer to the first place at which a field differs and may not.
 fn changed(current: &Object, proposed: &Object, field: &str, how: How) -> Option<String> {
     let live = is_live(current);
-    let old = current.value.reach(field).unwrap_or(&Value::Null);
-    let new = proposed.value.reach(field).unwrap_or(&Value::Null);
+    let old = current.value.pointer(field).unwrap_or(&Value::Null);
+    let new = proposed.value.pointer(field).unwrap_or(&Value::Null);
     // Most fields are what they were.
-    if yaml::same(old, new) {
+    if old == new {
         return None;
     }
     let differs = || difference(old, new, live, field, field.rsplit('/').next().unwrap_or_default());
@@ -185,13 +184,13 @@ fn claim(old: &Value, new: &Value, live: bool) -> Option<String> {
     let without = |v: &Value| {
         let mut v = v.clone();
         if let Some(map) = v.as_object_mut() {
-            map.shift_remove("resources");
-            map.shift_remove("volumeAttributesClassName");
+            map.remove("resources");
+            map.remove("volumeAttributesClassName");
         }
         v
     };
     let size = "/resources/requests/storage";
-    let quantity = |v: &Value| v.reach(size).and_then(|q| Quantity::from_value(q).ok());
+    let quantity = |v: &Value| v.pointer(size).and_then(|q| Quantity::from_value(q).ok());
     difference(&without(old), &without(new), bound, "/spec", "spec").or_else(|| {
         let smaller = matches!((quantity(old), quantity(new)), (Some(old), Some(new)) if new < old);
         smaller.then(|| format!("/spec{size}"))
@@ -234,7 +233,7 @@ fn difference(old: &Value, new: &Value, lenient: bool, at: &str, key: &str) -> O
     }
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {
-            let keys = b.keys().chain(a.keys().filter(|k| !b.contains_key(*k)));
+            let keys = b.keys().chain(a.keys().filter(|k| !b.contains_key(k)));
             keys.into_iter().find_map(|k| {
                 difference(
                     a.get(k).unwrap_or(&Value::Null),
@@ -284,7 +283,7 @@ fn same_scalar(a: &Value, b: &Value, at: &str) -> bool {
 fn finding(case: &Case, current: &Object, proposed: &Object, field: &str, pointer: &str) -> Finding {
     let kind = proposed.reference.kind.as_str();
     let shown = |object: &Object| {
-        let value = object.value.reach(pointer).cloned().unwrap_or(Value::Null);
+        let value = object.value.pointer(pointer).cloned().unwrap_or(Value::Null);
         mask::value(kind, pointer, &value)
     };
     let (old, new) = (shown(current), shown(proposed));
@@ -302,7 +301,7 @@ fn finding(case: &Case, current: &Object, proposed: &Object, field: &str, pointe
         "{} exists, and {pointer} would change{values}: the API server refuses that, and Helm stops there with a part of the objects applied",
         proposed.reference
     );
-    let place = if proposed.value.reach(pointer).is_some() {
+    let place = if proposed.value.pointer(pointer).is_some() {
         pointer
     } else {
         field

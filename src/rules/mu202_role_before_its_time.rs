@@ -9,7 +9,6 @@ use crate::milvus::config::{EnvValue, Environment, Owner};
 use crate::milvus::release::Component;
 use crate::milvus::role::{Role, Spelling};
 use crate::rewrite::chart::STREAMING_SWITCH;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -35,7 +34,7 @@ pub enum Switch {
 /// Whether the switch of the 2.5 streaming service is on for a component.
 pub fn switch(objects: &[crate::kube::Object], component: &Component) -> Switch {
     let object = &objects[component.object];
-    let Some(container) = object.value.reach(&component.container) else {
+    let Some(container) = object.value.pointer(&component.container) else {
         return Switch::Off;
     };
     let owner = Owner {

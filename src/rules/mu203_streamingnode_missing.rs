@@ -50,7 +50,7 @@ fn scaled_to_zero(case: &Case, nodes: &[&Component], first: &Component) -> Findi
         .and_then(|b| b.release.components.iter().find(|c| c.name == first.name));
     let current = before
         .and_then(|c| c.replicas)
-        .map_or(serde_json::Value::Null, Into::into);
+        .map_or(crate::value::Value::Null, Into::into);
     case.after
         .point(
             RULE.finding(message, "--set streamingNode.replicas=1 (more for a large cluster)"),

@@ -1,6 +1,6 @@
 //! MU205: something still points at what left.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::component::list;
@@ -11,7 +11,6 @@ use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
 use crate::rewrite::leave::chooses_here;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -207,7 +206,7 @@ fn pods<'a>(left: &Left<'a>) -> Vec<(&'a Value, Role)> {
 
 /// The role that a selector means, where it chooses what left and nothing else.
 fn only_left(value: &Value, at: &SelectorAt, left: &[(&Value, Role)], staying: &[&Value]) -> Option<Role> {
-    let s = value.reach(&at.pointer)?;
+    let s = value.pointer(&at.pointer)?;
     let role = left
         .iter()
         .find(|(labels, _)| selector::selects(s, at.plain, labels))
@@ -311,7 +310,7 @@ fn affinity(object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
     let Some(base) = workload::template_pointer(&object.reference.kind) else {
         return vec![];
     };
-    if object.value.reach(&format!("{base}/spec/affinity")).is_none() {
+    if object.value.pointer(&format!("{base}/spec/affinity")).is_none() {
         return vec![];
     }
     let mut found = Vec::new();
@@ -321,7 +320,11 @@ fn affinity(object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
             ("preferredDuringSchedulingIgnoredDuringExecution", "/podAffinityTerm"),
         ] {
             let list = format!("{base}/spec/affinity/{which}/{when}");
-            let count = object.value.reach(&list).and_then(Value::as_array).map_or(0, Vec::len);
+            let count = object
+                .value
+                .pointer(&list)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
             for i in 0..count {
                 let at = SelectorAt {
                     pointer: format!("{list}/{i}{term}/labelSelector"),

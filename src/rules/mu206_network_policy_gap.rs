@@ -1,6 +1,6 @@
 //! MU206: a policy keeps the new components from their ports.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::case::Case;
 use super::component::{are, list, version};
@@ -231,7 +231,7 @@ fn place(case: &Case, finding: Finding, policy: &Object) -> Finding {
 fn shared(case: &Case) -> Value {
     let mut objects = case.after.release.components.iter().map(|c| case.after.object(c));
     let Some(first) = objects.next() else { return json!({}) };
-    let mut labels: Map<String, Value> = workload::match_labels(first)
+    let mut labels: Map = workload::match_labels(first)
         .and_then(Value::as_object)
         .cloned()
         .unwrap_or_default();

@@ -1,6 +1,6 @@
 //! MU207: the coordinators differ where mixcoord can have one value.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::component::list;
@@ -110,7 +110,7 @@ fn shown(field: &str, value: &Value) -> String {
         None => &value,
     };
     let text = match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         Value::Null => "\"\"".into(),
         other => other.to_string(),
     };

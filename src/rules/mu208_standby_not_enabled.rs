@@ -1,6 +1,6 @@
 //! MU208: two coordinators could be active at once.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::component::{list, names};

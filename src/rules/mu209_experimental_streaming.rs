@@ -9,7 +9,6 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::rewrite::chart::STREAMING_SWITCH;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -35,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
         match switch(before.objects, c) {
             Switch::On => true,
             // An environment taken in as a whole says nothing of this; a variable of this name does.
-            Switch::Hidden => object.value.reach(&c.container).is_some_and(has),
+            Switch::Hidden => object.value.pointer(&c.container).is_some_and(has),
             Switch::Off => c.role == Role::StreamingNode,
         }
     };
@@ -68,8 +67,8 @@ fn check(case: &Case) -> Vec<Finding> {
     vec![before.point(RULE.finding(message, help), first, &pointer)]
 }
 
-fn has(container: &serde_json::Value) -> bool {
-    let env = container.get("env").and_then(serde_json::Value::as_array);
+fn has(container: &crate::value::Value) -> bool {
+    let env = container.get("env").and_then(crate::value::Value::as_array);
     env.into_iter().flatten().any(|e| e["name"] == STREAMING_SWITCH)
 }
 

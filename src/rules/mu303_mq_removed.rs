@@ -31,7 +31,7 @@ fn check(case: &Case) -> Vec<Finding> {
             format!("the message queue would be natsmq, which Milvus {version} does not have: it would not start");
         let was = current
             .as_ref()
-            .map_or(serde_json::Value::Null, |mq| mq.as_str().into());
+            .map_or(crate::value::Value::Null, |mq| mq.as_str().into());
         let origin = origin(case.after);
         let path = places::path_of("mq.type", origin.as_ref());
         let finding = RULE.finding(message, help(case, current.as_ref()));
@@ -48,7 +48,9 @@ fn check(case: &Case) -> Vec<Finding> {
             .as_ref()
             .map_or_else(String::new, |mq| format!(", whether or not the target asks for {mq}"))
     );
-    let proposed = target.as_ref().map_or(serde_json::Value::Null, |mq| mq.as_str().into());
+    let proposed = target
+        .as_ref()
+        .map_or(crate::value::Value::Null, |mq| mq.as_str().into());
     let origin = origin(before);
     let path = places::path_of("mq.type", origin.as_ref());
     let mut finding = RULE

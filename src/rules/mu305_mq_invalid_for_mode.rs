@@ -1,6 +1,6 @@
 //! MU305: a queue that this mode or version cannot run on.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::{Check, Rule, pins, places};

@@ -51,7 +51,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let (message, help) = words(queue, &written.join(","));
     let finding = RULE.finding(message, help).field(
         places::path_of(key, Some(origin)),
-        serde_json::Value::Null,
+        crate::value::Value::Null,
         written.join(","),
     );
     vec![places::place(case, finding, Some(origin), speaker)]

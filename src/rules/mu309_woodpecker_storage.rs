@@ -1,6 +1,6 @@
 //! MU309: what woodpecker needs of the store it writes to.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::{Check, Rule, pins, places};

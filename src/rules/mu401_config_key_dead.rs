@@ -1,6 +1,6 @@
 //! MU401: a setting that the target ignores.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::Case;
 use super::keys::{self, UserKey};
@@ -10,7 +10,6 @@ use crate::finding::{Finding, Severity};
 use crate::kube::quantity::Quantity;
 use crate::milvus::role::Role;
 use crate::rewrite::chart::values_key;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -153,7 +152,7 @@ fn cores(case: &Case) -> Option<u32> {
     };
     let component = case.after.release.components.iter().find(|c| c.role == role)?;
     let limit = format!("{}/resources/limits/cpu", component.container);
-    let quantity: &Value = case.after.object(component).value.reach(&limit)?;
+    let quantity: &Value = case.after.object(component).value.pointer(&limit)?;
     let cores = Quantity::from_value(quantity).ok()?.as_f64().ceil();
     (cores >= 1.0).then_some(cores as u32)
 }

@@ -1,6 +1,6 @@
 //! MU501: datanode gets index building and less than indexnode had for it.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -12,7 +12,6 @@ use crate::milvus::capacity::{Replicas, Size, number};
 use crate::milvus::config::Config;
 use crate::milvus::release::{Component, Release};
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -74,7 +73,7 @@ struct Nodes {
 impl Nodes {
     fn new(objects: &[Object], components: &[&Component], slots_of_unit: f64) -> Nodes {
         let each = components.iter().map(|c| {
-            let container = objects[c.object].value.reach(&c.container).unwrap_or(&Value::Null);
+            let container = objects[c.object].value.pointer(&c.container).unwrap_or(&Value::Null);
             (Replicas::of(objects, c), Size::of(container))
         });
         Nodes {
@@ -176,10 +175,10 @@ fn check(case: &Case) -> Vec<Finding> {
     let object = &objects[first.object];
     let current = leaving.objects[leaving.components[0].object]
         .value
-        .reach(&format!("{}/resources", leaving.components[0].container))
+        .pointer(&format!("{}/resources", leaving.components[0].container))
         .cloned();
     let pointer = format!("{}/resources", first.container);
-    let proposed = object.value.reach(&pointer).cloned();
+    let proposed = object.value.pointer(&pointer).cloned();
     let finding = RULE.finding(message, help(case, &had, &gets));
     let finding = finding.field(
         pointer.clone(),

@@ -1,6 +1,6 @@
 //! MU502: streaming nodes without a size, or smaller than the sizing table has them.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::case::{Case, Side};
 use super::{Check, Rule};
@@ -11,7 +11,6 @@ use crate::milvus::capacity::{Replicas, Size, number};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -32,7 +31,7 @@ struct Pods {
 impl Pods {
     fn of(side: &Side, role: Role) -> Pods {
         let each = side.release.in_role(role).map(|c| {
-            let container = side.object(c).value.reach(&c.container).unwrap_or(&Value::Null);
+            let container = side.object(c).value.pointer(&c.container).unwrap_or(&Value::Null);
             (Replicas::of(side.objects, c), Size::of(container))
         });
         Pods { each: each.collect() }
@@ -84,7 +83,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let help = format!("size it; the values:\n{}", case.values_text(values));
     let object = case.after.object(streaming[0]);
     let pointer = format!("{}/resources", streaming[0].container);
-    let proposed = object.value.reach(&pointer).cloned().unwrap_or_default();
+    let proposed = object.value.pointer(&pointer).cloned().unwrap_or_default();
     let finding = RULE
         .finding(message, help)
         .field(pointer.clone(), Value::Null, proposed);

@@ -1,6 +1,6 @@
 //! MU503: settings of indexnode that datanode does not have.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::case::Case;
 use super::mu501_datanode_undersized::leaving;
@@ -11,7 +11,6 @@ use crate::milvus::capacity::{self, Disk, LOCAL_PATH, Replicas, disk, resource};
 use crate::milvus::role::Role;
 use crate::report::mask;
 use crate::rewrite::values::truthy;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -30,7 +29,7 @@ const OWN_ENV: [&str; 2] = [crate::rewrite::chart::STREAMING_SWITCH, "LD_LIBRARY
 #[derive(Default)]
 struct Lost {
     said: Vec<String>,
-    values: Map<String, Value>,
+    values: Map,
     /// What the chart has no value for.
     notes: Vec<String>,
 }
@@ -52,7 +51,7 @@ struct Node<'a> {
 impl Node<'_> {
     fn spec(&self, field: &str) -> &Value {
         self.template
-            .reach("/spec")
+            .pointer("/spec")
             .and_then(|s| s.get(field))
             .unwrap_or(&Value::Null)
     }
@@ -73,7 +72,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let (Some(old_template), Some(new_template)) = (workload::template(old), workload::template(new)) else {
         return vec![];
     };
-    let container = |object: &'_ crate::kube::Object, pointer: &str| object.value.reach(pointer).cloned();
+    let container = |object: &'_ crate::kube::Object, pointer: &str| object.value.pointer(pointer).cloned();
     let (Some(old_container), Some(new_container)) =
         (container(old, &from.container), container(new, &datanode.container))
     else {
@@ -125,7 +124,7 @@ fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
     let declared = resource(is.container, "ephemeral-storage");
     // An emptyDir is the machine's disk; so is the container's layer, and a declared size says that it was thought of.
     // One of no declared size is the chart's own default and reserves no more than the container's layer does.
-    let sealed = is.container.reach("/securityContext/readOnlyRootFilesystem") == Some(&Value::Bool(true));
+    let sealed = is.container.pointer("/securityContext/readOnlyRootFilesystem") == Some(&Value::Bool(true));
     let plain = before == Disk::EmptyDir(None) && resource(was.container, "ephemeral-storage").is_none() && !sealed;
     let covered = after != Disk::Layer || plain || matches!(before, Disk::EmptyDir(_)) && declared.is_some();
     if before != Disk::Layer && !covered {
@@ -221,7 +220,7 @@ fn devices(was: Node, is: Node, lost: &mut Lost) {
     for section in ["limits", "requests"] {
         let all = was
             .container
-            .reach(&format!("/resources/{section}"))
+            .pointer(&format!("/resources/{section}"))
             .and_then(Value::as_object);
         for (name, amount) in all.into_iter().flatten() {
             let plain = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");
@@ -295,7 +294,7 @@ fn environment(was: Node, is: Node, lost: &mut Lost) {
 /// A value with indexnode's own name in it (an anti-affinity to itself) as datanode would have it.
 fn as_datanode(value: &Value) -> Value {
     match value {
-        Value::String(s) => Value::String(s.replace(Role::IndexNode.as_str(), Role::DataNode.as_str())),
+        Value::String(s) => Value::from(s.replace(Role::IndexNode.as_str(), Role::DataNode.as_str())),
         Value::Array(list) => list.iter().map(as_datanode).collect(),
         Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), as_datanode(v))).collect()),
         other => other.clone(),
@@ -305,7 +304,7 @@ fn as_datanode(value: &Value) -> Value {
 /// A small value in one line.
 fn short(value: &Value) -> String {
     match value {
-        Value::String(s) => s.clone(),
+        Value::String(s) => s.to_string(),
         Value::Object(map) => map
             .iter()
             .map(|(k, v)| format!("{k}={}", short(v)))

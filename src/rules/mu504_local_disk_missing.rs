@@ -1,6 +1,6 @@
 //! MU504: vectors are mapped from local files by default now, and there is no good place for them.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -14,7 +14,6 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::rewrite::chart::values_key;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -63,7 +62,7 @@ fn check(case: &Case) -> Vec<Finding> {
     for want in &wants {
         let storage = json!({"ephemeral-storage": want.size.to_string()});
         let resources = json!({"resources": {"requests": storage}});
-        values.insert(values_key(want.component.role).to_owned(), resources);
+        values.insert(values_key(want.component.role).into(), resources);
     }
     let help = format!(
         "reserve disk (and mount a writable volume where the root is read-only), at least as much as the memory they have; the values:\n{}\n\
@@ -93,7 +92,7 @@ fn starts_to_map(case: &Case, config: &Config, role: Role) -> bool {
 
 fn want<'a>(case: &Case, config: &Config, component: &'a Component) -> Option<Want<'a>> {
     let object = case.after.object(component);
-    let container = object.value.reach(&component.container)?;
+    let container = object.value.pointer(&component.container)?;
     let template = workload::template(object)?;
     let path = config
         .value("localStorage.path")

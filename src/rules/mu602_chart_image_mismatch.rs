@@ -8,7 +8,7 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Version;
 use crate::rewrite::chart::chart_of;
-use serde_json::json;
+use crate::value::json;
 
 /// The rule.
 pub static RULE: Rule = Rule {

@@ -6,7 +6,7 @@ use super::{Check, Rule, steps};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::role::Role;
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

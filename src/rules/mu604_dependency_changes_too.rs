@@ -1,6 +1,6 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -11,7 +11,6 @@ use crate::kube::quantity::Quantity;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
-use crate::yaml::same;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -193,7 +192,7 @@ fn bare_host(address: &str) -> &str {
 /// What of a workload's pods changes: images first, else the fields.
 fn change(deployed: &Object, proposed: &Object) -> Option<String> {
     let (old, new) = (workload::template(deployed)?, workload::template(proposed)?);
-    if same(old, new) {
+    if old == new {
         return None;
     }
     let mut images = Vec::new();
@@ -246,9 +245,9 @@ fn differences(old: &Value, new: &Value, live: bool, path: &str, found: &mut Vec
     if (old.is_object() || new.is_object())
         && let (Some(a), Some(b)) = (map(old), map(new))
     {
-        let gone = a.keys().filter(|k| !live && !b.contains_key(*k));
+        let gone = a.keys().filter(|k| !live && !b.contains_key(k));
         for key in b.keys().chain(gone) {
-            let at = |m: &Map<String, Value>| m.get(key).cloned().unwrap_or_default();
+            let at = |m: &Map| m.get(key).cloned().unwrap_or_default();
             differences(&at(&a), &at(&b), live, &format!("{path}/{}", escape(key)), found);
         }
         return;

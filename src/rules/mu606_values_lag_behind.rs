@@ -1,6 +1,6 @@
 //! MU606: the values still render another topology than what is applied.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -12,7 +12,6 @@ use crate::report::mask;
 use crate::rewrite::chart::{has_heaptrack, values_key};
 use crate::rewrite::values::truthy;
 use crate::rules::mu602_chart_image_mismatch::chart;
-use crate::yaml::Reach;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -125,10 +124,10 @@ fn overlay(case: &Case, leaves: &[&Component], comes: &[&Component]) -> Value {
 }
 
 /// A component as values of the chart: what differs from the chart's defaults for it.
-fn described(object: &Object, component: &Component) -> Map<String, Value> {
+fn described(object: &Object, component: &Component) -> Map {
     let mut out = Map::new();
     let value = &object.value;
-    let at = |pointer: &str| value.reach(pointer).cloned().unwrap_or_default();
+    let at = |pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
     let replicas = at("/spec/replicas");
     if !replicas.is_null() && replicas != 1 {
         out.insert("replicas".into(), replicas);
@@ -181,7 +180,7 @@ mod tests {
         scenario.of_rule("MU606").remove(0).help
     }
 
-    fn values(scenario: &Scenario) -> serde_json::Value {
+    fn values(scenario: &Scenario) -> crate::value::Value {
         let text = help(scenario);
         let yaml = text.split_once(":\n").unwrap().1.split("\n(").next().unwrap();
         crate::yaml::read(yaml).unwrap().unwrap()
@@ -192,7 +191,7 @@ mod tests {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").values("{}");
         assert_eq!(
             values(&scenario),
-            serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
+            crate::value::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
         );
         let finding = scenario.of_rule("MU606").remove(0);
         assert!(finding.message.contains("render indexnode and no streamingnode"));
@@ -203,10 +202,10 @@ mod tests {
     fn separate_coordinators_are_switched_off_one_by_one() {
         let target = cluster("v2.6.16", true);
         let scenario = Scenario::of(&cluster("v2.5.16", false), &target).values("{}");
-        let off = serde_json::json!({"enabled": false});
+        let off = crate::value::json!({"enabled": false});
         assert_eq!(
             values(&scenario),
-            serde_json::json!({"mixCoordinator": {"enabled": true}, "streaming": {"enabled": true}, "rootCoordinator": off, "queryCoordinator": off,
+            crate::value::json!({"mixCoordinator": {"enabled": true}, "streaming": {"enabled": true}, "rootCoordinator": off, "queryCoordinator": off,
                 "dataCoordinator": off, "indexCoordinator": off, "indexNode": off})
         );
     }
@@ -223,7 +222,7 @@ mod tests {
         let found = values(&scenario);
         assert_eq!(
             found["mixCoordinator"]["resources"],
-            serde_json::json!({"limits": {"cpu": "3500m"}})
+            crate::value::json!({"limits": {"cpu": "3500m"}})
         );
         assert_eq!(found["mixCoordinator"]["extraEnv"][0]["name"], "GOGC");
         let text = help(&scenario);
@@ -238,7 +237,7 @@ mod tests {
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
         assert_eq!(
             values(&scenario),
-            serde_json::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
+            crate::value::json!({"streaming": {"enabled": true}, "indexNode": {"enabled": false}})
         );
         assert!(help(&scenario).contains("(read from the manifests alone"));
         assert!(!help(&scenario.values("{}")).contains("(read from the manifests alone"));
@@ -247,7 +246,7 @@ mod tests {
     #[test]
     fn a_mixcoord_that_comes_as_the_chart_makes_it_needs_its_switch_alone() {
         let found = values(&Scenario::consolidation("v2.5.10", "v2.5.16"));
-        assert_eq!(found["mixCoordinator"], serde_json::json!({"enabled": true}));
+        assert_eq!(found["mixCoordinator"], crate::value::json!({"enabled": true}));
     }
 
     #[test]
@@ -262,7 +261,7 @@ mod tests {
             .edit_target("          env:\n", &format!("          env:\n{env}"));
         assert_eq!(
             values(&scenario)["streamingNode"],
-            serde_json::json!({"heaptrack": {"enabled": true}, "extraEnv": [{"name": "GOGC", "value": "50"}]})
+            crate::value::json!({"heaptrack": {"enabled": true}, "extraEnv": [{"name": "GOGC", "value": "50"}]})
         );
     }
 
@@ -270,7 +269,10 @@ mod tests {
     fn where_a_role_only_leaves_that_alone_is_said() {
         let streaming = deployment("streamingnode", "\"streamingnode\"", "v2.6.16");
         let scenario = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&streaming);
-        assert_eq!(values(&scenario), serde_json::json!({"indexNode": {"enabled": false}}));
+        assert_eq!(
+            values(&scenario),
+            crate::value::json!({"indexNode": {"enabled": false}})
+        );
         let finding = scenario.of_rule("MU606").remove(0);
         assert!(
             finding

@@ -1,6 +1,6 @@
 //! Milvus that its operator keeps (MU007): these manifests do not decide what runs.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::mu007_role_undecidable::RULE;
 use crate::finding::{Finding, Input};

@@ -1,7 +1,7 @@
 //! What the rules on queues and stores share: components paired across both sides, and what differs between the places
 //! their log and data live in.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::case::{Case, Side};
 use crate::finding::Finding;

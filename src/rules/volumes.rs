@@ -1,10 +1,9 @@
 //! Which volume lies behind a path in a container, and which claims a workload holds.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
-use crate::yaml::Reach;
 
 /// The volume behind a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ impl Volume {
 pub fn behind(object: &Object, container: &str, path: &str) -> Volume {
     let mounts = object
         .value
-        .reach(&format!("{container}/volumeMounts"))
+        .pointer(&format!("{container}/volumeMounts"))
         .and_then(Value::as_array);
     let best = mounts
         .into_iter()
@@ -59,7 +58,10 @@ pub fn behind(object: &Object, container: &str, path: &str) -> Volume {
         .collect::<Vec<_>>()
         .join("/");
     let base = container.split("/containers/").next().unwrap_or_default();
-    let list = object.value.reach(&format!("{base}/volumes")).and_then(Value::as_array);
+    let list = object
+        .value
+        .pointer(&format!("{base}/volumes"))
+        .and_then(Value::as_array);
     let declared = list
         .into_iter()
         .flatten()
@@ -106,7 +108,7 @@ fn describe(volume: &Value) -> (String, bool) {
     }
     let mut source = volume.clone();
     if let Some(map) = source.as_object_mut() {
-        map.shift_remove("name");
+        map.remove("name");
     }
     match source.as_object().and_then(|m| m.iter().next()) {
         Some((kind, at)) => {
@@ -134,7 +136,7 @@ fn templates(object: &Object) -> impl Iterator<Item = &str> {
 pub fn claims(object: &Object) -> Vec<String> {
     let empty = json!([]);
     let volumes = workload::template(object)
-        .and_then(|t| t.reach("/spec/volumes"))
+        .and_then(|t| t.pointer("/spec/volumes"))
         .unwrap_or(&empty);
     let named = volumes
         .as_array()

@@ -1,6 +1,6 @@
 //! What moves in a later stage stays as it is deployed.
 
-use serde_json::{Map, Value};
+use crate::value::{Map, Value};
 
 use super::Scene;
 use super::scene::{is_live, serves};
@@ -11,7 +11,6 @@ use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
 use crate::rewrite::{Change, ChangeOp, add, place};
 use crate::yaml::PatchOp;
-use crate::yaml::Reach;
 
 /// The changes that apply the rewrite up to a stage: those of later stages are replaced by what keeps the deployed
 /// object, or keeps away what is not deployed yet.
@@ -104,7 +103,7 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
     for field in ["labels", "annotations"] {
         let rendered = object.at(&["metadata", field]).and_then(Value::as_object);
         let live = kept
-            .reach_mut(&format!("/metadata/{field}"))
+            .pointer_mut(&format!("/metadata/{field}"))
             .and_then(Value::as_object_mut);
         if let Some(live) = live {
             // Others put theirs on live objects, too; written down here they would be Helm's to take away later.
@@ -115,7 +114,7 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
     if workload::replicas(object).is_none() && (unseen || is_scaled(&scene.current.objects, current)) {
         // Once written down it would be taken away later, and the server then starts again at one.
         if let Some(spec) = kept.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.shift_remove("replicas");
+            spec.remove("replicas");
         }
     }
     let scope = tree::Scope {
@@ -140,7 +139,7 @@ pub fn is_scaled(objects: &[Object], workload: &Object) -> bool {
 }
 
 /// A deployed object as it would be applied again: without the server's fields, with this host's bookkeeping.
-fn kept(current: &Object, bookkeeping: Map<String, Value>) -> Value {
+fn kept(current: &Object, bookkeeping: Map) -> Value {
     let mut value = without_server_fields(Value::clone(&current.value));
     host::without_bookkeeping(&mut value);
     host::annotate(&mut value, bookkeeping);

@@ -1,6 +1,6 @@
 //! What belongs to a release, and in which stage it moves.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::of_role;
 use crate::host;
@@ -10,7 +10,6 @@ use crate::milvus::release::{Component, Release, inventory};
 use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
-use crate::yaml::Reach;
 
 /// The annotation that Helm gives every object it applies.
 const HELM_RELEASE: &str = "meta.helm.sh/release-name";
@@ -243,7 +242,7 @@ pub fn serves(object: &Object, objects: &[Object], release: &Release) -> Vec<Rol
     let Some(at) = selector::pod_selectors(kind, &object.value).into_iter().next() else {
         return vec![];
     };
-    let s = object.value.reach(&at.pointer).unwrap_or(&Value::Null);
+    let s = object.value.pointer(&at.pointer).unwrap_or(&Value::Null);
     let chosen = release.components.iter().filter(|c| {
         workload::pod_labels(&objects[c.object]).is_some_and(|labels| selector::selects(s, at.plain, labels))
     });

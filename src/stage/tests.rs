@@ -1,5 +1,5 @@
+use crate::value::json;
 use proptest::prelude::*;
-use serde_json::json;
 
 use crate::judge::{Current, Judgement};
 use crate::kube::workload;
@@ -269,7 +269,7 @@ fn what_somebody_else_applied_is_not_made_the_release_s_own() {
     let list = deployed(&(before + &scaler + secret), Form::Live, Drift::default());
     let mut value = crate::yaml::read(&list).unwrap().unwrap();
     let start = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::At(1));
-    let brought = |value: &serde_json::Value| -> Vec<String> {
+    let brought = |value: &crate::value::Value| -> Vec<String> {
         let judged = start.clone().with_current(crate::yaml::emit(value)).judge();
         assert_eq!(applied(&judged), 1);
         let held = judged

@@ -1,7 +1,7 @@
 //! The state file: what `inspect` writes and `--current` reads.
 
+use crate::value::{Map, Value, json};
 use memchr::memmem;
-use serde_json::{Map, Value, json};
 
 use super::{Form, Origin, Remembered, Seen, Source, reduce, view};
 use crate::finding::Input;
@@ -144,7 +144,7 @@ fn seen(state: &Value) -> Vec<Seen> {
 pub fn write(source: &Source, releases: &[view::ReleaseView]) -> Value {
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| {
-        out.insert(key.to_owned(), value);
+        out.insert(key.into(), value);
     };
     let only = |texts: Vec<&str>| match texts.split_first() {
         Some((first, rest)) if rest.iter().all(|t| t == first) => (*first).to_owned(),
@@ -175,7 +175,7 @@ pub fn write(source: &Source, releases: &[view::ReleaseView]) -> Value {
         .into(),
     );
     put("highest", highest.map_or(Value::Null, |v| v.to_string().into()));
-    put("releases", serde_json::to_value(releases).unwrap_or_default());
+    put("releases", serde_json::to_value(releases).unwrap_or_default().into());
     let seen = source.seen.iter().map(|s| {
         json!({"place": s.place, "name": s.name, "namespace": s.namespace, "app": s.app, "images": s.images, "running": s.running})
     });

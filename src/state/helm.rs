@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::process::{self, Failed};
 use super::record::Record;
@@ -142,7 +142,7 @@ impl<'a> Asking<'a> {
     fn values(&self, name: &str, revision: &str) -> Result<Value, Unavailable> {
         let text = self.run(&["get", "values", name, "--revision", revision, "--output", "json"])?;
         match serde_json::from_str(&text) {
-            Ok(Value::Null) => Ok(Value::Object(serde_json::Map::new())),
+            Ok(Value::Null) => Ok(Value::Object(crate::value::Map::new())),
             Ok(value @ Value::Object(_)) => Ok(value),
             _ => Err(self.odd("helm get values gave no mapping as JSON")),
         }

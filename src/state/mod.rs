@@ -14,7 +14,7 @@ pub mod reduce;
 pub mod scrub;
 pub mod view;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;

@@ -6,10 +6,10 @@
 
 use std::io::Read;
 
+use crate::value::Value;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
-use serde_json::Value;
 
 use crate::kube::Object;
 use crate::kube::object::text_at;
@@ -64,7 +64,7 @@ impl Record {
             status: need(&["info", "status"])?.to_ascii_lowercase(),
             manifest: text_at(value, &["manifest"]).unwrap_or_default().to_owned(),
             values: Some(match value.get("config") {
-                None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
+                None | Some(Value::Null) => Value::Object(crate::value::Map::new()),
                 Some(config) => config.clone(),
             }),
         })
@@ -193,7 +193,7 @@ pub fn decoded(text: &str) -> Option<Result<Vec<Record>, String>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
     use std::io::Write;
 
     pub fn release(revision: u64, status: &str, manifest: &str) -> Value {

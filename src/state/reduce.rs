@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use super::scrub::{self, scrub};
 use crate::host::FILENAME;
@@ -25,7 +25,7 @@ use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
 use crate::milvus::role::{self, Run, Runs, Spelling};
 use crate::report::mask::{MASK, reused};
-use crate::yaml::{self, Reach};
+use crate::yaml;
 
 /// Kinds kept as they are but for secrets; of any other nothing but the identity.
 const WHOLE: &[&str] = &[
@@ -99,7 +99,7 @@ impl Read {
         let mut out = Map::new();
         let mut keep = |key: &str| {
             if let Some(value) = object.value.get(key).filter(|v| !v.is_null()) {
-                out.insert(key.to_owned(), value.clone());
+                out.insert(key.into(), value.clone());
             }
         };
         for key in ["apiVersion", "kind", "metadata"] {
@@ -153,7 +153,7 @@ impl Read {
                 scrub("", &mut config);
                 reused(text, &before, &mut config);
                 for (pointer, digest) in account {
-                    if let Some(value) = config.reach_mut(&pointer) {
+                    if let Some(value) = config.pointer_mut(&pointer) {
                         *value = digest.into();
                     }
                 }
@@ -166,15 +166,15 @@ impl Read {
 
     fn other(&self, object: &Object, value: &mut Value) {
         for (pointer, container) in workload::containers(object) {
-            self.container(container, value.reach_mut(&pointer));
+            self.container(container, value.pointer_mut(&pointer));
         }
         if let Some(base) = workload::template_pointer(&object.reference.kind)
-            && let Some(inner) = value.reach_mut(&format!("{base}/metadata"))
+            && let Some(inner) = value.pointer_mut(&format!("{base}/metadata"))
         {
             metadata(inner);
         }
         for claim in value
-            .reach_mut("/spec/volumeClaimTemplates")
+            .pointer_mut("/spec/volumeClaimTemplates")
             .and_then(Value::as_array_mut)
             .into_iter()
             .flatten()
@@ -196,7 +196,7 @@ impl Read {
             scrub(key, inner);
         }
         for (pointer, digest) in account {
-            if let Some(value) = value.reach_mut(&pointer) {
+            if let Some(value) = value.pointer_mut(&pointer) {
                 *value = digest.into();
             }
         }
@@ -328,7 +328,7 @@ fn restore(kept: &mut Value, same: &Value, whole: &Value) {
     match (kept, same, whole) {
         (Value::Object(kept), Value::Object(same), Value::Object(whole)) => {
             // What a container runs is one thing: half of it, put back, would run something else.
-            let runs = ["command", "args"].iter().all(|k| kept.get(*k) == same.get(*k));
+            let runs = ["command", "args"].iter().all(|k| kept.get(k) == same.get(k));
             let runs = runs && whole.contains_key("command") == same.contains_key("command");
             for (key, value) in kept.iter_mut() {
                 if matches!(key.as_str(), "command" | "args") && !runs {

@@ -1,7 +1,7 @@
 //! Takes secrets out of what a state file keeps. Stricter than [`crate::report::mask`]: a report shows what differs to
 //! the person who ran the program, a state file lies around.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::milvus::store::is_secret_key;
 use crate::report::mask::{self, MASK, Token};
@@ -42,8 +42,8 @@ pub fn scrub_with(key: &str, value: &mut Value, token: Token) {
         }
         Value::String(s) => {
             *s = match is_secret(key) && !HARMLESS.contains(&key) {
-                true => token(s),
-                false => text_with(s, token),
+                true => token(s).into(),
+                false => text_with(s, token).into(),
             }
         }
         Value::Number(n) if is_secret(key) && !HARMLESS.contains(&key) => *value = token(&n.to_string()).into(),
@@ -166,7 +166,7 @@ fn assignments(line: &str, out: &mut String, token: Token) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::value::json;
 
     #[test]
     fn secrets_leave_wherever_they_stand() {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
+use crate::value::{Map, Value};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::Source;
 use crate::kube::Object;
@@ -16,7 +16,6 @@ use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
 use crate::report::mask;
 use crate::rules::case::Effective;
-use crate::yaml::Reach;
 
 /// One release.
 #[derive(Debug, Serialize)]
@@ -164,7 +163,7 @@ fn component(objects: &[Object], component: &Component) -> ComponentView {
     let object = &objects[component.object];
     let resources = |which: &str| {
         let pointer = format!("{}/resources/{which}", component.container);
-        let found = object.value.reach(&pointer).filter(|v| v.is_object());
+        let found = object.value.pointer(&pointer).filter(|v| v.is_object());
         found.cloned().unwrap_or_else(|| Value::Object(Map::new()))
     };
     ComponentView {

@@ -158,7 +158,7 @@ pub fn find(
 }
 
 /// What the report of `--applied` says of a release.
-fn applied<'i>(inputs: &'i Inputs, release: &Release) -> Option<&'i serde_json::Value> {
+fn applied<'i>(inputs: &'i Inputs, release: &Release) -> Option<&'i crate::value::Value> {
     let all = inputs.applied.as_ref()?["releases"].as_array()?;
     all.iter()
         .find(|r| r["name"] == release.name.as_str())
@@ -171,7 +171,7 @@ fn applied<'i>(inputs: &'i Inputs, release: &Release) -> Option<&'i serde_json::
 /// The version the upgrade goes to, and how that is known.
 fn target(
     request: &Request,
-    said: Option<&serde_json::Value>,
+    said: Option<&crate::value::Value>,
     live: &Live,
     release: &Release,
     before: Option<&Release>,

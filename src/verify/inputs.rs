@@ -1,6 +1,6 @@
 //! What was given, read; and which releases are meant.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::live::Live;
 use super::{Missing, Request};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::inputs::Inputs;
 use super::{HelmOutcome, Missing, Request};
@@ -11,7 +11,6 @@ use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Inventory, Release, inventory, inventory_of_made};
 use crate::state::Source;
 use crate::state::kubectl::{Place, Revision};
-use crate::yaml::Reach;
 
 /// The live objects, in order.
 pub struct Live<'a> {
@@ -64,7 +63,7 @@ impl<'a> Pod<'a> {
             && !statuses
                 .into_iter()
                 .flatten()
-                .any(|s| s.reach("/state/running").is_some())
+                .any(|s| s.pointer("/state/running").is_some())
     }
 
     /// Why a container of it does not run, and how often it was started.
@@ -77,7 +76,7 @@ impl<'a> Pod<'a> {
             let reason = text_at(s, &["state", "waiting", "reason"])?;
             (reason != "ContainerCreating" && reason != "PodInitializing").then(|| {
                 let restarts = s["restartCount"].as_u64().unwrap_or(0);
-                let code = s.reach("/lastState/terminated/exitCode").and_then(Value::as_i64);
+                let code = s.pointer("/lastState/terminated/exitCode").and_then(Value::as_i64);
                 let code = code.map_or(String::new(), |c| format!(", last exit status {c}"));
                 format!("{reason} ({restarts} restarts{code})")
             })
@@ -372,7 +371,7 @@ fn images(object: &Object) -> Vec<&str> {
 fn alone(object: &Object) -> Option<Release> {
     let mut object = object.clone();
     if let Some(map) = Arc::make_mut(&mut object.value).as_object_mut() {
-        map.shift_remove("status");
+        map.remove("status");
     }
     let object = std::slice::from_ref(&object);
     let made = inventory_of_made(object).releases.into_iter().next();

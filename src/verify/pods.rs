@@ -165,7 +165,7 @@ fn going(pod: &Pod) -> String {
     let grace = pod
         .object
         .at(&["metadata", "deletionGracePeriodSeconds"])
-        .and_then(serde_json::Value::as_i64)
+        .and_then(crate::value::Value::as_i64)
         .map(|s| format!(" ({s} seconds of grace)"))
         .unwrap_or_default();
     match pod.deleted_at() {

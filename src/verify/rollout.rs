@@ -1,6 +1,6 @@
 //! Whether a workload has rolled out what it asks for (Kubernetes `kubectl rollout status`, apps/v1 status fields).
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::goal::{Expect, Goal, Runs};
 use super::inputs::Inputs;
@@ -62,7 +62,7 @@ pub fn counts(object: &Object) -> Counts {
     }
 }
 
-fn revisions_agree(status: &serde_json::Map<String, Value>) -> bool {
+fn revisions_agree(status: &crate::value::Map) -> bool {
     status.get("updateRevision").is_some() && status.get("updateRevision") == status.get("currentRevision")
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;

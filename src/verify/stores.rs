@@ -100,9 +100,9 @@ fn missing(finding: &Finding) -> Missing {
 
 /// A rule speaks of what would come; here it has come.
 fn said(finding: &Finding) -> String {
-    let shown = |value: &serde_json::Value| match value {
-        serde_json::Value::Null => "not set".to_owned(),
-        serde_json::Value::String(text) => format!("`{text}`"),
+    let shown = |value: &crate::value::Value| match value {
+        crate::value::Value::Null => "not set".to_owned(),
+        crate::value::Value::String(text) => format!("`{text}`"),
         other => format!("`{other}`"),
     };
     match &finding.field {

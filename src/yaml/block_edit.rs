@@ -1,6 +1,6 @@
 //! Edits of block collections, and the replacement of any node.
 
-use serde_json::json;
+use crate::value::json;
 
 use super::Value;
 use super::edit::{Context, Edit};

@@ -11,6 +11,7 @@ use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge
 use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
 use super::{Map, Value, YamlError, plain_blocks};
+use crate::value::Text;
 
 /// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
 const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quote a text that begins with `*`";
@@ -173,7 +174,7 @@ impl Composer<'_> {
         }
         let plain = style == ScalarStyle::Plain;
         let start = event.start_mark;
-        let scalar = resolve(tag.as_deref(), text, plain).or_else(|message| self.fail(message, start))?;
+        let scalar = resolve(tag.as_deref(), text.into(), plain).or_else(|message| self.fail(message, start))?;
         let shape = R::leaf(&self.source, &event, Leaf::Scalar(style));
         if let Some(anchor) = anchor {
             let value = scalar.clone().into_value().unwrap_or(Value::Null);
@@ -329,8 +330,8 @@ impl Composer<'_> {
     /// Refuses a key that is there twice as different types (`1` and `'1'`): which one wins is chance in Go.
     fn check_key_type(
         &self,
-        typed: &mut HashMap<String, Scalar>,
-        key: String,
+        typed: &mut HashMap<Text, Scalar>,
+        key: Text,
         key_type: Option<Scalar>,
         is_known: bool,
         mark: Mark,

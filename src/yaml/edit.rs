@@ -3,12 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
-
-use super::Reach;
 use super::shape::Shape;
 use super::value_patch::{apply, plain};
 use super::{Tree, Value, YamlError, block_edit, emit, flow_edit, pointer, read};
+use serde::Serialize;
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -128,7 +126,7 @@ fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option
     direct.filter(confirmed).or_else(|| {
         (0..=tokens.len()).rev().find_map(|depth| {
             let path = pointer::join(&tokens[..depth]);
-            let value = expected.reach(&path)?;
+            let value = expected.pointer(&path)?;
             let context = Context::new(text, tree.shape());
             let edits = block_edit::replace(&context, tree.shape(), &tokens[..depth], value)?;
             splice(text, edits).filter(confirmed)
@@ -142,10 +140,10 @@ fn reads_as(text: &str, expected: &Value) -> bool {
 
 fn direct(text: &str, tree: &Tree, op: &PatchOp, tokens: &[String]) -> Option<Vec<Edit>> {
     let context = Context::new(text, tree.shape());
-    let exists = tree.value().reach(&op.path).is_some();
+    let exists = tree.value().pointer(&op.path).is_some();
     let into_list = tokens
         .split_last()
-        .and_then(|(_, parents)| tree.value().reach(&pointer::join(parents)))
+        .and_then(|(_, parents)| tree.value().pointer(&pointer::join(parents)))
         .is_some_and(Value::is_array);
     match op.op {
         Op::Remove => flow_edit::or_block(&context, tree.shape(), tokens, flow_edit::remove, block_edit::remove),

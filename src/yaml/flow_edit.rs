@@ -1,6 +1,6 @@
 //! Edits of flow collections, JSON among them.
 
-use serde_json::json;
+use crate::value::json;
 
 use super::Value;
 use super::block_edit::{self, end_of};

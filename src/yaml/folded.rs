@@ -1,6 +1,4 @@
 //! Folded scalars, made safe against a second pass through Helm 4.
-
-use super::Reach;
 use super::edit::{Context, Edit, EditError, splice};
 use super::emit::double_quoted;
 use super::shape::{Found, find};
@@ -21,7 +19,7 @@ pub fn restyle_folded(text: &str) -> Result<(String, Vec<String>), EditError> {
     let mut pointers = Vec::new();
     for folded in tree.folded().into_iter().filter(|folded| folded.unstable) {
         let tokens = pointer::tokens(&folded.pointer).unwrap_or_default();
-        let value = tree.value().reach(&folded.pointer).and_then(Value::as_str);
+        let value = tree.value().pointer(&folded.pointer).and_then(Value::as_str);
         if let (Some(value), Some(Found::Node { shape, .. })) = (value, find(tree.shape(), &tokens)) {
             let source = &text[shape.content..shape.span.end];
             let spelled = string_edit::block_text(&context, source, value, shape.span.end)

@@ -20,11 +20,9 @@ mod layout;
 mod limits;
 mod plain_blocks;
 mod pointer;
-mod reach;
 mod record;
 mod resolve;
 mod restyle;
-mod same;
 mod shape;
 mod split;
 mod string_edit;
@@ -40,17 +38,11 @@ pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, scalar};
 pub use folded::restyle_folded;
 pub use limits::MAX_DEPTH;
-pub use reach::Reach;
-pub use same::same;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};
 pub use value_patch::patch_value;
 
-/// A parsed value: what the JSON of a document would be. Maps keep the order of their source.
-pub type Value = serde_json::Value;
-
-/// A parsed mapping.
-pub type Map = serde_json::Map<String, Value>;
+pub use crate::value::{Map, Value};
 
 /// A text that is not a document Helm and Kubernetes would read, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -181,7 +181,7 @@ impl<'t> Reader<'t> {
         }
         let mut map = Map::with_capacity(self.entries.len() - first);
         let entries = self.entries.drain(first..);
-        map.extend(entries.map(|(key, value)| (key.to_owned(), value)));
+        map.extend(entries);
         Some(Value::Object(map))
     }
 
@@ -244,7 +244,7 @@ impl<'t> Reader<'t> {
         let (value, end) = match bytes[start] {
             quote @ (b'"' | b'\'') => {
                 let end = self.quoted(start, quote)?;
-                (Value::String(self.text[start + 1..end].to_owned()), end + 1)
+                (Value::String(self.text[start + 1..end].into()), end + 1)
             }
             b'|' | b'>' => return self.block_scalar(indent, start),
             b'{' if bytes[start + 1] == b'}' => (Value::Object(Map::new()), start + 2),
@@ -327,7 +327,7 @@ impl<'t> Reader<'t> {
             let end = match *bytes.get(i)? {
                 quote @ (b'"' | b'\'') => {
                     let end = self.quoted(i, quote)?;
-                    items.push(Value::String(self.text[i + 1..end].to_owned()));
+                    items.push(Value::String(self.text[i + 1..end].into()));
                     end + 1
                 }
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' => {
@@ -388,7 +388,7 @@ impl<'t> Reader<'t> {
             b'+' => value.extend(std::iter::repeat_n('\n', breaks)),
             _ => value.push('\n'),
         }
-        Some(Value::String(value))
+        Some(Value::from(value))
     }
 
     /// The indentation of a block scalar's text: that of its first line that is not blank, deeper than its parent.

@@ -1,20 +1,7 @@
 //! RFC 6901 pointers, and `#` pointers into the text of a string.
 
-use super::Reach;
 use super::Value;
-
-/// Splits a pointer into its unescaped tokens. `None`: not a pointer.
-pub(super) fn tokens(pointer: &str) -> Option<Vec<String>> {
-    if pointer.is_empty() {
-        return Some(Vec::new());
-    }
-    let rest = pointer.strip_prefix('/')?;
-    Some(
-        rest.split('/')
-            .map(|token| token.replace("~1", "/").replace("~0", "~"))
-            .collect(),
-    )
-}
+pub(super) use crate::value::pointer::{index, tokens};
 
 /// Writes one token of a pointer.
 pub(super) fn escape(token: &str) -> String {
@@ -29,16 +16,16 @@ pub(super) fn join(tokens: &[String]) -> String {
 /// Splits `/data/x.yaml#/mq/type` at the first `#` whose left side names a string and whose right side is a pointer.
 /// A path that is there as it stands, or could be added as it stands, is no such pointer: keys may hold a `#`.
 pub(super) fn split_embedded<'a>(value: &Value, pointer: &'a str) -> Option<(&'a str, &'a str)> {
-    let parent = pointer.rfind('/').and_then(|at| value.reach(&pointer[..at]));
+    let parent = pointer.rfind('/').and_then(|at| value.pointer(&pointer[..at]));
     let addable =
         pointer.contains('#') && parent.is_some_and(|v| v.is_array() || v.is_object() && !names_text(v, pointer));
-    if addable || value.reach(pointer).is_some() {
+    if addable || value.pointer(pointer).is_some() {
         return None;
     }
     pointer.match_indices('#').find_map(|(at, _)| {
         let (outer, inner) = (&pointer[..at], &pointer[at + 1..]);
         let is_pointer = inner.is_empty() || inner.starts_with('/');
-        (is_pointer && value.reach(outer).is_some_and(Value::is_string)).then_some((outer, inner))
+        (is_pointer && value.pointer(outer).is_some_and(Value::is_string)).then_some((outer, inner))
     })
 }
 
@@ -47,12 +34,4 @@ fn names_text(map: &Value, pointer: &str) -> bool {
     let last = pointer.rsplit('/').next().unwrap_or_default();
     let key = last.trim_end_matches('#').replace("~1", "/").replace("~0", "~");
     last.ends_with('#') && map.get(&key).is_some_and(Value::is_string)
-}
-
-/// The index of a list a token names: digits without a leading zero.
-pub(super) fn index(token: &str) -> Option<usize> {
-    let canonical = token == "0" || !token.starts_with('0');
-    (canonical && !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| token.parse().ok())
-        .flatten()
 }

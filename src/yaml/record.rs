@@ -7,6 +7,7 @@ use libyaml_safer::{Event, EventData, Mark, ScalarStyle};
 use super::Map;
 use super::layout::{self, Source};
 use super::shape::{Entry, Kind, Shape, Style};
+use crate::value::Text;
 
 /// What is recorded beside the values.
 pub(super) trait Record {
@@ -101,7 +102,7 @@ impl Record for Shapes {
         entries.push(Entry {
             key: key.to_owned(),
             key_span: span.clone(),
-            merged: merged.map(|map| map.keys().cloned().collect()),
+            merged: merged.map(|map| map.keys().map(Text::to_string).collect()),
             value: node,
         });
     }

@@ -1,6 +1,6 @@
 //! What a scalar means: the rules of go-yaml v2 behind sigs.k8s.io/yaml.
 
-use serde_json::Number;
+use crate::value::{Number, Text};
 
 use super::Value;
 
@@ -15,7 +15,7 @@ pub(super) enum Scalar {
     /// Only above `i64::MAX`.
     Uint(u64),
     Float(f64),
-    Str(String),
+    Str(Text),
 }
 
 impl Scalar {
@@ -32,13 +32,13 @@ impl Scalar {
     }
 
     /// The map key sigs.k8s.io/yaml makes of it; an error where it refuses.
-    pub(super) fn into_key(self) -> Result<String, String> {
+    pub(super) fn into_key(self) -> Result<Text, String> {
         match self {
             Self::Null => Err("null is no map key".into()),
-            Self::Bool(flag) => Ok(flag.to_string()),
-            Self::Int(int) => Ok(int.to_string()),
+            Self::Bool(flag) => Ok(flag.to_string().into()),
+            Self::Int(int) => Ok(int.to_string().into()),
             Self::Uint(int) => Err(format!("{int} is too large for a map key")),
-            Self::Float(float) => Ok(float_key(float)),
+            Self::Float(float) => Ok(float_key(float).into()),
             Self::Str(text) => Ok(text),
         }
     }
@@ -55,7 +55,7 @@ impl Scalar {
 }
 
 /// Resolves a scalar. `plain`: neither quoted nor a block scalar. `tag`: as the parser expands it.
-pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Scalar, String> {
+pub(super) fn resolve(tag: Option<&str>, text: Text, plain: bool) -> Result<Scalar, String> {
     let Some(tag) = tag.filter(|tag| !tag.is_empty()) else {
         return Ok(if plain { owned(text) } else { Scalar::Str(text) });
     };
@@ -63,7 +63,7 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
         return Ok(Scalar::Str(text));
     };
     match short {
-        "binary" => binary(&text).map(Scalar::Str),
+        "binary" => binary(&text).map(|text| Scalar::Str(text.into())),
         "timestamp" if is_timestamp(&text) => Ok(Scalar::Str(text)),
         "bool" | "int" | "float" | "null" | "timestamp" => match (short, owned(text)) {
             ("float", Scalar::Int(int)) => Ok(Scalar::Float(int as f64)),
@@ -74,13 +74,13 @@ pub(super) fn resolve(tag: Option<&str>, text: String, plain: bool) -> Result<Sc
     }
 }
 
-fn owned(text: String) -> Scalar {
+fn owned(text: Text) -> Scalar {
     not_text(&text).unwrap_or(Scalar::Str(text))
 }
 
 /// A plain scalar without a tag.
 pub(super) fn plain(text: &str) -> Scalar {
-    not_text(text).unwrap_or_else(|| Scalar::Str(text.to_owned()))
+    not_text(text).unwrap_or_else(|| Scalar::Str(text.into()))
 }
 
 /// What a plain scalar is, where it is no text.

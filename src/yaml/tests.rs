@@ -163,13 +163,13 @@ fn documents_without_a_value_are_none() {
         assert_eq!(read(text), Ok(None), "{text:?}");
         assert!(Tree::parse(text).unwrap().is_none(), "{text:?}");
     }
-    assert_eq!(read("# c\ra: 1").unwrap(), Some(serde_json::json!({"a": 1})));
-    assert_eq!(read("# c\u{85}a: 1").unwrap(), Some(serde_json::json!({"a": 1})));
+    assert_eq!(read("# c\ra: 1").unwrap(), Some(crate::value::json!({"a": 1})));
+    assert_eq!(read("# c\u{85}a: 1").unwrap(), Some(crate::value::json!({"a": 1})));
 }
 
 #[test]
 fn a_comma_after_what_only_looks_like_a_tag_is_read() {
     let text = "a: 'say !x, then'\nb: |\n  [ !y, ]\n";
-    let want = serde_json::json!({"a": "say !x, then", "b": "[ !y, ]\n"});
+    let want = crate::value::json!({"a": "say !x, then", "b": "[ !y, ]\n"});
     assert_eq!(read(text), Ok(Some(want)));
 }

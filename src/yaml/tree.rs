@@ -1,13 +1,11 @@
 //! A document's value together with where each part of it stands.
 
-use std::ops::Range;
-
-use super::Reach;
 use super::compose::read_shape;
 use super::pointer;
 use super::shape::{Found, Kind, Shape, Style, find};
 use super::string_edit::StringMap;
 use super::{Value, YamlError, restyle};
+use std::ops::Range;
 
 /// A parsed document that remembers where its values stand.
 #[derive(Debug, Clone)]
@@ -69,7 +67,7 @@ impl Tree {
     }
 
     fn locate(&self, path: &str, key: bool) -> Option<Range<usize>> {
-        if self.value.reach(path).is_some() {
+        if self.value.pointer(path).is_some() {
             return match find(&self.shape, &pointer::tokens(path)?)? {
                 Found::Node { entry, .. } if key => entry.map(|entry| entry.key_span.clone()),
                 Found::Node { shape, .. } => Some(shape.span.clone()),
@@ -78,7 +76,7 @@ impl Tree {
             };
         }
         let (outer, inner) = pointer::split_embedded(&self.value, path)?;
-        let text = self.value.reach(outer)?.as_str()?;
+        let text = self.value.pointer(outer)?.as_str()?;
         let inner = Self::parse(text).ok()??.locate(inner, key)?;
         match find(&self.shape, &pointer::tokens(outer)?)? {
             Found::Inherited { shape, .. } => Some(shape.span.clone()),

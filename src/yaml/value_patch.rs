@@ -1,6 +1,4 @@
 //! RFC 6902 on parsed values. Unlike a plain JSON patch, removal keeps the order of the keys that stay.
-
-use super::Reach;
 use super::edit::{EditError, Op, PatchOp, patch};
 use super::resolve::Scalar;
 use super::{Value, pointer};
@@ -21,7 +19,7 @@ pub(super) fn plain(value: &Value, op: &PatchOp) -> Result<PatchOp, EditError> {
     let Some((outer, inner)) = pointer::split_embedded(value, &op.path) else {
         return Ok(op.clone());
     };
-    let Some(text) = value.reach(outer).and_then(Value::as_str) else {
+    let Some(text) = value.pointer(outer).and_then(Value::as_str) else {
         return Ok(op.clone());
     };
     let inner_op = PatchOp {
@@ -36,7 +34,7 @@ pub(super) fn plain(value: &Value, op: &PatchOp) -> Result<PatchOp, EditError> {
     Ok(PatchOp {
         op: Op::Replace,
         path: outer.to_owned(),
-        value: Some(Value::String(text)),
+        value: Some(Value::from(text)),
     })
 }
 
@@ -53,11 +51,11 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
     };
     let parent_path = pointer::join(parents);
     let parent = value
-        .reach_mut(&parent_path)
+        .pointer_mut(&parent_path)
         .ok_or_else(|| format!("there is no `{parent_path}`"))?;
     match (parent, op.op, new) {
         (Value::Object(map), Op::Remove, _) => map
-            .shift_remove(last)
+            .remove(last)
             .map(drop)
             .ok_or_else(|| format!("there is no key `{last}`")),
         (Value::Object(map), Op::Replace, Some(new)) => match map.get_mut(last) {
@@ -68,7 +66,7 @@ pub(super) fn apply(value: &mut Value, op: &PatchOp) -> Result<(), String> {
             None => Err(format!("there is no key `{last}`")),
         },
         (Value::Object(map), _, Some(new)) => {
-            map.insert(last.clone(), new);
+            map.insert(last.as_str().into(), new);
             Ok(())
         }
         (Value::Array(items), kind, new) => in_list(items, kind, last, new),

@@ -4,8 +4,8 @@ use milvus_uplift::host::{FILENAME, Host};
 use milvus_uplift::kube::selector;
 use milvus_uplift::stage::Stage;
 use milvus_uplift::stream::Stream;
+use milvus_uplift::value::{Value, json};
 use milvus_uplift::yaml;
-use serde_json::{Value, json};
 
 use super::scenario::{Base, Scenario, comments, edited_all, read};
 use super::write::{self, Quotes, Style};

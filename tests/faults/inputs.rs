@@ -9,7 +9,7 @@ use milvus_uplift::milvus::role::Role;
 use milvus_uplift::milvus::version::Version;
 use milvus_uplift::stream::Stream;
 use milvus_uplift::transition::Kind;
-use serde_json::{Value, json};
+use milvus_uplift::value::{Value, json};
 
 use super::scenario::{Base, Deployed, comments, edited_all, edited_some};
 use super::write::{self, Style};

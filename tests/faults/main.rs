@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Conclusion};
 use milvus_uplift::judge::Judgement;
-use serde_json::{Value, json};
+use milvus_uplift::value::{Value, json};
 
 use scenario::{Base, Pick, Scenario, objects};
 

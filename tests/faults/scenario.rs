@@ -8,8 +8,8 @@ use milvus_uplift::judge::Judgement;
 use milvus_uplift::kube::Object;
 use milvus_uplift::milvus::release::{Component, Inventory, Release, inventory};
 use milvus_uplift::stream::Stream;
+use milvus_uplift::value::Value;
 use milvus_uplift::{state, yaml};
-use serde_json::Value;
 
 pub use super::support::scenario::{Deployed, Scenario};
 use super::write::{self, Style};

@@ -1,6 +1,6 @@
 //! Writes a value as YAML in the style asked for. Its own writer, so that the program's has no say in what it is given.
 
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 /// How to write.
 #[derive(Clone, Copy)]

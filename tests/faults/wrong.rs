@@ -4,7 +4,7 @@ use milvus_uplift::kube::{Object, workload};
 use milvus_uplift::milvus::effective;
 use milvus_uplift::milvus::release::{Component, Release};
 use milvus_uplift::milvus::role::Role;
-use serde_json::{Value, json};
+use milvus_uplift::value::{Value, json};
 
 use super::scenario::{Base, Scenario};
 use super::write::{self, Style};
@@ -164,7 +164,7 @@ fn set(at: &mut Value, path: &[&str], value: &str) {
     let map = at.as_object_mut().expect("made one");
     let known = map.keys().find(|k| k.eq_ignore_ascii_case(first)).cloned();
     set(
-        map.entry(known.unwrap_or((*first).to_owned())).or_insert(Value::Null),
+        map.entry(known.unwrap_or((*first).into())).or_insert(Value::Null),
         rest,
         value,
     );

@@ -11,7 +11,7 @@ use milvus_uplift::options::{Allowances, Assumptions, Options, RewriteMode};
 use milvus_uplift::order::Order;
 use milvus_uplift::rules;
 use milvus_uplift::stream::Stream;
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 /// What `--current` says.
 #[derive(Clone)]

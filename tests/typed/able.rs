@@ -5,7 +5,7 @@ use milvus_uplift::finding::Input;
 use milvus_uplift::kube::Object;
 use milvus_uplift::rewrite::ChangeOp;
 use milvus_uplift::stream::Stream;
-use serde_json::{Value, json};
+use milvus_uplift::value::{Value, json};
 
 use super::kinds::{self, Reading, VERSIONS, Version};
 use super::{Fault, limits, references};
@@ -215,7 +215,7 @@ fn one_thing_wrong() -> Result<(), String> {
 fn put(object: &mut Value, at: &str, value: Value) {
     let (parent, key) = at.rsplit_once('/').expect("a pointer");
     match object.pointer_mut(parent).expect("its parent") {
-        Value::Object(map) => drop(map.insert(key.to_owned(), value)),
+        Value::Object(map) => drop(map.insert(key.into(), value)),
         Value::Array(list) => list.push(value),
         other => panic!("{other} holds nothing"),
     }

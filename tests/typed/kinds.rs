@@ -2,9 +2,9 @@
 //! `src/facts/data/versions.yaml`) and the newest that k8s-openapi has.
 
 use milvus_uplift::kube::object::escape;
+use milvus_uplift::value::Value;
 use serde::de::DeserializeOwned;
 use serde_ignored::Path;
-use serde_json::Value;
 
 use super::Fault;
 
@@ -130,7 +130,8 @@ fn read_as<T: DeserializeOwned>(object: &Value) -> Vec<Fault> {
 
 /// Why a type cannot be made of an object. One kind of callback for all types: what they are made of is then compiled once.
 fn error<T: DeserializeOwned>(object: &Value, unknown: &mut dyn FnMut(Path)) -> Option<String> {
-    let read: Result<T, serde_json::Error> = serde_ignored::deserialize(object, unknown);
+    let read: Result<T, serde_json::Error> =
+        serde_ignored::deserialize(serde_json::Value::from(object.clone()), unknown);
     read.err().map(|e| e.to_string())
 }
 
@@ -156,7 +157,7 @@ fn misfit<T: DeserializeOwned>(object: &Value, error: &str) -> String {
         let without = |child: &String| {
             let mut object = object.clone();
             match object.pointer_mut(&at) {
-                Some(Value::Object(map)) => drop(map.shift_remove(&child.replace("~1", "/").replace("~0", "~"))),
+                Some(Value::Object(map)) => drop(map.remove(&child.replace("~1", "/").replace("~0", "~"))),
                 Some(Value::Array(list)) => drop(list.remove(child.parse().expect("an index"))),
                 _ => {}
             }
@@ -180,7 +181,7 @@ fn with_quantities(object: &Value) -> Value {
                     let quantity = ["requests", "limits"].contains(&below)
                         || ["sizeLimit", "averageValue", "targetAverageValue", "divisor"].contains(&key.as_str());
                     match value {
-                        Value::Number(n) if quantity => *value = Value::String(n.to_string()),
+                        Value::Number(n) if quantity => *value = Value::from(n.to_string()),
                         _ => visit(value, key),
                     }
                 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use milvus_uplift::kube::object::escape;
 use milvus_uplift::kube::quantity::Quantity;
 use milvus_uplift::kube::{selector, workload};
-use serde_json::{Map, Value};
+use milvus_uplift::value::{Map, Value};
 
 use super::{Fault, pods};
 

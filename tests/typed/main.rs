@@ -27,7 +27,7 @@ use milvus_uplift::order::Order;
 use milvus_uplift::rewrite::ChangeOp;
 use milvus_uplift::stage::{LAST, Stage};
 use milvus_uplift::stream::Stream;
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 use kinds::{Reading, VERSIONS, Version};
 use support::scenario::Scenario;

@@ -13,7 +13,7 @@ use milvus_uplift::judge::Judgement;
 use milvus_uplift::options::Allowances;
 use milvus_uplift::rewrite::ChangeOp;
 use milvus_uplift::rules;
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 use super::limits;
 use super::support::scenario::{Deployed, Scenario};

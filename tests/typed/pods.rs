@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 use super::Fault;
 use super::limits::{labels, not_a_label, resources};

@@ -4,7 +4,7 @@ use milvus_uplift::kube::object::namespaces_agree;
 use milvus_uplift::kube::{Object, selector, workload};
 use milvus_uplift::milvus::release::inventory;
 use milvus_uplift::rewrite::ChangeOp;
-use serde_json::Value;
+use milvus_uplift::value::Value;
 
 use super::Fault;
 

@@ -10,8 +10,8 @@ use milvus_uplift::milvus::image::ImageRef;
 use milvus_uplift::milvus::version::{Read, Version, read_image, read_tag};
 use milvus_uplift::rewrite::values::{self, Values};
 use milvus_uplift::state::{self, record::Record};
+use milvus_uplift::value::{Map, json};
 use milvus_uplift::yaml::{self, Value};
-use serde_json::{Map, json};
 
 use super::sections;
 
@@ -88,7 +88,7 @@ pub fn values(data: &[u8]) {
         assert_eq!(all.get(&[key]), Some(value));
         assert_eq!(all.truthy(&[key]).is_some(), values::truthy(Some(value)));
         let (_, _) = (values::printed(value), values::int(Some(value)));
-        let scoped = Values::new(&files, std::slice::from_ref(key));
+        let scoped = Values::new(&files, &[key.to_string()]);
         assert!(scoped.scoped().is_object());
         assert!(!value.is_object() || scoped.scoped() == value);
     }
@@ -101,7 +101,7 @@ fn reference(base: &Value, over: &Value) -> Value {
     };
     let kept = a
         .iter()
-        .filter(|(k, _)| !b.contains_key(*k))
+        .filter(|(k, _)| !b.contains_key(k))
         .map(|(k, v)| (k.clone(), v.clone()));
     let come = b
         .iter()

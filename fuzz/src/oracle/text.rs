@@ -1,7 +1,7 @@
 //! YAML text: cutting, reading, editing, writing.
 
+use milvus_uplift::value::json;
 use milvus_uplift::yaml::{self, Op, PatchOp, Tree, Value};
-use serde_json::json;
 
 use super::sections;
 

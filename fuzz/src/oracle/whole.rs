@@ -154,7 +154,7 @@ fn adds_up(before: &Stream, after: &Stream, judgement: &Judgement) {
     }
     assert_eq!(got.len(), wanted.len(), "objects came or went without a change");
     for (got, wanted) in got.iter().zip(&wanted) {
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        let value = |text: &str| serde_json::from_str::<milvus_uplift::value::Value>(text).expect("JSON");
         assert!(
             got == wanted || value(got) == value(wanted),
             "{got}\nis not the input plus its changes:\n{wanted}"

@@ -100,18 +100,18 @@ fn refuses_what_is_none() {
         let error = Quantity::parse(text).unwrap_err();
         assert_eq!(error.text, text);
     }
-    assert!(Quantity::from_value(&serde_json::json!([1])).is_err());
+    assert!(Quantity::from_value(&crate::value::json!([1])).is_err());
     assert!(Quantity::from_value(&Value::Null).is_err());
 }
 
 #[test]
 fn reads_json_numbers() {
     for (value, text) in [
-        (serde_json::json!(2), "2"),
-        (serde_json::json!(0.5), "500m"),
-        (serde_json::json!(1e3), "1k"),
-        (serde_json::json!(" 1Gi\n"), "1Gi"),
-        (serde_json::json!(-1), "-1"),
+        (crate::value::json!(2), "2"),
+        (crate::value::json!(0.5), "500m"),
+        (crate::value::json!(1e3), "1k"),
+        (crate::value::json!(" 1Gi\n"), "1Gi"),
+        (crate::value::json!(-1), "-1"),
     ] {
         assert_eq!(Quantity::from_value(&value).unwrap().to_string(), text);
     }

@@ -1,9 +1,8 @@
 //! The environment of a container, as Kubernetes hands it over.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::{Layer, Origin, Owner, scalar};
-use crate::yaml::Reach;
 
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use super::*;
-use serde_json::json;
+use crate::value::json;
 
 fn container(yaml: &str) -> Value {
     serde_yaml::from_str(yaml).unwrap()

@@ -1,11 +1,10 @@
 //! A neutral workload made the one of a role, in the chart's own kind.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::facts;
 use crate::milvus::role::Role;
 use crate::rewrite::neutral::{CONTAINERS, filled, map_at, volume_names, without_mounts_of};
-use crate::yaml::Reach;
 
 /// Fields of StatefulSets and DaemonSets that Deployments do not have.
 const NOT_IN_DEPLOYMENTS: [&str; 6] = [
@@ -20,7 +19,7 @@ const NOT_IN_DEPLOYMENTS: [&str; 6] = [
 /// Puts the role's marks, its own port and the fixed first fields in.
 pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
     let mut w = filled(neutral_workload, role, name);
-    if let Some(container) = w.reach_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
+    if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         container.entry("name").or_insert(json!(role.as_str()));
         if role == Role::StreamingNode {
             let number = facts::ports(role)
@@ -41,7 +40,7 @@ pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
     without_mounts_of(&mut w, &claims);
     if let Some(spec) = map_at(&mut w, &["spec"]) {
         for field in NOT_IN_DEPLOYMENTS {
-            spec.shift_remove(field);
+            spec.remove(field);
         }
     }
     ordered(w)
@@ -67,11 +66,11 @@ fn ordered(mut w: Value) -> Value {
     out.insert("apiVersion".into(), json!("apps/v1"));
     out.insert("kind".into(), json!("Deployment"));
     for key in ["metadata", "spec"] {
-        out.extend(map.shift_remove(key).map(|v| (key.to_owned(), v)));
+        out.extend(map.remove(key).map(|v| (key.to_owned(), v)));
     }
     for (field, first) in [("metadata", "name"), ("spec", "replicas")] {
         if let Some(inner) = out.get_mut(field).and_then(Value::as_object_mut)
-            && let Some(v) = inner.shift_remove(first)
+            && let Some(v) = inner.remove(first)
         {
             inner.shift_insert(0, first.into(), v);
         }

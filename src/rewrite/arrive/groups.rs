@@ -1,6 +1,6 @@
 //! Resource groups: a streaming node for each that the querynodes name.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::distinct;
 use crate::kube::Object;
@@ -9,7 +9,6 @@ use crate::milvus::role::Role;
 use crate::rewrite::Scene;
 use crate::rewrite::chart::RESOURCE_GROUP;
 use crate::rewrite::neutral::{CONTAINERS, map_at};
-use crate::yaml::Reach;
 
 /// The querynodes that name a resource group, with the group.
 pub fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {
@@ -17,7 +16,7 @@ pub fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {
         .filter_map(|c| {
             let env = scene.stream.objects[c.object]
                 .value
-                .reach(&format!("{}/env", c.container))?
+                .pointer(&format!("{}/env", c.container))?
                 .as_array()?;
             let group = env.iter().find(|v| v["name"] == RESOURCE_GROUP)?["value"].as_str()?;
             base_name(&c.name, c.role).map(|_| (c, group.to_owned()))
@@ -34,13 +33,13 @@ pub fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: 
     ] {
         let theirs = querynode
             .value
-            .reach(pointer)
+            .pointer(pointer)
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
         for (key, value) in theirs {
             let marked = value.as_str().is_some_and(|v| v == group || format!("-{v}") == suffix);
-            if marked && skeleton.reach(pointer).and_then(|m| m.get(&key)).is_none() {
+            if marked && skeleton.pointer(pointer).and_then(|m| m.get(&key)).is_none() {
                 let path: Vec<&str> = pointer.split('/').skip(1).collect();
                 if let Some(labels) = map_at(own, &path) {
                     labels.insert(key, value);
@@ -48,7 +47,10 @@ pub fn join_group(own: &mut Value, querynode: &Object, skeleton: &Value, group: 
             }
         }
     }
-    let Some(container) = own.reach_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) else {
+    let Some(container) = own
+        .pointer_mut(&format!("{CONTAINERS}/0"))
+        .and_then(Value::as_object_mut)
+    else {
         return;
     };
     let env = container.entry("env").or_insert(json!([]));

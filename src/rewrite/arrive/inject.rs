@@ -1,6 +1,6 @@
 //! Where what comes stands in the stream, and its bookkeeping.
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::{Arrival, SPEAKERS, sound};
 use crate::host;
@@ -11,7 +11,6 @@ use crate::rewrite::chart::values_key;
 use crate::rewrite::place::{self, Place};
 use crate::rewrite::service::metrics_services;
 use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
-use crate::yaml::Reach;
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
@@ -19,7 +18,7 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
     for arrival in arrivals {
         let mut workload = arrival.workload;
         if let Some(sum) = checksum
-            && let Some(old) = workload.reach_mut("/spec/template/metadata/annotations/checksum~1config")
+            && let Some(old) = workload.pointer_mut("/spec/template/metadata/annotations/checksum~1config")
         {
             *old = json!(sum);
         }
@@ -85,7 +84,7 @@ fn names_hold(scene: &Scene) -> bool {
 
 /// The identity of an injected value.
 fn reference(value: &Value) -> ObjectRef {
-    let text = |p: &str| value.reach(p).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |p: &str| value.pointer(p).and_then(Value::as_str).unwrap_or_default().to_owned();
     ObjectRef {
         api_version: text("/apiVersion"),
         kind: text("/kind"),

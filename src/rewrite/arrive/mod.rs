@@ -7,7 +7,7 @@ mod sound;
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
 use super::join::{Coordinator, join};
@@ -17,7 +17,6 @@ use super::share::share;
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 use finish::finish;
 use groups::{join_group, resource_groups};
 
@@ -91,7 +90,7 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
         None => {
             let mut shared = skeleton.clone();
             if let Some(env) = shared
-                .reach_mut(&format!("{CONTAINERS}/0/env"))
+                .pointer_mut(&format!("{CONTAINERS}/0/env"))
                 .and_then(Value::as_array_mut)
             {
                 env.retain(|v| !matches!(v["name"].as_str(), Some(STREAMING_SWITCH | RESOURCE_GROUP)));
@@ -174,7 +173,7 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
         .collect();
     without_mounts_of(&mut shared, &lost);
     // One component may run another build of the same version: what comes runs the one that most run.
-    let container = shared.reach_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
+    let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
     if !container.contains_key("image") {
         container.extend(most_run(&values).map(|image| ("image".to_owned(), image.clone())));
     }
@@ -183,7 +182,11 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
 
 /// The image that most workloads run, the first of those where several are run as often.
 fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    let images = || values.iter().filter_map(|v| v.reach(&format!("{CONTAINERS}/0/image")));
+    let images = || {
+        values
+            .iter()
+            .filter_map(|v| v.pointer(&format!("{CONTAINERS}/0/image")))
+    };
     let mut best: Option<(&Value, usize)> = None;
     for image in images() {
         let times = images().filter(|i| *i == image).count();

@@ -4,11 +4,10 @@
 //! Only what has another type than the API's is told here. What the API server merely demands more of (no request above its
 //! limit) is for a dry run on the server.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::kube::quantity::Quantity;
 use crate::rewrite::neutral::CONTAINERS;
-use crate::yaml::Reach;
 
 /// What a field has to be.
 type Wanted = (&'static str, fn(&Value) -> bool);
@@ -42,14 +41,14 @@ const FIELDS: [(&str, Wanted); 9] = [
 pub fn faults(workload: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (pointer, (what, holds)) in FIELDS {
-        if let Some(value) = workload.reach(pointer).filter(|v| !v.is_null() && !holds(v)) {
+        if let Some(value) = workload.pointer(pointer).filter(|v| !v.is_null() && !holds(v)) {
             found.push(format!("{pointer} is {}, and has to be {what}", told(value)));
         }
     }
     let container = format!("{CONTAINERS}/0");
     for section in ["requests", "limits"] {
         let pointer = format!("{container}/resources/{section}");
-        match workload.reach(&pointer) {
+        match workload.pointer(&pointer) {
             Some(Value::Object(map)) => {
                 for (name, value) in map.iter().filter(|(_, v)| !v.is_null()) {
                     if let Err(e) = Quantity::from_value(value) {
@@ -61,7 +60,7 @@ pub fn faults(workload: &Value) -> Vec<String> {
             Some(other) => found.push(format!("{pointer} is {}, and has to be a map", told(other))),
         }
     }
-    let variables = workload.reach(&format!("{container}/env")).and_then(Value::as_array);
+    let variables = workload.pointer(&format!("{container}/env")).and_then(Value::as_array);
     for (i, variable) in variables.into_iter().flatten().enumerate() {
         let text = |field: &str| variable.get(field).is_none_or(|v| v.is_string() || v.is_null());
         if !(variable.is_object() && text("name") && text("value")) {
@@ -93,7 +92,7 @@ fn told(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use crate::value::{Value, json};
 
     use super::faults;
 

@@ -4,7 +4,7 @@ mod reselect;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::arrive::Arrival;
 use super::{Change, Rewrite, Scene};
@@ -13,7 +13,6 @@ use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::yaml::Reach;
 use reselect::{Labels, mend, point_at_mixcoord};
 
 pub use reselect::chooses_here;
@@ -77,7 +76,7 @@ fn pods<'a>(scene: &'a Scene, leaving: &[&'a Component], arriving: &[&'a Arrival
     let here = |(i, o): &(usize, &Object)| {
         namespaces_agree(&o.reference.namespace, &scene.release.namespace) && !scene.gone.contains(i)
     };
-    let template = |a: &'a Arrival| a.workload.reach("/spec/template/metadata/labels");
+    let template = |a: &'a Arrival| a.workload.pointer("/spec/template/metadata/labels");
     let standing = scene.stream.objects.iter().enumerate().filter(here);
     let mixcoord = arriving
         .iter()
@@ -154,7 +153,7 @@ fn why(scene: &Scene, role: Role) -> String {
 
 /// A ServiceMonitor chooses Services: it leaves with the last of them, and names mixcoord's where it named others'.
 fn monitors(scene: &Scene, gone: &[(&Object, Role)], arriving: &[&Arrival], pods: &Labels, out: &mut Rewrite) {
-    let labels = |value: &'_ Value| value.reach("/metadata/labels").cloned().unwrap_or(Value::Null);
+    let labels = |value: &'_ Value| value.pointer("/metadata/labels").cloned().unwrap_or(Value::Null);
     let kept: Vec<(Value, bool)> = scene
         .stream
         .objects
@@ -186,7 +185,7 @@ fn monitors(scene: &Scene, gone: &[(&Object, Role)], arriving: &[&Arrival], pods
     };
     let ours = |o: &&Object| o.reference.kind == "ServiceMonitor" && !o.is_hook() && looks_here(scene, o);
     for monitor in scene.stream.objects.iter().filter(ours) {
-        let Some(s) = monitor.value.reach(&at.pointer) else {
+        let Some(s) = monitor.value.pointer(&at.pointer) else {
             continue;
         };
         if !services.leaves(s, false) {

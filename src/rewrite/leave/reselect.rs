@@ -1,6 +1,6 @@
 //! Selectors that named what leaves, made to name what stays.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use crate::kube::Object;
 use crate::kube::network::NAMESPACE_NAME;
@@ -9,7 +9,6 @@ use crate::kube::selector::{self, SelectorAt};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, Rewrite, Scene, remove, replace};
 use crate::yaml::PatchOp;
-use crate::yaml::Reach;
 
 /// Labels before and after, as far as selectors can tell them apart: those of pods, or of Services for what chooses
 /// Services.
@@ -94,7 +93,7 @@ pub fn chooses_here(policy: &Value, own: &str, at: &SelectorAt, namespace: &str)
     let agrees = namespaces_agree(own, namespace);
     let beside = at.pointer.strip_suffix("/podSelector").unwrap_or_default();
     let Some(chosen) = policy
-        .reach(&format!("{beside}/namespaceSelector"))
+        .pointer(&format!("{beside}/namespaceSelector"))
         .filter(|s| s.is_object())
     else {
         return agrees;
@@ -146,7 +145,7 @@ fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: boo
 
 /// The operations on one `In` list.
 fn relisted(object: &Object, expression: &str, labels: &Labels, drop_indexnode: bool) -> Vec<PatchOp> {
-    let at = |field: &str| object.value.reach(&format!("{expression}/{field}"));
+    let at = |field: &str| object.value.pointer(&format!("{expression}/{field}"));
     let key = at("key").and_then(Value::as_str).unwrap_or("");
     let old = at("values").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut kept: Vec<Value> = Vec::new();
@@ -179,6 +178,6 @@ impl std::ops::Index<&SelectorAt> for Value {
     type Output = Value;
 
     fn index(&self, at: &SelectorAt) -> &Value {
-        self.reach(&at.pointer).unwrap_or(&Value::Null)
+        self.pointer(&at.pointer).unwrap_or(&Value::Null)
     }
 }

@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use crate::value::{Value, json};
 
 use crate::judge::Judgement;
 use crate::rewrite::{Change, ChangeOp};

@@ -1,4 +1,4 @@
-use serde_json::json;
+use crate::value::json;
 
 use super::{service_behind, workloads_behind};
 use crate::finding::Finding;
@@ -6,7 +6,7 @@ use crate::kube::Object;
 use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
 
 fn objects() -> Vec<Object> {
-    let service = |name: &str, namespace: &str, spec: serde_json::Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec});
+    let service = |name: &str, namespace: &str, spec: crate::value::Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec});
     let workload = |kind: &str, name: &str, namespace: &str, label: &str| {
         json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace},
             "spec": {"template": {"metadata": {"labels": {"a": label}}, "spec": {"containers": []}}}})
@@ -26,7 +26,7 @@ fn objects() -> Vec<Object> {
         workload("StatefulSet", "there", "other", "b"),
         workload("StatefulSet", "here", "ns", "b"),
     ];
-    let read = |value: serde_json::Value| Object::all_in(0, value).unwrap();
+    let read = |value: crate::value::Value| Object::all_in(0, value).unwrap();
     all.into_iter().flat_map(read).collect()
 }
 

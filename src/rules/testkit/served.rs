@@ -1,6 +1,6 @@
 //! What `kubectl get -o yaml` shows of manifests that were applied: with what the API server, its controllers and Helm add.
 
-use serde_json::{Map, Value, json};
+use crate::value::{Map, Value, json};
 
 use crate::finding::Input;
 use crate::kube::{Object, workload};
