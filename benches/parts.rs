@@ -26,8 +26,8 @@ fn text(file: &str) -> String {
 
 fn request() -> Request {
     Request {
-        target: example("target.yaml"),
-        current: Current::Manifests(example("current.yaml")),
+        target: example("target.yaml").into(),
+        current: Current::Manifests(example("current.yaml").into()),
         values: vec![ValuesFile {
             name: "values.yaml".into(),
             bytes: example("values.yaml"),

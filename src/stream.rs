@@ -1,5 +1,7 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
+mod bytes;
+
 use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -10,11 +12,13 @@ use crate::kube::Object;
 use crate::kube::object::NotAnObject;
 use crate::yaml::{self, Document, Lines, Position, Value};
 
+pub use bytes::Bytes;
+
 /// A stream that was read whole.
 #[derive(Debug)]
 pub struct Stream {
     /// The text as it came in.
-    pub text: Arc<str>,
+    pub text: Arc<String>,
     /// Its documents; their ranges joined are exactly the text.
     pub documents: Arc<[Document]>,
     /// Its objects, in order; the items of Lists one by one.
@@ -42,27 +46,23 @@ pub struct Unreadable {
 
 impl Stream {
     /// Reads every document. All that cannot be read is named, not the first alone.
-    pub fn read(bytes: &[u8], input: Input) -> Result<Stream, Vec<Unreadable>> {
+    pub fn read(bytes: impl Into<Bytes>, input: Input) -> Result<Stream, Vec<Unreadable>> {
         Stream::read_beside(bytes, input, None)
     }
 
     /// The same beside a stream that was read before. A document with the very bytes of one there is the same objects, and
     /// shares them: what an upgrade leaves alone is held once.
-    pub fn read_beside(bytes: &[u8], input: Input, other: Option<&Stream>) -> Result<Stream, Vec<Unreadable>> {
-        let text: Arc<str> = match std::str::from_utf8(bytes) {
-            Ok(text) => text.into(),
-            Err(e) => {
-                let good = std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default();
-                let message = format!(
-                    "byte {:#04x} is no UTF-8 here; Helm and Kubernetes read UTF-8 only",
-                    bytes[e.valid_up_to()]
-                );
-                return Err(vec![Unreadable {
-                    message,
-                    document: 0,
-                    position: yaml::position(good, good.len()),
-                }]);
-            }
+    pub fn read_beside(
+        bytes: impl Into<Bytes>,
+        input: Input,
+        other: Option<&Stream>,
+    ) -> Result<Stream, Vec<Unreadable>> {
+        Stream::of(&bytes.into(), input, other)
+    }
+
+    fn of(bytes: &Bytes, input: Input, other: Option<&Stream>) -> Result<Stream, Vec<Unreadable>> {
+        let Some(text) = bytes.text().cloned() else {
+            return Err(vec![no_text(bytes)]);
         };
         let documents = match yaml::split(&text) {
             Ok(documents) => documents,
@@ -203,6 +203,19 @@ impl Stream {
             found[i] = lines.position(self.documents[document].body.start + offset);
         }
         found
+    }
+}
+
+/// Where bytes are no text.
+fn no_text(bytes: &[u8]) -> Unreadable {
+    let good = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    Unreadable {
+        message: format!(
+            "byte {:#04x} is no UTF-8 here; Helm and Kubernetes read UTF-8 only",
+            bytes.get(good.len()).copied().unwrap_or_default()
+        ),
+        document: 0,
+        position: yaml::position(good, good.len()),
     }
 }
 

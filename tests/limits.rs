@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use milvus_uplift::judge::{Current, Judgement, Places, Request, ValuesFile, judge};
+use milvus_uplift::stream::Bytes;
 use serde_json::json;
 
 const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
 
-fn of_target(target: impl Into<Vec<u8>>) -> Judgement {
+fn of_target(target: impl Into<Bytes>) -> Judgement {
     judge(&Request {
         target: target.into(),
         current: Current::Nothing,
@@ -42,7 +43,7 @@ fn refused_everywhere(name: &str, bytes: &[u8], words: &str) {
     assert!(said.contains(words), "{name}: {said}");
     let current = judge(&Request {
         target: OBJECT.into(),
-        current: Current::Manifests(bytes.to_vec()),
+        current: Current::Manifests(bytes.into()),
         ..Request::default()
     });
     let said = unreadable(&current);
@@ -197,7 +198,7 @@ fn a_record_that_unpacks_without_end_is_refused() {
         ] {
             let judgement = judge(&Request {
                 target: OBJECT.into(),
-                current: Current::Manifests(current),
+                current: Current::Manifests(current.into()),
                 ..Request::default()
             });
             let all: Vec<_> = judgement.findings.iter().filter(|f| f.code == "MU001").collect();
@@ -221,7 +222,7 @@ fn records_that_are_no_records_are_refused() {
     for bytes in payloads {
         let judgement = judge(&Request {
             target: OBJECT.into(),
-            current: Current::Manifests(STANDARD.encode(&bytes).into_bytes()),
+            current: Current::Manifests(STANDARD.encode(&bytes).into()),
             ..Request::default()
         });
         assert!(judgement.refused(), "{bytes:?}");

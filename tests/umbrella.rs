@@ -36,8 +36,8 @@ fn named(text: &str, name: &str) -> String {
 
 fn judged(target: String, current: String, options: Options) -> Judgement {
     judge(&Request {
-        target: target.into_bytes(),
-        current: Current::Manifests(current.into_bytes()),
+        target: target.into(),
+        current: Current::Manifests(current.into()),
         options,
         ..Request::default()
     })

@@ -255,7 +255,7 @@ fn objects(bytes: &[u8]) -> Result<Vec<Object>, Unfit> {
         Ok(stream) => return Ok(stream.objects),
         Err(all) => all,
     };
-    match state::read(&Current::Manifests(bytes.to_vec()), None) {
+    match state::read(&Current::Manifests(bytes.into()), None) {
         Ok(Some(source)) if source.form == Form::Record => Ok(source.stream.objects),
         _ => {
             let place = |u: &crate::stream::Unreadable| {

@@ -23,9 +23,9 @@ pub fn run(
     io: &mut Io,
 ) -> anyhow::Result<u8> {
     let given = match (from, context.current.as_deref()) {
-        (Some(path), _) if path != Path::new("-") => Current::Manifests(read_file(path)?),
+        (Some(path), _) if path != Path::new("-") => Current::Manifests(read_file(path)?.into()),
         (None, Some(source)) if source != "none" => current(context)?,
-        _ => Current::Manifests(read_stdin(io)?),
+        _ => Current::Manifests(read_stdin(io)?.into()),
     };
     let mut source = match state::read(&given, None) {
         Ok(Some(source)) => source,

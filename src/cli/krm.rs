@@ -124,7 +124,7 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
     Ok(
         request(&context, options, list.text.clone().into_bytes()).and_then(|mut request| {
             if let Some(text) = inline_current {
-                request.current = Current::Manifests(text.into_bytes());
+                request.current = Current::Manifests(text.into());
             }
             inline_values(&mut request, inline);
             request.host_command = parent::command_line();

@@ -238,7 +238,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
     }
     Ok(Request {
         patches,
-        target,
+        target: target.into(),
         current,
         values,
         stored_values,
@@ -264,7 +264,10 @@ fn current(context: &Context) -> anyhow::Result<Current> {
                 };
                 helm::ask(&query).map_or_else(Current::Unavailable, Current::Records)
             }
-            None => Current::Manifests(read_file(Path::new(source)).with_context(|| format!("--current {source}"))?),
+            None => {
+                let bytes = read_file(Path::new(source)).with_context(|| format!("--current {source}"))?;
+                Current::Manifests(bytes.into())
+            }
         },
     })
 }

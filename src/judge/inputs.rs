@@ -8,7 +8,7 @@ use crate::host;
 use crate::overlay::{self, Overlay};
 use crate::rules;
 use crate::state::Source;
-use crate::stream::{Stream, Unreadable};
+use crate::stream::{Bytes, Stream, Unreadable};
 use crate::yaml;
 
 /// Puts the values of the release record among the files, where they are asked for.
@@ -42,7 +42,7 @@ pub(super) fn stored_values(
 }
 
 /// Reads the manifests; what cannot be read is said.
-pub(super) fn read_target(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Stream> {
+pub(super) fn read_target(bytes: &Bytes, findings: &mut Vec<Finding>) -> Option<Stream> {
     match Stream::read(bytes, Input::Target) {
         Ok(stream) => Some(stream),
         Err(all) => {

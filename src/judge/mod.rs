@@ -18,7 +18,7 @@ use crate::rules;
 use crate::state::helm::Unavailable;
 use crate::state::record::Record;
 use crate::state::{self, Source};
-use crate::stream::Stream;
+use crate::stream::{Bytes, Stream};
 use crate::timings::{Clock, Lap};
 use answer::{Answer, answer};
 use whole::{State, Whole};
@@ -32,7 +32,7 @@ pub enum Current {
     /// `none`: a fresh install.
     Nothing,
     /// A text: manifests, a List, release records, or a state file.
-    Manifests(Vec<u8>),
+    Manifests(Bytes),
     /// The history of a release, as Helm itself gave it.
     Records(Vec<Record>),
     /// It was asked for and could not be had.
@@ -52,7 +52,7 @@ pub struct ValuesFile {
 #[derive(Debug, Default)]
 pub struct Request {
     /// The manifests.
-    pub target: Vec<u8>,
+    pub target: Bytes,
     /// What is deployed.
     pub current: Current,
     /// The values Helm was given, in order.

@@ -70,7 +70,7 @@ fn what_was_patched_is_not_patched_again() {
     let once = patched(upgrade(), patch);
     let output = once.output.clone().unwrap();
     let mut request = upgrade().request();
-    request.target = output.clone().into_bytes();
+    request.target = output.clone().into();
     request.patches = vec![ValuesFile {
         name: "uplift.yaml".into(),
         bytes: patch.as_bytes().to_vec(),

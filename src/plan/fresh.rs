@@ -131,7 +131,7 @@ fn refusals(order: &Order, tag: &str) -> Vec<Reason> {
          args: [milvus, run, standalone]\n"
     );
     let judgement = judge(&Request {
-        target: target.into_bytes(),
+        target: target.into(),
         current: Current::Nothing,
         options: order.options.clone(),
         ..Request::default()

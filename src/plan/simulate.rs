@@ -12,7 +12,7 @@ use crate::kube::delta::without_server_fields;
 use crate::milvus::release::{Release, inventory};
 use crate::options::Options;
 use crate::stage::Stage;
-use crate::stream::Stream;
+use crate::stream::{Bytes, Stream};
 use crate::yaml;
 
 /// What would be deployed at a stop.
@@ -27,7 +27,7 @@ pub struct State {
 #[derive(Clone, Debug)]
 enum Given {
     /// The source itself, with its history.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     Records(Vec<crate::state::record::Record>),
     /// The outcome of the leg before.
     Text,
@@ -48,7 +48,7 @@ impl State {
         match &self.current {
             Given::Bytes(bytes) => Current::Manifests(bytes.clone()),
             Given::Records(records) => Current::Records(records.clone()),
-            Given::Text => Current::Manifests(self.text.clone().into_bytes()),
+            Given::Text => Current::Manifests(self.text.clone().into()),
         }
     }
 
@@ -80,7 +80,7 @@ const SETTLED: [&str; 7] = ["MU602", "MU603", "MU604", "MU605", "MU606", "MU607"
 pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome {
     let target = retagged(&state.text, site, &site.image(&leg.to));
     let request = Request {
-        target: target.clone().into_bytes(),
+        target: target.clone().into(),
         current: state.as_current(),
         options: Options {
             stage: Stage::All,
@@ -139,7 +139,7 @@ fn next_stage(mut request: Request, site: &Site) -> Option<u8> {
 pub fn values_to_commit(first: &str, last: &State, site: &Site, options: &Options) -> Option<Value> {
     let image = last_image(last, site)?;
     let request = Request {
-        target: retagged(first, site, &image).into_bytes(),
+        target: retagged(first, site, &image).into(),
         current: last.as_current(),
         options: Options {
             stage: Stage::All,

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn what_to_paste_is_values_of_the_chart_wherever_it_stands() {
         let plain = Scenario::upgrade("v2.5.16", "v2.6.16");
-        let target = String::from_utf8(plain.request().target).unwrap();
+        let target = String::from_utf8(plain.request().target.to_vec()).unwrap();
         let nested = target.replace("# Source: milvus/templates/", "# Source: u/charts/vectors/templates/");
         assert_ne!(nested, target);
         for (scenario, values) in [

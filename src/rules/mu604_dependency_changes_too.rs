@@ -490,7 +490,7 @@ mod tests {
     fn where_no_folder_tells_the_labels_do() {
         let plain = || {
             let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
-            let target = String::from_utf8(scenario.request().target).unwrap();
+            let target = String::from_utf8(scenario.request().target.to_vec()).unwrap();
             let lines = target.lines().filter(|l| !l.starts_with("# Source: "));
             scenario.replace_target(&lines.map(|l| format!("{l}\n")).collect::<String>())
         };

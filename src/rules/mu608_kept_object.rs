@@ -185,7 +185,7 @@ mod tests {
         let Current::Manifests(current) = scenario.request().current else {
             panic!("a stream")
         };
-        let line = String::from_utf8(current).unwrap();
+        let line = String::from_utf8(current.to_vec()).unwrap();
         let line = line.lines().nth(place.line - 1).unwrap();
         assert_eq!(line.trim(), "helm.sh/resource-policy: keep");
         let two = kept(scenario, "Service", "rel-milvus-indexnode").of_rule("MU608");

@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn a_patch_that_does_not_fit_is_never_written() {
         let text = b"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
-        let stream = Stream::read(text, Input::Target).unwrap();
+        let stream = Stream::read(&text[..], Input::Target).unwrap();
         let change = Change::patch(&stream.objects[0], vec![remove("/data/x")], "test");
         assert!(
             render(&stream, std::slice::from_ref(&change))

@@ -486,7 +486,7 @@ fn one_word_less_on_a_live_command_line_is_a_stage() {
     let Current::Manifests(current) = scenario.request().current else {
         panic!("a stream")
     };
-    let live = served(&String::from_utf8(current).unwrap(), "rel");
+    let live = served(&String::from_utf8(current.to_vec()).unwrap(), "rel");
     assert_eq!(due(&scenario.with_current(live)), 0);
 }
 

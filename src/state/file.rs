@@ -59,7 +59,7 @@ pub fn read(text: &str, state: &Value, manifests: Option<&Stream>) -> Result<Sou
         objects.append(&mut found);
     }
     let stream = Stream {
-        text: text.into(),
+        text: text.to_owned().into(),
         documents: documents.into(),
         objects,
         input: Input::Current,

@@ -28,7 +28,7 @@ pub fn source(records: &[Record], wanted: Option<Wanted>) -> Result<Source, Vec<
         .collect::<Vec<_>>()
         .join("; ");
     let beside = wanted.map(|(stream, _)| stream);
-    let stream = Stream::read_beside(text.as_bytes(), Input::Current, beside)
+    let stream = Stream::read_beside(text, Input::Current, beside)
         .map_err(|all| unreadable_stream(&all, &format!("the manifest in {labels}")))?;
     let mut source = Source::of(stream, Form::Record, labels);
     if let [only] = deployed[..] {

@@ -9,7 +9,7 @@ use crate::judge::Current;
 use crate::kube::{Object, workload};
 use crate::milvus::release::{Inventory, inventory, inventory_of_made};
 use crate::rules::{mu001_unreadable_input, mu003_state_unknown};
-use crate::stream::{Stream, Unreadable};
+use crate::stream::{Bytes, Stream, Unreadable};
 use crate::yaml::Position;
 
 /// What the manifests hold.
@@ -32,8 +32,8 @@ pub fn read(current: &Current, wanted: Option<Wanted>) -> Result<Option<Source>,
     Ok(Some(source))
 }
 
-fn read_bytes(bytes: &[u8], wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
-    let text = std::str::from_utf8(bytes).ok();
+fn read_bytes(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
+    let text = bytes.text().map(|text| text.as_str());
     if record::is_gzip(bytes) || text.is_some_and(record::looks_like_payload) {
         let record = Record::from_payload(bytes).map_err(|why| unreadable(&format!("a release record: {why}")))?;
         return history::source(&[record], wanted);

@@ -8,7 +8,7 @@ use crate::milvus::effective::Texts;
 use crate::rules::testkit::{cluster, cluster26, standalone};
 
 fn bytes(text: &str) -> Current {
-    Current::Manifests(text.as_bytes().to_vec())
+    Current::Manifests(text.into())
 }
 
 fn list(items: Vec<Value>) -> Current {
@@ -17,7 +17,7 @@ fn list(items: Vec<Value>) -> Current {
 
 fn upgrade(target: &str, current: Current) -> Judgement {
     judge(&Request {
-        target: target.as_bytes().to_vec(),
+        target: target.into(),
         current,
         ..Request::default()
     })
@@ -273,7 +273,7 @@ fn one_made_from_manifests_warns_towards_2_6() {
 fn stored_values_stand_among_the_files() {
     let target = cluster("v2.6.16", false);
     let request = |current: Current| Request {
-        target: target.as_bytes().to_vec(),
+        target: target.clone().into(),
         current,
         stored_values: Some(0),
         ..Request::default()

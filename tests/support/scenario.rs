@@ -120,7 +120,7 @@ impl Scenario {
             list.iter().map(file).collect()
         };
         Request {
-            target: self.target.clone().into_bytes(),
+            target: self.target.clone().into(),
             current: self.current(),
             values: files(&self.values),
             patches: files(&self.patches),
@@ -136,7 +136,7 @@ impl Scenario {
         match &self.current {
             Deployed::Unsaid => Current::Unsaid,
             Deployed::Nothing => Current::Nothing,
-            Deployed::Text(bytes) => Current::Manifests(bytes.clone()),
+            Deployed::Text(bytes) => Current::Manifests(bytes.clone().into()),
         }
     }
 

@@ -17,7 +17,7 @@ use super::sections;
 
 /// Whatever `--current` is given is read or refused; one release is the same in every wrapping.
 pub fn record(data: &[u8]) {
-    let _ = state::read(&Current::Manifests(data.to_vec()), None);
+    let _ = state::read(&Current::Manifests(data.into()), None);
     let _ = Record::from_payload(data);
     let Ok(value) = serde_json::from_slice::<Value>(data) else {
         return;
@@ -43,7 +43,7 @@ pub fn record(data: &[u8]) {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "metadata": metadata, "data": {"release": twice}});
     let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"release": payload}});
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [secret]});
-    let said = |bytes: &[u8]| match state::read(&Current::Manifests(bytes.to_vec()), None) {
+    let said = |bytes: &[u8]| match state::read(&Current::Manifests(bytes.into()), None) {
         Ok(source) => source.map(|s| (s.stream.text, s.release, s.namespace, s.values, s.last_revision)),
         Err(findings) => {
             assert!(!findings.is_empty(), "refused without a word");

@@ -89,12 +89,12 @@ fn request(sections: &[Section], target: &[u8], options: Options) -> Request {
     };
     let args = args(sections);
     let current = match sections::get(sections, "current") {
-        Some(bytes) => Current::Manifests(bytes.to_vec()),
+        Some(bytes) => Current::Manifests(bytes.into()),
         None if args.contains(&("current", "none")) => Current::Nothing,
         None => Current::Unsaid,
     };
     Request {
-        target: target.to_vec(),
+        target: target.into(),
         current,
         values: files("values"),
         stored_values: args.contains(&("values", "current")).then_some(0),
@@ -185,7 +185,7 @@ fn stays(before: &Stream, output: &str, judgement: &Judgement) {
 /// Rendering the output again changes nothing.
 fn again(request: &Request, output: &str) {
     let again = Request {
-        target: output.as_bytes().to_vec(),
+        target: output.into(),
         current: match &request.current {
             Current::Manifests(bytes) => Current::Manifests(bytes.clone()),
             Current::Nothing => Current::Nothing,

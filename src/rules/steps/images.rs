@@ -81,7 +81,7 @@ mod tests {
         let Current::Manifests(current) = scenario.request().current else {
             panic!("a stream")
         };
-        let current = String::from_utf8(current).unwrap();
+        let current = String::from_utf8(current.to_vec()).unwrap();
         let lines: Vec<&str> = current.lines().take(place.line).collect();
         assert_eq!(lines.last().unwrap().trim(), "image: \"milvusdb/milvus:v2.5.10\"");
         let name = format!("  name: {}", found.object.unwrap().name);

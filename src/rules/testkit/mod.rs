@@ -253,12 +253,12 @@ impl Scenario {
     /// What is judged.
     pub fn request(&self) -> Request {
         let mut request = Request {
-            target: self.target.clone(),
+            target: self.target.clone().into(),
             ..Request::default()
         };
         request.current = match (&self.current, self.fresh) {
             (_, true) => Current::Nothing,
-            (Some(text), _) => Current::Manifests(text.clone().into_bytes()),
+            (Some(text), _) => Current::Manifests(text.clone().into()),
             (None, _) => Current::Unsaid,
         };
         request.values = self
@@ -309,7 +309,7 @@ fn by_state_file(mut request: Request, judgement: &Judgement) {
     let releases = crate::state::view::releases(&source, None);
     let state = yaml::emit(&crate::state::file::write(&source, &releases));
     assert!(!state.contains("hunter2"), "a secret is in the state file:\n{state}");
-    request.current = Current::Manifests(state.into_bytes());
+    request.current = Current::Manifests(state.into());
     let said = |j: &Judgement| -> Vec<(&str, bool)> {
         // What is said of state files alone.
         let own = |f: &&crate::finding::Finding| !f.message.contains("the state file was made from manifests");
