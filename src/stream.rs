@@ -6,6 +6,8 @@ use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use memchr::memchr;
+
 use crate::finding::Input;
 use crate::host::{self, Host, krm};
 use crate::kube::Object;
@@ -224,10 +226,13 @@ fn no_text(bytes: &[u8]) -> Unreadable {
 type Look<'t> = (usize, &'t [u8]);
 
 fn look(body: &str) -> Look<'_> {
-    let comments = body.split_inclusive('\n').take_while(|line| line.starts_with('#'));
-    let start = comments.map(str::len).sum();
+    let bytes = body.as_bytes();
+    let mut start = 0;
+    while bytes.get(start) == Some(&b'#') {
+        start = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end + 1);
+    }
     let end = body.len().min(start + 256);
-    (body.len(), &body.as_bytes()[start..end])
+    (body.len(), &bytes[start..end])
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use memchr::{memchr, memchr_iter};
+
 use crate::value::{Text, Value};
 
 use super::object::{Object, at};
@@ -19,8 +21,8 @@ const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
 /// circle too large than a relation overlooked.
 #[derive(Debug, Default)]
 pub struct Circles<'a> {
-    names: HashMap<&'a str, usize>,
-    instances: HashMap<&'a str, usize>,
+    names: HashMap<&'a [u8], usize>,
+    instances: HashMap<&'a [u8], usize>,
     parents: Vec<usize>,
 }
 
@@ -35,9 +37,12 @@ impl<'a> Circles<'a> {
     /// pods may have which are still to be made beside these: what selects them may select any of theirs.
     pub fn of(sets: &[&'a [Object]], new: &[&str]) -> Circles<'a> {
         let mut circles = Circles::default();
-        let objects = || sets.iter().copied().flatten();
+        // What an upgrade leaves alone is in both sets, as one value of one name: it is looked at once.
+        let mut known = HashSet::new();
+        let mut once: Vec<&Object> = sets.iter().copied().flatten().collect();
+        once.retain(|object| known.insert(Arc::as_ptr(&object.value)));
         let mut labelled: Vec<Labelled> = Vec::new();
-        for object in objects() {
+        for object in &once {
             let node = node_of(&mut circles.names, &mut circles.parents, &object.reference.name);
             for labels in label_maps(object) {
                 labelled.push(Labelled { labels, node });
@@ -49,15 +54,13 @@ impl<'a> Circles<'a> {
             }
         }
         let coming = Coming::of(new, &circles.names);
-        // What an upgrade leaves alone is in both sets, as one value of one name.
-        let mut done = HashSet::new();
-        for object in objects().filter(|object| done.insert(Arc::as_ptr(&object.value))) {
-            let node = circles.names[&object.reference.name[..]];
+        for object in &once {
+            let node = circles.names[object.reference.name.as_bytes()];
             circles.mentions(node, &object.value, &coming);
         }
         let bearers = Bearers::of(&labelled);
-        for object in objects() {
-            let node = circles.names[&object.reference.name[..]];
+        for object in &once {
+            let node = circles.names[object.reference.name.as_bytes()];
             for (selector, plain) in selectors(object) {
                 bearers.selected(selector, plain, new, |other| circles.join(node, other));
             }
@@ -67,16 +70,17 @@ impl<'a> Circles<'a> {
 
     /// The circle of the objects with a name.
     pub fn named(&self, name: &str) -> Option<usize> {
-        self.names.get(name).map(|node| self.root(*node))
+        self.names.get(name.as_bytes()).map(|node| self.root(*node))
     }
 
     /// The circle of an object; `None` where it has to do with none of those the circles were drawn around.
     pub fn around(&self, object: &Object) -> Option<usize> {
-        let named = self.names.get(&object.reference.name[..]);
+        let named = self.names.get(object.reference.name.as_bytes());
         let instance = || {
             let labels = label_maps(object);
             let each = labels.flat_map(|labels| INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str()));
-            each.filter_map(|instance| self.instances.get(instance)).next()
+            each.filter_map(|instance| self.instances.get(instance.as_bytes()))
+                .next()
         };
         named.or_else(instance).map(|node| self.root(*node))
     }
@@ -111,11 +115,11 @@ impl<'a> Circles<'a> {
                 let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
                 let runs = text.as_bytes().split(|b| !word(b));
                 let long = runs.filter(|run| run.len() >= coming.least);
-                for run in long.filter_map(|run| std::str::from_utf8(run).ok()) {
+                for run in long {
                     self.mention(node, run, coming);
-                    if run.contains('.') {
-                        let ends = run.match_indices('.').map(|(i, _)| &run[..i]);
-                        ends.chain(run.split('.'))
+                    if memchr(b'.', run).is_some() {
+                        let ends = memchr_iter(b'.', run).map(|i| &run[..i]);
+                        ends.chain(run.split(|b| *b == b'.'))
                             .filter(|part| part.len() >= coming.least)
                             .for_each(|part| self.mention(node, part, coming));
                     }
@@ -125,8 +129,11 @@ impl<'a> Circles<'a> {
         }
     }
 
-    fn mention(&mut self, node: usize, word: &str, coming: &Coming) {
-        let word = word.trim_matches('-');
+    fn mention(&mut self, node: usize, word: &[u8], coming: &Coming) {
+        let is_dash = |b: &&u8| **b == b'-';
+        let ahead = word.iter().take_while(is_dash).count();
+        let behind = word[ahead..].iter().rev().take_while(is_dash).count();
+        let word = &word[ahead..word.len() - behind];
         if word.is_empty() {
             return; // the name of what the API server is to name
         }
@@ -140,14 +147,14 @@ impl<'a> Circles<'a> {
 /// The names that are there, and what is still to be made beside them.
 struct Coming<'c, 'a> {
     new: &'c [&'c str],
-    sorted: Vec<&'a str>,
+    sorted: Vec<&'a [u8]>,
     /// The length of the shortest name that is there or may come: most words of a text are shorter.
     least: usize,
 }
 
 impl<'c, 'a> Coming<'c, 'a> {
-    fn of(new: &'c [&'c str], names: &HashMap<&'a str, usize>) -> Coming<'c, 'a> {
-        let mut sorted: Vec<&str> = names.keys().copied().collect();
+    fn of(new: &'c [&'c str], names: &HashMap<&'a [u8], usize>) -> Coming<'c, 'a> {
+        let mut sorted: Vec<&[u8]> = names.keys().copied().collect();
         sorted.sort_unstable();
         let beside = new.iter().map(|new| "x-".len() + new.len());
         let least = sorted.iter().map(|name| name.len()).chain(beside).min();
@@ -159,22 +166,17 @@ impl<'c, 'a> Coming<'c, 'a> {
     }
 
     /// The name of an object beside which one of this name would be made: `x-proxy` for `x-mixcoord`.
-    fn beside(&self, name: &str) -> Option<&'a str> {
-        let dashes = name
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'-')
-            .map(|(i, _)| i);
-        let is_new = |dash: &usize| self.new.iter().any(|new| name[dash + 1..].starts_with(new));
-        let base = &name[..=dashes.into_iter().find(is_new).filter(|dash| *dash > 0)?];
+    fn beside(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let is_new = |dash: &usize| self.new.iter().any(|new| name[dash + 1..].starts_with(new.as_bytes()));
+        let base = &name[..=memchr_iter(b'-', name).find(is_new).filter(|dash| *dash > 0)?];
         let next = self.sorted.partition_point(|other| *other < base);
         self.sorted.get(next).copied().filter(|other| other.starts_with(base))
     }
 }
 
 /// The node of a text, made where there is none.
-fn node_of<'a>(nodes: &mut HashMap<&'a str, usize>, parents: &mut Vec<usize>, text: &'a str) -> usize {
-    *nodes.entry(text).or_insert_with(|| {
+fn node_of<'a>(nodes: &mut HashMap<&'a [u8], usize>, parents: &mut Vec<usize>, text: &'a str) -> usize {
+    *nodes.entry(text.as_bytes()).or_insert_with(|| {
         parents.push(parents.len());
         parents.len() - 1
     })

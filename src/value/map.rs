@@ -62,7 +62,7 @@ impl Map {
 
     fn place(&self, key: &str) -> Option<usize> {
         match &self.0 {
-            Entries::Few(entries) => entries.iter().position(|(k, _)| k == key),
+            Entries::Few(entries) => entries.iter().position(is(key.as_bytes())),
             Entries::Many(many) => many.places.get(key).copied(),
         }
     }
@@ -70,10 +70,7 @@ impl Map {
     /// As [`Map::get`], by the bytes of a key.
     pub(super) fn get_bytes(&self, key: &[u8]) -> Option<&Value> {
         match &self.0 {
-            Entries::Few(entries) => entries
-                .iter()
-                .find(|(k, _)| k.as_bytes() == key)
-                .map(|(_, value)| value),
+            Entries::Few(entries) => entries.iter().position(is(key)).map(|i| &entries[i].1),
             Entries::Many(_) => self.get(std::str::from_utf8(key).ok()?),
         }
     }
@@ -214,6 +211,15 @@ impl Map {
     /// The values, to change them.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Value> + ExactSizeIterator {
         self.entries_mut().iter_mut().map(|(_, value)| value)
+    }
+}
+
+/// Whether an entry is that of a key. Keys of one length mostly differ in the first byte: they are not compared any further.
+fn is(key: &[u8]) -> impl Fn(&(Text, Value)) -> bool {
+    let first = key.first();
+    move |(other, _)| {
+        let other = other.as_bytes();
+        other.len() == key.len() && other.first() == first && other == key
     }
 }
 
