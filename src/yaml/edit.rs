@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::shape::Shape;
 use super::value_patch::{apply, plain};
-use super::{Tree, Value, YamlError, block_edit, emit, flow_edit, pointer, read};
+use super::{Tree, Value, YamlError, block_edit, emit, flow_edit, layout, pointer, read};
 use serde::Serialize;
 
 /// What an operation does.
@@ -111,11 +111,14 @@ fn patch_nothing(text: &str, op: &PatchOp) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let comments: String = text
-        .lines()
+        .split(layout::is_break)
         .filter(|line| line.trim_start().starts_with('#'))
         .map(|line| format!("{line}\n"))
         .collect();
-    Ok(format!("{comments}{}", emit(&expected)))
+    let text = format!("{comments}{}", emit(&expected));
+    reads_as(&text, &expected)
+        .then_some(text)
+        .ok_or_else(|| "no edit gives the wanted value".into())
 }
 
 /// Tries the smallest edit, then re-emits ever larger nodes around it; takes the first that reads back right.

@@ -11,7 +11,7 @@ use super::shape::{Kind, Shape, Style};
 const BOM: &str = "\u{feff}";
 
 /// What YAML 1.1 takes for a line break.
-fn is_break(character: char) -> bool {
+pub(super) fn is_break(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
