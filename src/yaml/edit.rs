@@ -126,7 +126,7 @@ fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option
     let tokens = pointer::tokens(&op.path)?;
     let direct = direct(text, tree, op, &tokens).and_then(|edits| splice(text, edits));
     let confirmed = |candidate: &String| reads_as(candidate, expected);
-    direct.filter(confirmed).or_else(|| {
+    let larger = || {
         (0..=tokens.len()).rev().find_map(|depth| {
             let path = pointer::join(&tokens[..depth]);
             let value = expected.pointer(&path)?;
@@ -134,7 +134,19 @@ fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option
             let edits = block_edit::replace(&context, tree.shape(), &tokens[..depth], value)?;
             splice(text, edits).filter(confirmed)
         })
-    })
+    };
+    direct
+        .filter(confirmed)
+        .or_else(larger)
+        .or_else(|| without_tail(text, op, expected))
+}
+
+/// The same without the white space that ends the text: behind a scalar may be a tab that no mapping bears behind it.
+fn without_tail(text: &str, op: &PatchOp, expected: &Value) -> Option<String> {
+    let bare = text.trim_end_matches([' ', '\t', '\r', '\n']);
+    let bare = text[bare.len()..].contains('\t').then(|| format!("{bare}\n"))?;
+    let tree = Tree::parse(&bare).ok()??;
+    apply_text(&bare, &tree, op, expected)
 }
 
 fn reads_as(text: &str, expected: &Value) -> bool {
