@@ -67,7 +67,7 @@ pub struct ChartShape {
     /// The Pulsar that is on by default.
     pub pulsar_default: Pulsar,
     /// The queue of a standalone by default.
-    pub standalone_mq_default: String,
+    pub standalone_mq_default: &'static str,
     /// The version of the etcd chart it brings; `None` where it was not read.
     #[serde(deserialize_with = "chart_option")]
     pub etcd_chart: Option<semver::Version>,
@@ -84,9 +84,9 @@ pub struct ChartShape {
     #[serde(deserialize_with = "chart_option")]
     pub kafka_chart: Option<semver::Version>,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// A chart version and the Milvus it installs by default.
@@ -100,9 +100,9 @@ pub struct ChartRelease {
     #[serde(deserialize_with = "version")]
     pub app: Version,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// A chart version at which something begins.
@@ -113,15 +113,16 @@ pub struct ChartMark {
     #[serde(deserialize_with = "chart")]
     pub chart: semver::Version,
     /// What begins.
-    pub meaning: String,
+    pub meaning: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// The chart versions that rules ask for by name.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct ChartMarks {
     /// Pulsar 3 is the default.
@@ -147,11 +148,11 @@ pub struct Avoided {
     #[serde(deserialize_with = "chart")]
     pub before: semver::Version,
     /// Why.
-    pub reason: String,
+    pub reason: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 impl Avoided {
@@ -164,6 +165,7 @@ impl Avoided {
 
 /// The table of charts.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct Charts {
     /// What is rendered, ascending; versions between were not read.

@@ -51,26 +51,26 @@ pub enum ValueFit {
 #[serde(deny_unknown_fields)]
 pub struct KeyRow {
     /// As documented; a trailing `*` stands for every key below.
-    pub key: String,
+    pub key: &'static str,
     /// What becomes of it.
     pub status: KeyStatus,
     /// The key to use instead, where there is one.
-    pub new: Option<String>,
+    pub new: Option<&'static str>,
     /// How the value goes into that key.
     #[serde(default)]
     pub value: ValueFit,
     /// The value with which a kept key that means something else now needs no review.
     #[serde(default)]
-    pub review_unless: Option<String>,
+    pub review_unless: Option<&'static str>,
     /// The first target of which it holds.
     #[serde(deserialize_with = "version")]
     pub since: Version,
     /// What else to know; may be empty.
-    pub note: String,
+    pub note: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 impl KeyRow {
@@ -86,20 +86,20 @@ impl KeyRow {
 #[serde(deny_unknown_fields)]
 pub struct DefaultRow {
     /// The key.
-    pub key: String,
+    pub key: &'static str,
     /// The default before; empty where the key did not exist.
-    pub old: String,
+    pub old: &'static str,
     /// The default from `since` on.
-    pub new: String,
+    pub new: &'static str,
     /// The first version with the new default.
     #[serde(deserialize_with = "version")]
     pub since: Version,
     /// Why it matters.
-    pub matters: String,
+    pub matters: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// A key that the chart writes into `default.yaml` itself.
@@ -107,9 +107,9 @@ pub struct DefaultRow {
 #[serde(deny_unknown_fields)]
 pub struct ChartKeyRow {
     /// The key.
-    pub key: String,
+    pub key: &'static str,
     /// The values that its defaults and switches give; empty: any.
-    pub values: Vec<String>,
+    pub values: Vec<&'static str>,
     /// The first chart version of which it holds.
     #[serde(deserialize_with = "chart")]
     pub from: semver::Version,
@@ -117,9 +117,9 @@ pub struct ChartKeyRow {
     #[serde(deserialize_with = "chart")]
     pub before: semver::Version,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 impl ChartKeyRow {
@@ -144,14 +144,14 @@ pub struct NoteRow {
     #[serde(default, deserialize_with = "version_option")]
     pub below: Option<Version>,
     /// What to know.
-    pub what: String,
+    pub what: &'static str,
     /// What to do with that.
     #[serde(rename = "do")]
-    pub advice: String,
+    pub advice: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// Every key of which something is known, by name.
@@ -217,7 +217,7 @@ pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> 
     let known = chart_keys().iter().any(covers);
     rows.iter()
         .filter(|row| !known || covers(row))
-        .any(|row| row.values.is_empty() || row.values.iter().any(|v| v == value))
+        .any(|row| row.values.is_empty() || row.values.iter().any(|v| *v == value))
 }
 
 /// What to know on the way from one line to another.

@@ -182,7 +182,7 @@ fn a_value_goes_only_where_there_is_a_key_for_it() {
     let always: Vec<_> = config_keys()
         .iter()
         .filter(|r| r.is_always())
-        .map(|r| r.key.as_str())
+        .map(|r| r.key)
         .collect();
     assert!(always.contains(&"messageQueue") && always.contains(&"rootCoord.address"));
     assert!(!always.contains(&"indexNode.workerSlotUnit") && !always.contains(&"dataNode.import.maxConcurrentTaskNum"));

@@ -33,15 +33,16 @@ pub struct Mark {
     #[serde(deserialize_with = "version")]
     pub version: Version,
     /// What begins.
-    pub meaning: String,
+    pub meaning: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// The versions that rules ask for by name.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct Marks {
     /// The lowest version from which 2.6 can be reached; from here on the coordinators become one.
@@ -85,13 +86,13 @@ pub struct Defect {
     #[serde(flatten)]
     pub range: Range,
     /// What goes wrong.
-    pub reason: String,
+    pub reason: &'static str,
     /// The assumption (`--assume KEY=true`) under which it does not matter.
-    pub lifted_by: Option<String>,
+    pub lifted_by: Option<&'static str>,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// A fix that a target below misses.
@@ -101,26 +102,27 @@ pub struct Fix {
     #[serde(deserialize_with = "version")]
     pub fixed_in: Version,
     /// What was fixed.
-    pub what: String,
+    pub what: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// The lowest version of something outside Milvus.
 #[derive(Debug, Deserialize)]
 pub struct Minimum {
     /// As its makers write it: `3.14.0`, or the date of a MinIO release.
-    pub version: String,
+    pub version: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// What 2.6 needs around it.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// Helm.
@@ -133,6 +135,7 @@ pub struct Platform {
 
 /// The table of versions.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct Versions {
     /// By name.
@@ -189,13 +192,13 @@ pub struct Hop {
     pub prefer_at: Option<Version>,
     /// The image of the tool that migrates the metadata, where that is how.
     #[serde(default)]
-    pub tool_image: Option<String>,
+    pub tool_image: Option<&'static str>,
     /// What to know.
-    pub note: String,
+    pub note: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// A way back that is known to work, or known not to.
@@ -209,15 +212,16 @@ pub struct Back {
     /// Whether it works; with a warning even so.
     pub allowed: bool,
     /// Why.
-    pub note: String,
+    pub note: &'static str,
     /// Where it was read.
-    pub source: String,
+    pub source: &'static str,
     /// The day it was checked.
-    pub checked: String,
+    pub checked: &'static str,
 }
 
 /// The table of ways.
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'static"))]
 #[serde(deny_unknown_fields)]
 pub struct Hops {
     /// Ways up, ascending.

@@ -88,7 +88,7 @@ fn notes(site: &Site, leg: &Leg, chart: &Chart, overlay: Option<&Value>) -> Vec<
         let said = facts::notes()
             .iter()
             .filter(|n| n.from == leg.from.line() && n.to == leg.to.line());
-        notes.extend(said.filter(|n| n.below.is_none()).map(|n| n.what.clone()));
+        notes.extend(said.filter(|n| n.below.is_none()).map(|n| n.what.to_owned()));
     }
     notes
 }

@@ -65,7 +65,7 @@ pub fn downgrade(case: &Case) -> Option<Down> {
     let back = facts::hops().back(&from, to);
     Some(Down {
         refused: back.map_or(to_line < line, |b| !b.allowed),
-        note: back.map(|b| b.note.as_str()),
+        note: back.map(|b| b.note),
         to: to.to_string(),
         from,
     })

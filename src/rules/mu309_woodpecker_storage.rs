@@ -43,7 +43,7 @@ fn minio(case: &Case) -> Option<Finding> {
     let floor = &facts::versions().platform.minio_release.version;
     let (object, pointer, image, deployed) = minio_image(case)?;
     let release = release_date(image);
-    if release.as_deref().is_some_and(|date| date >= floor.as_str()) {
+    if release.as_deref().is_some_and(|date| date >= *floor) {
         return None;
     }
     let what = match &release {
@@ -210,7 +210,7 @@ mod tests {
         let day = release_date(&format!("minio:{}", super::ENOUGH));
         assert_eq!(
             day.as_deref(),
-            Some(crate::facts::versions().platform.minio_release.version.as_str())
+            Some(crate::facts::versions().platform.minio_release.version)
         );
     }
 

@@ -37,7 +37,7 @@ fn check(case: &Case) -> Vec<Finding> {
                 found.push(dead(case, key, row));
             }
         } else if let Some(harmless) = &row.review_unless
-            && key.setting.value.as_ref() != Some(harmless)
+            && key.setting.value.as_deref() != Some(harmless)
             && before.is_none()
         {
             found.push(other_meaning(case, key, row, harmless));

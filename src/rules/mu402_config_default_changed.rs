@@ -64,10 +64,7 @@ fn defaults(case: &Case, source: &Version, target: &Version) -> Option<Finding> 
         "{many} from Milvus {source} to {target} and nothing here sets {them}{hidden}: {}",
         said.join("; ")
     );
-    let old: Vec<_> = kept
-        .iter()
-        .map(|row| (row.key.as_str(), row.old.as_str(), row.matters.as_str()))
-        .collect();
+    let old: Vec<_> = kept.iter().map(|row| (row.key, row.old, row.matters)).collect();
     let help = match old.is_empty() {
         true => "nothing has to be done; no setting brings the old behaviour back".into(),
         false => format!(
@@ -151,7 +148,7 @@ fn notes(case: &Case, source: &Version, target: &Version) -> Vec<Finding> {
         .filter(|note| note.below.as_ref().is_none_or(|below| source < below))
         .map(|note| {
             let message = format!("Milvus {} to {}: {}", source, steps::target_name(case), note.what);
-            RULE.finding(message, note.advice.clone())
+            RULE.finding(message, note.advice)
         })
         .collect()
 }

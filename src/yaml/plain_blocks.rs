@@ -5,7 +5,7 @@
 //! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
 //! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::limits::MAX_DEPTH;
 use super::{Map, Value, resolve};
@@ -15,9 +15,18 @@ const MAX_KEY: usize = 1000;
 
 /// Reads a document, which may hold no value at all; `None` where it holds anything beyond the known constructs.
 pub(super) fn read(text: &str) -> Option<Option<Value>> {
+    match text.as_bytes().last()? {
+        b'\n' => read_lines(text),
+        // Block scalars at the very end depend on the last line break; the parser knows how.
+        _ if memchr2(b'|', b'>', text.as_bytes()).is_some() => None,
+        _ => read_lines(&format!("{text}\n")),
+    }
+}
+
+/// Reads a text that ends with a line break.
+fn read_lines(text: &str) -> Option<Option<Value>> {
     let bytes = text.as_bytes();
-    // Block scalars at the very end depend on the last line break; the parser knows how.
-    if bytes.last() != Some(&b'\n') || !is_plain(bytes) {
+    if !is_plain(bytes) {
         return None;
     }
     let mut reader = Reader {
@@ -453,8 +462,13 @@ mod tests {
             "a: >+\n\n  x\n  y\n\n\nb: 1\n",
             "# a\n\n  # b\n",
             "\n",
+            "a:\n",
+            "a: b  \n",
+            "- \n",
         ] {
             agree(text, true);
+            let unended = text.trim_end_matches('\n');
+            agree(unended, !unended.is_empty() && !text.contains(['|', '>']));
         }
     }
 
@@ -472,7 +486,6 @@ mod tests {
             "1: a\n",
             "a: \u{e9}\n",
             "a:\t1\n",
-            "a: 1",
             "a: 1\r\n",
             "a: |2\n   x\n",
             "- - a\n",
