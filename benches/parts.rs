@@ -71,13 +71,13 @@ fn read_places(bencher: Bencher) {
 
 #[divan::bench]
 fn emit(bencher: Bencher) {
-    let stream = Stream::read(&example("target.yaml"), Input::Target).expect("a stream");
+    let stream = Stream::read(example("target.yaml"), Input::Target).expect("a stream");
     bencher.bench(|| stream.objects.iter().map(|o| yaml::emit(&o.value).len()).sum::<usize>());
 }
 
 #[divan::bench]
 fn take_inventory(bencher: Bencher) {
-    let stream = Stream::read(&example("target.yaml"), Input::Target).expect("a stream");
+    let stream = Stream::read(example("target.yaml"), Input::Target).expect("a stream");
     bencher.bench(|| inventory(black_box(&stream.objects)));
 }
 

@@ -5,12 +5,11 @@ pub mod items;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::value::Value;
-
 use crate::host::Host;
 use crate::kube::Object;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
+use crate::value::Value;
 use crate::yaml::{self, Op, PatchOp};
 
 /// Why an output cannot be vouched for (MU901).

@@ -1,9 +1,9 @@
 //! What a rule has to say: data, never an error. The report and every output format are views of it.
 
-use crate::value::Value;
 use serde::Serialize;
 
 use crate::kube::ObjectRef;
+use crate::value::Value;
 
 /// How much a finding weighs. Each rule has one severity; `--strict` counts a warning as a refusal, nothing else moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

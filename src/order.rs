@@ -3,13 +3,12 @@
 //! Source: argo-cd docs/user-guide/sync-waves.md and sync-options.md: a wave is applied when all of the one before is
 //! healthy; what is pruned goes first in its wave, with PruneLast=true after all waves.
 
-use crate::value::{Map, Value, json};
-
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stage::{self, LAST, Scene};
 use crate::transition::Kind;
+use crate::value::{Map, Value, json};
 use crate::yaml::{self, PatchOp};
 
 /// The wave an object is applied in; 0 where it is not said.

@@ -124,7 +124,7 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn read(path: &Path) -> Stream {
-    Stream::read(&std::fs::read(path).unwrap(), Input::Target).unwrap()
+    Stream::read(std::fs::read(path).unwrap(), Input::Target).unwrap()
 }
 
 /// The objects by identity, without the host's bookkeeping.

@@ -1,11 +1,10 @@
 //! The same for a ResourceList: its items come, go and change where they stand, the rest of it stays.
 
-use crate::value::Value;
-
 use super::{NotVouched, prefixed};
 use crate::host::krm;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
+use crate::value::Value;
 use crate::yaml::{self, Op, PatchOp};
 
 /// The ResourceList with the changes made.

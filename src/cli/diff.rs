@@ -3,7 +3,6 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use crate::value::json;
 use anyhow::anyhow;
 
 use super::args::{Color, Context, DiffArgs, Format};
@@ -20,6 +19,7 @@ use crate::options::Options;
 use crate::report::{self, text};
 use crate::state::{self, Form, Source};
 use crate::stream::Stream;
+use crate::value::json;
 
 /// What is compared, and what is known beside it.
 struct Compared<'a> {

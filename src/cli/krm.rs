@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-use crate::value::{Map, Value};
 use clap::FromArgMatches;
 use clap::parser::ValueSource;
 use memchr::memmem;
@@ -14,6 +13,7 @@ use crate::host::{krm, parent};
 use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
 use crate::report::{krm as report, text};
 use crate::stream::Stream;
+use crate::value::{Map, Value};
 use crate::yaml::{self, Op, PatchOp};
 
 /// The group and version of the functionConfig that is ours.

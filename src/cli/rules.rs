@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::value::{Map, Value, json};
-
 use super::args::Format;
 use super::{Io, Usage, put};
 use crate::facts;
 use crate::rules::{RULES, rule};
+use crate::value::{Map, Value, json};
 
 /// The table of all rules.
 pub fn table(format: Format, io: &mut Io) -> anyhow::Result<u8> {

@@ -3,11 +3,10 @@
 //! Source: fluxcd.io/flux/components/helm/helmreleases (post renderers), kubectl.docs.kubernetes.io/references/kustomize
 //! (patches). A patch changes or deletes what the chart renders; it cannot add an object.
 
-use crate::value::{Value, json};
-
 use super::{Diff, ObjectDiff, Op};
 use crate::kube::ObjectRef;
 use crate::kube::object::group;
+use crate::value::{Value, json};
 use crate::yaml;
 
 /// Why there are no such patches: the objects in whose patches secrets are masked.

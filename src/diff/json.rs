@@ -1,9 +1,8 @@
 //! The diff as data, described by `docs/diff.schema.json`.
 
-use crate::value::{Value, json};
-
 use super::tree::Change;
 use super::{Diff, ObjectDiff, Op, text};
+use crate::value::{Value, json};
 
 /// The schema's name, written into every diff.
 pub const SCHEMA: &str = "milvus-uplift/diff/v1";

@@ -1,8 +1,7 @@
 //! RFC 6902 for each object. What is done to an object is called as in the report: `inject`, `drop`, `patch`.
 
-use crate::value::{Value, json};
-
 use super::{Diff, Op};
+use crate::value::{Value, json};
 
 /// The schema's name, written into every document.
 pub const SCHEMA: &str = "milvus-uplift/jsonpatch/v1";

@@ -1,10 +1,10 @@
 //! Both sides of an object as lines of YAML that differ only where they mean something else, and the hunks of a unified
 //! diff of them.
 
-use crate::value::{Map, Value};
 use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::tree::{Item, Node, step};
+use crate::value::{Map, Value};
 use crate::yaml;
 
 /// One line, and what it belongs to.

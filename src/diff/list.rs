@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use crate::value::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::pair::{Pair, merged};
+use crate::value::Value;
 
 /// Two lists with their items paired, in the order in which they are told.
 pub struct Aligned {

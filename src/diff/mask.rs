@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use crate::value::Value;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::tree::is_config_name;
 use crate::report::mask::{MASK, reused};
 use crate::state::scrub;
+use crate::value::Value;
 use crate::yaml;
 
 /// Hands out the numbers, in the order in which secrets are met.

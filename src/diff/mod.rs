@@ -23,9 +23,8 @@ pub mod tree;
 
 use std::collections::BTreeMap;
 
-use crate::value::Value;
-
 use crate::kube::{Object, ObjectRef};
+use crate::value::Value;
 use crate::yaml::PatchOp;
 use mask::Masker;
 use tree::{Change, Node, Scope};

@@ -1,10 +1,9 @@
 //! RFC 6902 operations from one side to the other.
 
-use crate::value::{Map, Value};
-
 use super::Op;
 use super::tree::{Item, Node};
 use crate::kube::object::escape;
+use crate::value::{Map, Value};
 use crate::yaml::{Op as Verb, PatchOp};
 
 /// The operations for an object: those that make of the earlier value one that means the later. What is only written

@@ -4,10 +4,9 @@
 //! Defaults and assigned fields: kubernetes.io/docs/reference/kubernetes-api. A default is passed over only with the very
 //! value the server fills in, and only where the other side says nothing: it would fill in the same again.
 
-use crate::value::{Map, Value, json};
-
 use crate::host::FILENAME;
 use crate::kube::delta::LIVE_ANNOTATIONS;
+use crate::value::{Map, Value, json};
 
 /// Fields that mean the same empty as left out.
 const EMPTY: &[&str] = &[

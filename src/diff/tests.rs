@@ -1,9 +1,9 @@
-use crate::value::{Value, json};
 use proptest::prelude::*;
 
 use super::*;
 use crate::finding::Input;
 use crate::stream::Stream;
+use crate::value::{Value, json};
 use crate::yaml;
 
 fn objects(text: &str) -> Vec<Object> {

@@ -1,12 +1,11 @@
 //! Two values as one tree: what is the same, what differs, and where.
 
-use crate::value::{Map, Value};
-
 use super::list;
 use super::pair::merged;
 use super::server;
 use crate::kube::object::escape;
 use crate::kube::quantity::Quantity;
+use crate::value::{Map, Value};
 use crate::yaml;
 
 /// What is compared.

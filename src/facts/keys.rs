@@ -169,7 +169,7 @@ pub fn key_status(key: &str, target: &Version) -> Option<&'static KeyRow> {
         let rows = config_keys().iter();
         rows.map(|row| match row.key.strip_suffix('*') {
             Some(prefix) => (normalise(prefix), true, row),
-            None => (normalise(&row.key), false, row),
+            None => (normalise(row.key), false, row),
         })
         .collect()
     });
@@ -207,7 +207,7 @@ pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> 
     let index = INDEX.get_or_init(|| {
         let mut index: HashMap<String, Vec<&ChartKeyRow>> = HashMap::new();
         for row in chart_keys() {
-            index.entry(normalise(&row.key)).or_default().push(row);
+            index.entry(normalise(row.key)).or_default().push(row);
         }
         index
     });
@@ -217,7 +217,7 @@ pub fn chart_writes(key: &str, value: &str, chart: Option<&semver::Version>) -> 
     let known = chart_keys().iter().any(covers);
     rows.iter()
         .filter(|row| !known || covers(row))
-        .any(|row| row.values.is_empty() || row.values.iter().any(|v| *v == value))
+        .any(|row| row.values.is_empty() || row.values.contains(&value))
 }
 
 /// What to know on the way from one line to another.

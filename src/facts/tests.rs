@@ -87,13 +87,13 @@ fn versions_are_in_order() {
 #[test]
 fn defects_are_found() {
     let table = versions();
-    let lifted = |t: &str| table.defect(&v(t)).map(|d| d.lifted_by.clone());
+    let lifted = |t: &str| table.defect(&v(t)).map(|d| d.lifted_by);
     assert_eq!(lifted("2.6.0"), None);
     assert_eq!(lifted("2.6.1-gpu"), Some(None));
     assert_eq!(lifted("2.6.2"), None);
     assert_eq!(lifted("2.6.11"), None);
-    assert_eq!(lifted("2.6.12"), Some(Some("no-dynamic-fields".into())));
-    assert_eq!(lifted("2.6.14"), Some(Some("no-dynamic-fields".into())));
+    assert_eq!(lifted("2.6.12"), Some(Some("no-dynamic-fields")));
+    assert_eq!(lifted("2.6.14"), Some(Some("no-dynamic-fields")));
     assert_eq!(lifted("2.6.15"), None);
     let missing = |t: &str| table.missing_fixes(&v(t)).count();
     assert_eq!(missing("2.6.15"), missing("2.6.16") + 1);
@@ -176,14 +176,10 @@ fn a_value_goes_only_where_there_is_a_key_for_it() {
         assert!(row.value == ValueFit::Not || row.new.is_some(), "{}", row.key);
         assert!(row.review_unless.is_none() || !row.status.is_ignored(), "{}", row.key);
         // A replacement that is ignored itself would be no help.
-        let new = row.new.as_deref().and_then(|new| key_status(new, &row.since));
+        let new = row.new.and_then(|new| key_status(new, &row.since));
         assert!(!new.is_some_and(|n| n.status.is_ignored()), "{}", row.key);
     }
-    let always: Vec<_> = config_keys()
-        .iter()
-        .filter(|r| r.is_always())
-        .map(|r| r.key)
-        .collect();
+    let always: Vec<_> = config_keys().iter().filter(|r| r.is_always()).map(|r| r.key).collect();
     assert!(always.contains(&"messageQueue") && always.contains(&"rootCoord.address"));
     assert!(!always.contains(&"indexNode.workerSlotUnit") && !always.contains(&"dataNode.import.maxConcurrentTaskNum"));
 }
@@ -205,10 +201,7 @@ fn the_chart_s_own_keys_are_told_from_a_user_s() {
     }
     let asked =
         |key: &str| config_keys().iter().any(|k| k.key == key) || default_changes().iter().any(|d| d.key == key);
-    assert!(
-        chart_keys().iter().all(|r| asked(&r.key)),
-        "a key that no rule asks for"
-    );
+    assert!(chart_keys().iter().all(|r| asked(r.key)), "a key that no rule asks for");
     assert!(chart_keys().iter().all(|r| r.from < r.before));
 }
 

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::value::{Map, Value, json};
-
 use crate::kube::Object;
+use crate::value::{Map, Value, json};
 
 /// The kind of the envelope.
 pub const KIND: &str = "ResourceList";

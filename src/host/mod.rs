@@ -3,10 +3,9 @@
 pub mod krm;
 pub mod parent;
 
-use crate::value::{Map, Value};
-
 use crate::kube::Object;
 use crate::stream::Stream;
+use crate::value::{Map, Value};
 
 /// Helm 4 names the template a document came from in this annotation and takes it away again
 /// (helm v4 pkg/action/action.go, annotateAndMerge).

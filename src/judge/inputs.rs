@@ -1,7 +1,5 @@
 //! Reads what the judgement is given, and says what cannot be read.
 
-use crate::value::Value;
-
 use super::{Current, Request, ValuesFile};
 use crate::finding::{Finding, Input};
 use crate::host;
@@ -9,6 +7,7 @@ use crate::overlay::{self, Overlay};
 use crate::rules;
 use crate::state::Source;
 use crate::stream::{Bytes, Stream, Unreadable};
+use crate::value::Value;
 use crate::yaml;
 
 /// Puts the values of the release record among the files, where they are asked for.

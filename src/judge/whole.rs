@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::value::Value;
-
 use super::answer::Answer;
 use super::near::{Nears, Scope};
 use crate::apply;
@@ -21,6 +19,7 @@ use crate::state::{self, Source};
 use crate::stream::Stream;
 use crate::timings::Clock;
 use crate::transition::{From, Transition};
+use crate::value::Value;
 use crate::yaml;
 
 /// What is known to be deployed.

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::value::{Text, Value};
-
 use super::object::{Object, at};
 use super::{selector, workload};
+use crate::value::{Text, Value};
 
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];

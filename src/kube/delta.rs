@@ -1,8 +1,7 @@
 //! From one value to another in RFC 6902 operations, and what a live object holds beyond its manifest.
 
-use crate::value::{Map, Value};
-
 use super::object::escape;
+use crate::value::{Map, Value};
 use crate::yaml::{Op, PatchOp};
 
 /// The operations that make `to` of `from`: maps key by key, lists item by item where they are as long, else whole.

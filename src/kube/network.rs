@@ -2,11 +2,10 @@
 //!
 //! Source: kubernetes.io/docs/concepts/services-networking/network-policies, and the defaults of `networking.k8s.io/v1`.
 
-use crate::value::{Value, json};
-
 use super::object::{Object, at, namespaces_agree, text_at};
 use super::selector::{self, SelectorAt};
 use super::workload;
+use crate::value::{Value, json};
 
 /// The label every namespace carries with its own name.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::value::Value;
 use serde::Serialize;
+
+use crate::value::Value;
+pub use crate::value::pointer::escape;
 
 /// Helm keeps an object with this annotation when the chart no longer renders it.
 /// Source: helm.sh/docs/howto/charts_tips_and_tricks (resource policies).
@@ -267,11 +269,6 @@ fn describe(value: &Value) -> String {
         Value::Array(_) => "a sequence".into(),
         Value::Object(_) => "a mapping".into(),
     }
-}
-
-/// A key as one step of a JSON pointer (RFC 6901).
-pub fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// The value at a path of keys.

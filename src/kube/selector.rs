@@ -1,8 +1,7 @@
 //! Label selectors: which pods (or Services) an object points at, and how to point it elsewhere.
 
-use crate::value::Value;
-
 use super::object::{at, escape};
+use crate::value::Value;
 
 /// Where a selector stands in an object and how it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

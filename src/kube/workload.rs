@@ -1,8 +1,7 @@
 //! Workloads: objects that make pods.
 
-use crate::value::Value;
-
 use super::object::{Object, at, text_at};
+use crate::value::Value;
 
 /// The kinds whose pods go on running. Jobs and CronJobs make pods too but none that serves.
 pub const SERVING_KINDS: [&str; 8] = [

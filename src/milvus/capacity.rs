@@ -1,13 +1,12 @@
 //! How much a workload has: its resources, and how many pods of it there can be.
 
-use crate::value::Value;
-
 use super::release::Component;
 use crate::facts;
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
 use crate::kube::quantity::Quantity;
 use crate::kube::selector;
+use crate::value::Value;
 
 /// How many pods a workload has.
 #[derive(Clone, Debug, PartialEq, Eq)]

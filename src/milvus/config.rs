@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::value::Value;
+use crate::value::pointer::escape;
 
 /// Where a setting comes from, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -449,7 +450,7 @@ fn flatten(value: &Value, key: String, path: String, found: &mut impl FnMut(Stri
                 } else {
                     format!("{key}.{name}")
                 };
-                let path = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
+                let path = format!("{path}/{}", escape(name));
                 flatten(child, key, path, found);
             }
         }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::value::Value;
-
 use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
 use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
 use crate::kube::object::{escape, namespaces_agree, text_at};
+use crate::value::Value;
 use crate::yaml;
 
 /// The folder Milvus reads its configuration from, unless `MILVUSCONF` names another

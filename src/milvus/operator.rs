@@ -4,10 +4,9 @@
 //! Source: milvus-operator a6dcc6386adf, `apis/milvus.io` (group and kinds) and `pkg/controllers` (labels and owner
 //! references of what it makes).
 
-use crate::value::{Map, Value};
-
 use crate::kube::object::{group, text_at};
 use crate::kube::{Object, workload};
+use crate::value::{Map, Value};
 
 /// The API group of its resources.
 const GROUP: &str = "milvus.io";

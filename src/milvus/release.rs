@@ -1,12 +1,11 @@
 //! The inventory: which workloads of a stream run Milvus, as what, from which image, and which belong together.
 
-use crate::value::Value;
-
 use super::image::ImageRef;
 use super::role::{self, Role, Run, Runs};
 use super::version::{self, Read, Undecidable, Version};
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
+use crate::value::Value;
 
 /// One workload that runs Milvus in a known role.
 #[derive(Clone, Debug)]

@@ -5,9 +5,8 @@
 
 use std::fmt;
 
-use crate::value::Value;
-
 use super::image::ImageRef;
+use crate::value::Value;
 
 /// A role of a Milvus process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

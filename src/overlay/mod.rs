@@ -6,7 +6,6 @@
 
 mod strategic;
 
-use crate::value::Value;
 use serde::Deserialize;
 
 use crate::apply;
@@ -18,6 +17,7 @@ use crate::milvus::release::{Inventory, inventory};
 use crate::rewrite::config::{CHECKSUM, checksum};
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stream::Stream;
+use crate::value::Value;
 use crate::yaml::{self, Op, PatchOp, patch_value};
 
 /// One patch of the user's.

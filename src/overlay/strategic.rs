@@ -3,9 +3,8 @@
 //! Merge keys are those of the API types (`patchMergeKey` in k8s.io/api core/v1 and apps/v1, Kubernetes 1.34). Kinds
 //! beyond Kubernetes' own have none: their lists are replaced whole, as Kustomize does.
 
-use crate::value::{Map, Value};
-
 use crate::kube::object::{group, text_at};
+use crate::value::{Map, Value};
 
 /// A patch into an object. `None`: the patch deletes it (`$patch: delete`).
 ///

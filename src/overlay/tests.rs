@@ -1,8 +1,7 @@
-use crate::value::json;
-
 use super::*;
 use crate::judge::{Judgement, ValuesFile, judge};
 use crate::rules::testkit::Scenario;
+use crate::value::json;
 
 fn patched(scenario: Scenario, patch: &str) -> Judgement {
     let mut request = scenario.request();

@@ -1,7 +1,5 @@
 //! Which chart a leg takes, and the `helm upgrade` that takes it.
 
-use crate::value::Value;
-
 use super::Commands;
 use super::route::{Kind, Leg};
 use super::shell::{command, quote};
@@ -9,6 +7,7 @@ use super::site::Site;
 use crate::facts;
 use crate::milvus::version::Version;
 use crate::rules::steps::installed_chart;
+use crate::value::Value;
 
 /// The repository of today's charts: its name in commands, and its address.
 const USUAL: (&str, &str) = ("zilliztech", "https://zilliztech.github.io/milvus-helm");

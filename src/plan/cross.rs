@@ -1,7 +1,5 @@
 //! The legs that Helm walks with the post-renderer behind it: consolidation, 2.5 to 2.6, within 2.6, 2.6 to 3.0.
 
-use crate::value::Value;
-
 use super::back::{rollback, unmoved};
 use super::chart::{self, Chart, Upgrade};
 use super::route::{Kind, Leg};
@@ -13,6 +11,7 @@ use crate::milvus::release::Mode;
 use crate::milvus::role::Role;
 use crate::stage;
 use crate::transition;
+use crate::value::Value;
 
 /// The steps of one leg.
 pub fn steps(site: &mut Site, leg: &Leg, order: &Order, before: &State, outcome: &Outcome) -> Vec<Step> {

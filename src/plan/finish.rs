@@ -1,7 +1,5 @@
 //! The end of the way: values to commit, an empty diff, the post-renderer unplugged.
 
-use crate::value::{Map, Value, json};
-
 use super::chart::{self, Chart};
 use super::shell::{command, quote};
 use super::simulate::{self, Outcome};
@@ -10,6 +8,7 @@ use super::{Check, Commands, Order, Rollback, Step};
 use crate::milvus::release::Mode;
 use crate::milvus::version::Version;
 use crate::report::mask::MASK;
+use crate::value::{Map, Value, json};
 use crate::yaml;
 
 /// Nothing is to be done.

@@ -1,10 +1,9 @@
 //! The manifests that migrate the metadata of 2.1: what deployments/migrate-meta/migrate.sh of Milvus makes, as files.
 
-use crate::value::{Value, json};
-
 use super::route::Leg;
 use super::site::Site;
 use crate::facts;
+use crate::value::{Value, json};
 use crate::yaml;
 
 /// One file.
@@ -42,7 +41,7 @@ fn config_name(site: &Site) -> String {
 
 /// The image of the tool, from the table of hops.
 pub fn tool_image() -> &'static str {
-    let tool = facts::hops().hops.iter().find_map(|h| h.tool_image.as_deref());
+    let tool = facts::hops().hops.iter().find_map(|h| h.tool_image);
     tool.unwrap_or_default()
 }
 

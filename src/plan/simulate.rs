@@ -1,7 +1,5 @@
 //! One leg as the post-renderer will judge it: the deployed objects with the images of the next stop.
 
-use crate::value::Value;
-
 use super::route::{Kind, Leg};
 use super::site::Site;
 use crate::apply;
@@ -13,6 +11,7 @@ use crate::milvus::release::{Release, inventory};
 use crate::options::Options;
 use crate::stage::Stage;
 use crate::stream::{Bytes, Stream};
+use crate::value::Value;
 use crate::yaml;
 
 /// What would be deployed at a stop.

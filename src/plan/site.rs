@@ -1,7 +1,5 @@
 //! What the commands of a plan need to know of the release: names, places, queue, stores.
 
-use crate::value::Value;
-
 use super::etcd::{self, Etcd, addresses};
 use super::shell::{command, quote};
 use super::{Order, ReleaseName, simulate};
@@ -15,6 +13,7 @@ use crate::milvus::role::Role;
 use crate::milvus::version::{Read, Version};
 use crate::rules::case::Effective;
 use crate::state::Source;
+use crate::value::Value;
 
 /// What stands for a namespace that nothing says.
 pub const UNPLACED: &str = "NAMESPACE";

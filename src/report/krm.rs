@@ -1,11 +1,10 @@
 //! The findings as results of a KRM function.
 
-use crate::value::{Map, Value, json};
-
 use crate::finding::{Finding, Input, Severity};
 use crate::host::krm;
 use crate::judge::Judgement;
 use crate::kube::Object;
+use crate::value::{Map, Value, json};
 
 /// The results of a judgement, worst first. `items` are those that came in: they say from which file each was read.
 /// A refusal that is allowed is a warning: orchestrators know no other word for it.

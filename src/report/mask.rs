@@ -1,10 +1,10 @@
 //! Secrets: what must appear in no message, report or diff, not even by length.
 
-use crate::value::Value;
 use memchr::memmem;
 
 use crate::finding::Finding;
 use crate::milvus::store::is_secret_key;
+use crate::value::Value;
 use crate::yaml;
 
 /// What stands in place of a secret.

@@ -9,13 +9,13 @@ pub mod sarif;
 pub mod text;
 pub mod view;
 
-use crate::value::{Value, json};
 use serde::Serialize;
 
 use crate::judge::Judgement;
 use crate::milvus::release::Mode;
 use crate::rewrite::{Change, ChangeOp};
 use crate::transition::Kind;
+use crate::value::{Value, json};
 use crate::yaml::PatchOp;
 
 /// The schema's name, written into every report.

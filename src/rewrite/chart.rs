@@ -3,8 +3,6 @@
 //! What the values cannot say (image, labels, probes, mounts, the shape of this chart version) is taken from what the
 //! release's other workloads share.
 
-use crate::value::{Map, Value, json};
-
 use super::Scene;
 use super::neutral::{CONTAINERS, map_at};
 use super::share::{NAME, share};
@@ -12,6 +10,7 @@ use super::values::{Values, int, truthy};
 use crate::facts;
 use crate::kube::Object;
 use crate::milvus::role::Role;
+use crate::value::{Map, Value, json};
 
 /// Switches the streaming service of 2.5 on; 2.6 sets it itself (cmd/main.go of 2.6.x).
 pub const STREAMING_SWITCH: &str = "MILVUS_STREAMING_SERVICE_ENABLED";

@@ -1,6 +1,5 @@
 //! The Milvus ConfigMap's part in the rewrite: active-standby, and the checksums that follow its content.
 
-use crate::value::Value;
 use sha2::{Digest, Sha256};
 
 use super::values::truthy;
@@ -9,6 +8,7 @@ use crate::kube::object::escape;
 use crate::kube::{Object, workload};
 use crate::milvus::effective::{self, Texts};
 use crate::milvus::role::Role;
+use crate::value::Value;
 use crate::yaml::{self, PatchOp};
 
 /// Where the chart notes the checksum of the rendered ConfigMap.

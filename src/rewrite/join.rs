@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::value::{Map, Text, Value};
-
 use super::neutral::CONTAINERS;
 use super::share::identity;
 use super::{Disagreement, Failure, Rewrite};
 use crate::kube::quantity::Quantity;
+use crate::value::{Map, Text, Value};
 
 /// One coordinator: its role's word and its neutral workload. The first speaks where they disagree (rootcoord).
 pub struct Coordinator<'a> {

@@ -15,7 +15,6 @@ pub mod values;
 
 use std::cell::OnceCell;
 
-use crate::value::Value;
 use serde::Serialize;
 
 use crate::facts;
@@ -24,6 +23,7 @@ use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Component, Mode, Release, Versions};
 use crate::milvus::role::Role;
 use crate::stream::Stream;
+use crate::value::Value;
 use crate::yaml::{Op, PatchOp};
 use values::Values;
 

@@ -1,13 +1,12 @@
 //! A workload with the marks of its role taken out, and put in again for another role.
 
-use crate::value::{Map, Value};
-
 use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
 use crate::host;
 use crate::kube::Object;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::value::{Map, Value};
 
 /// Where labels stand in a workload.
 const LABELS: [&str; 3] = [

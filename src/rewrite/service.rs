@@ -1,7 +1,5 @@
 //! The metrics Services of what comes, in the shape of those that the release has.
 
-use crate::value::{Map, Value, json};
-
 use super::Scene;
 use super::chart;
 use super::neutral::{filled, map_at, role_keys, without_role};
@@ -12,6 +10,7 @@ use crate::kube::object::namespaces_agree;
 use crate::kube::selector;
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
+use crate::value::{Map, Value, json};
 
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
@@ -88,6 +87,12 @@ pub struct Metrics {
 /// The Services that serve the metrics of one role of this release, in the order of the stream.
 pub fn metrics_services<'s>(scene: &'s Scene) -> &'s [Metrics] {
     scene.shapes.metrics.get_or_init(|| {
+        let pods: Vec<(Option<&Value>, Role)> = scene
+            .release
+            .components
+            .iter()
+            .map(|c| (workload::pod_labels(scene.object(c)), c.role))
+            .collect();
         let services = scene
             .stream
             .objects
@@ -96,27 +101,26 @@ pub fn metrics_services<'s>(scene: &'s Scene) -> &'s [Metrics] {
             .filter(|(_, o)| o.reference.kind == "Service");
         services
             .filter_map(|(object, o)| {
-                let (role, value) = metrics_service(scene, o)?;
+                let (role, value) = metrics_service(scene, o, &pods)?;
                 Some(Metrics { object, role, value })
             })
             .collect()
     })
 }
 
-fn metrics_service(scene: &Scene, object: &Object) -> Option<(Role, Value)> {
+/// `pods`: the labels of each component's.
+fn metrics_service(scene: &Scene, object: &Object, pods: &[(Option<&Value>, Role)]) -> Option<(Role, Value)> {
     if !namespaces_agree(&object.reference.namespace, &scene.release.namespace) {
         return None;
     }
     let s = object.at(&["spec", "selector"])?;
-    let roles: Vec<Role> = scene
-        .release
-        .components
+    let selected = |labels: Option<&Value>| labels.is_some_and(|labels| selector::selects(s, true, labels));
+    let mut roles = pods
         .iter()
-        .filter(|c| workload::pod_labels(scene.object(c)).is_some_and(|labels| selector::selects(s, true, labels)))
-        .map(|c| c.role)
-        .collect();
-    let role = *roles.first()?;
-    if roles.iter().any(|r| *r != role) {
+        .filter(|(labels, _)| selected(*labels))
+        .map(|(_, role)| *role);
+    let role = roles.next()?;
+    if roles.any(|r| r != role) {
         return None;
     }
     let mut value = Value::clone(&object.value);

@@ -3,8 +3,6 @@
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
-use crate::value::Value;
-
 use super::keys::UserKey;
 use crate::finding::{Finding, Input};
 use crate::host;
@@ -22,6 +20,7 @@ use crate::rewrite::Rewrite;
 use crate::rewrite::values::Values;
 use crate::stream::Stream;
 use crate::transition::Transition;
+use crate::value::Value;
 
 /// One side of the transition: a release among the objects of its stream.
 #[derive(Clone, Copy, Debug)]

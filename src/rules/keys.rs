@@ -1,7 +1,5 @@
 //! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::component::list;
 use crate::facts;
@@ -13,6 +11,7 @@ use crate::milvus::effective;
 use crate::milvus::release::Component;
 use crate::milvus::version::Version;
 use crate::rewrite::chart::chart_of;
+use crate::value::Value;
 use crate::yaml;
 
 /// A setting that a user made: in `user.yaml`, in the environment, or in `default.yaml` beside what the chart writes.

@@ -1,7 +1,5 @@
 //! MU006: values that did not render this stream.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Input, Severity};
@@ -10,6 +8,7 @@ use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
 use crate::rewrite::values::{Values, printed};
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

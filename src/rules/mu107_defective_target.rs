@@ -23,7 +23,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(defect) = facts::versions().defect(target) else {
         return vec![];
     };
-    let lifted = defect.lifted_by.as_deref() == Some("no-dynamic-fields") && case.options.assume.no_dynamic_fields;
+    let lifted = defect.lifted_by == Some("no-dynamic-fields") && case.options.assume.no_dynamic_fields;
     if lifted || case.transition.is_ordinary() {
         return vec![];
     }
@@ -34,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
         true => format!(" (the nearest without it; {sensible} has all fixes for upgrades known)"),
         false => String::new(),
     };
-    let assume = match defect.lifted_by.as_deref() {
+    let assume = match defect.lifted_by {
         Some("no-dynamic-fields") => {
             "\nwhere no collection has a dynamic field (enable_dynamic_field): --assume no-dynamic-fields=true"
         }

@@ -1,7 +1,5 @@
 //! MU113: something that is deployed is nowhere in the target.
 
-use crate::value::Value;
-
 use super::case::{Case, Side};
 use super::component::{list, since_streaming};
 use super::{Check, Rule};
@@ -13,6 +11,7 @@ use crate::milvus::role::{Role, Spelling};
 use crate::milvus::version::Version;
 use crate::rewrite::Topology;
 use crate::stream::Stream;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

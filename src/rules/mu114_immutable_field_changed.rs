@@ -4,8 +4,6 @@
 
 use std::collections::HashMap;
 
-use crate::value::{Value, json};
-
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
@@ -14,6 +12,7 @@ use crate::kube::object::escape;
 use crate::kube::quantity::Quantity;
 use crate::report::mask;
 use crate::rewrite::values::printed;
+use crate::value::{Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

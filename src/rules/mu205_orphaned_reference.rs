@@ -1,7 +1,5 @@
 //! MU205: something still points at what left.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::component::list;
 use super::{Check, Rule};
@@ -11,6 +9,7 @@ use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::role::Role;
 use crate::rewrite::leave::chooses_here;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

@@ -1,7 +1,5 @@
 //! MU206: a policy keeps the new components from their ports.
 
-use crate::value::{Map, Value, json};
-
 use super::case::Case;
 use super::component::{are, list, version};
 use super::{Check, Rule};
@@ -11,6 +9,7 @@ use crate::kube::network::{Direction, Pods, holding, lets};
 use crate::kube::{Object, workload};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::value::{Map, Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

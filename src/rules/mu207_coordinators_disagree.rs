@@ -1,7 +1,5 @@
 //! MU207: the coordinators differ where mixcoord can have one value.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::component::list;
 use super::{Check, Rule};
@@ -9,6 +7,7 @@ use crate::finding::{Finding, Severity};
 use crate::milvus::role::Role;
 use crate::report::mask;
 use crate::rewrite::Disagreement;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

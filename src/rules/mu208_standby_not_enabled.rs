@@ -1,7 +1,5 @@
 //! MU208: two coordinators could be active at once.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::component::{list, names};
 use super::{Check, Rule};
@@ -12,6 +10,7 @@ use crate::milvus::config::Config;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::rewrite::config::is_true;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

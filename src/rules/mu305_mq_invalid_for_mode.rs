@@ -1,7 +1,5 @@
 //! MU305: a queue that this mode or version cannot run on.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::{Check, Rule, pins, places};
 use crate::facts;
@@ -9,6 +7,7 @@ use crate::finding::{Finding, Severity};
 use crate::milvus::config::{Config, Origin};
 use crate::milvus::queue::{self, Mq};
 use crate::milvus::role::Role;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

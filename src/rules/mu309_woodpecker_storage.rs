@@ -1,7 +1,5 @@
 //! MU309: what woodpecker needs of the store it writes to.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::{Check, Rule, pins, places};
 use crate::facts;
@@ -11,6 +9,7 @@ use crate::milvus::config::Config;
 use crate::milvus::image::ImageRef;
 use crate::milvus::queue::Mq;
 use crate::rewrite::chart::chart_of;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {

@@ -1,7 +1,5 @@
 //! MU401: a setting that the target ignores.
 
-use crate::value::Value;
-
 use super::case::Case;
 use super::keys::{self, UserKey};
 use super::{Check, Rule, steps};
@@ -10,6 +8,7 @@ use crate::finding::{Finding, Severity};
 use crate::kube::quantity::Quantity;
 use crate::milvus::role::Role;
 use crate::rewrite::chart::values_key;
+use crate::value::Value;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -76,7 +75,7 @@ fn other_meaning(case: &Case, key: &UserKey, row: &KeyRow, harmless: &str) -> Fi
     );
     let help = format!(
         "keep it only where every node has the CPU and memory for that; else put in its place:\n{}",
-        key.paste(&row.key, Some(harmless))
+        key.paste(row.key, Some(harmless))
     );
     key.point(case, RULE.finding(message, help))
 }
@@ -421,7 +420,7 @@ mod tests {
             let path = format!("/data/user.yaml#/{}", key.replace('.', "/"));
             assert_eq!(found.field.as_ref().unwrap().path, path);
             assert!(found.location.is_some() && found.message.contains(&key), "{key}");
-            let new = row.new.as_deref().unwrap_or(&key);
+            let new = row.new.unwrap_or(&key);
             let last = new.rsplit('.').next().unwrap();
             assert!(found.help.contains(last), "{key}: {}", found.help);
         }

@@ -40,7 +40,7 @@ fn defaults(case: &Case, source: &Version, target: &Version) -> Option<Finding> 
     let changed: Vec<&DefaultRow> = facts::default_changes()
         .iter()
         .filter(|row| *source < row.since && row.since <= *target)
-        .filter(|row| !is_set(case, &row.key) && concerns(case, &row.key))
+        .filter(|row| !is_set(case, row.key) && concerns(case, row.key))
         .collect();
     let (many, them) = match changed.len() {
         0 => return None,
@@ -48,7 +48,7 @@ fn defaults(case: &Case, source: &Version, target: &Version) -> Option<Finding> 
         n => (format!("{n} defaults change"), "them"),
     };
     // A key that the target ignores cannot be given its old value, and one that was not there had none.
-    let ignored = |row: &DefaultRow| key_status(&row.key, target).is_some_and(|k| k.status.is_ignored());
+    let ignored = |row: &DefaultRow| key_status(row.key, target).is_some_and(|k| k.status.is_ignored());
     let (kept, lost): (Vec<&DefaultRow>, Vec<&DefaultRow>) =
         changed.iter().partition(|row| !row.old.is_empty() && !ignored(row));
     let said = kept.iter().map(|row| change(row));
@@ -76,7 +76,7 @@ fn defaults(case: &Case, source: &Version, target: &Version) -> Option<Finding> 
 }
 
 fn change(row: &DefaultRow) -> String {
-    let old = if row.old.is_empty() { "(not there)" } else { &row.old };
+    let old = if row.old.is_empty() { "(not there)" } else { row.old };
     format!("{} {old} -> {}", row.key, row.new)
 }
 
@@ -91,8 +91,8 @@ fn concerns(case: &Case, key: &str) -> bool {
 fn is_set(case: &Case, key: &str) -> bool {
     let older = facts::config_keys()
         .iter()
-        .filter(|row| row.status == KeyStatus::RenamedWithFallback && row.new.as_deref() == Some(key))
-        .map(|row| normalise(&row.key));
+        .filter(|row| row.status == KeyStatus::RenamedWithFallback && row.new == Some(key))
+        .map(|row| normalise(row.key));
     let mut names: Vec<String> = older.collect();
     names.push(normalise(key));
     let mut configs = case.after.effective.configs.iter();

@@ -1,7 +1,5 @@
 //! MU501: datanode gets index building and less than indexnode had for it.
 
-use crate::value::{Map, Value, json};
-
 use super::case::Case;
 use super::{Check, Rule};
 use crate::facts;
@@ -12,6 +10,7 @@ use crate::milvus::capacity::{Replicas, Size, number};
 use crate::milvus::config::Config;
 use crate::milvus::release::{Component, Release};
 use crate::milvus::role::Role;
+use crate::value::{Map, Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

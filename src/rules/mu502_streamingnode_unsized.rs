@@ -1,7 +1,5 @@
 //! MU502: streaming nodes without a size, or smaller than the sizing table has them.
 
-use crate::value::{Value, json};
-
 use super::case::{Case, Side};
 use super::{Check, Rule};
 use crate::facts;
@@ -11,6 +9,7 @@ use crate::milvus::capacity::{Replicas, Size, number};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
+use crate::value::{Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

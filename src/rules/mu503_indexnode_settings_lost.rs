@@ -1,7 +1,5 @@
 //! MU503: settings of indexnode that datanode does not have.
 
-use crate::value::{Map, Value, json};
-
 use super::case::Case;
 use super::mu501_datanode_undersized::leaving;
 use super::{Check, Rule};
@@ -11,6 +9,7 @@ use crate::milvus::capacity::{self, Disk, LOCAL_PATH, Replicas, disk, resource};
 use crate::milvus::role::Role;
 use crate::report::mask;
 use crate::rewrite::values::truthy;
+use crate::value::{Map, Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

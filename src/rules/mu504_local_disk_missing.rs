@@ -1,7 +1,5 @@
 //! MU504: vectors are mapped from local files by default now, and there is no good place for them.
 
-use crate::value::{Map, Value, json};
-
 use super::case::Case;
 use super::{Check, Rule};
 use crate::facts;
@@ -14,6 +12,7 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::rewrite::chart::values_key;
+use crate::value::{Map, Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

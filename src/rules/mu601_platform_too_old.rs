@@ -37,7 +37,7 @@ fn check(case: &Case) -> Vec<Finding> {
 }
 
 fn too_old(name: &str, version: &str, least: &Minimum, help: &str) -> Option<Finding> {
-    if platform_version(version)? >= platform_version(&least.version)? {
+    if platform_version(version)? >= platform_version(least.version)? {
         return None;
     }
     let message = format!(

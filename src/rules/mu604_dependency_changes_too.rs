@@ -1,7 +1,5 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
-use crate::value::{Map, Value};
-
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
@@ -11,6 +9,7 @@ use crate::kube::quantity::Quantity;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
+use crate::value::{Map, Value};
 
 /// The rule.
 pub static RULE: Rule = Rule {

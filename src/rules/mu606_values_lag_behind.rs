@@ -1,7 +1,5 @@
 //! MU606: the values still render another topology than what is applied.
 
-use crate::value::{Map, Value, json};
-
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
@@ -12,6 +10,7 @@ use crate::report::mask;
 use crate::rewrite::chart::{has_heaptrack, values_key};
 use crate::rewrite::values::truthy;
 use crate::rules::mu602_chart_image_mismatch::chart;
+use crate::value::{Map, Value, json};
 
 /// The rule.
 pub static RULE: Rule = Rule {

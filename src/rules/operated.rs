@@ -1,7 +1,5 @@
 //! Milvus that its operator keeps (MU007): these manifests do not decide what runs.
 
-use crate::value::{Value, json};
-
 use super::mu007_role_undecidable::RULE;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
@@ -11,6 +9,7 @@ use crate::milvus::operator::{self, Kept};
 use crate::milvus::release::{Component, Inventory, Mode, Release};
 use crate::milvus::version;
 use crate::stream::Stream;
+use crate::value::{Value, json};
 
 /// Refuses releases of the stream whose workloads the operator keeps, in the stream or where they are deployed, and the
 /// operator's own resources in the stream, whose workloads nothing shows. Other releases of the current state, and the

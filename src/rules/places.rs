@@ -1,8 +1,6 @@
 //! What the rules on queues and stores share: components paired across both sides, and what differs between the places
 //! their log and data live in.
 
-use crate::value::Value;
-
 use super::case::{Case, Side};
 use crate::finding::Finding;
 use crate::kube::object::{namespaces_agree, text_at};
@@ -13,6 +11,7 @@ use crate::milvus::queue::Mq;
 use crate::milvus::release::Component;
 use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
+use crate::value::Value;
 
 /// The components of the target (index), each with the one of the current state (index) it takes over from.
 pub fn pairs<'c>(case: &'c Case) -> &'c [(usize, usize)] {

@@ -1,9 +1,8 @@
 //! Which volume lies behind a path in a container, and which claims a workload holds.
 
-use crate::value::{Value, json};
-
 use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
+use crate::value::{Value, json};
 
 /// The volume behind a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

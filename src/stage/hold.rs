@@ -1,7 +1,5 @@
 //! What moves in a later stage stays as it is deployed.
 
-use crate::value::{Map, Value};
-
 use super::Scene;
 use super::scene::{is_live, serves};
 use crate::diff::{self, server, tree};
@@ -10,6 +8,7 @@ use crate::kube::delta::{delta, without_server_fields};
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
 use crate::rewrite::{Change, ChangeOp, add, place};
+use crate::value::{Map, Value};
 use crate::yaml::PatchOp;
 
 /// The changes that apply the rewrite up to a stage: those of later stages are replaced by what keeps the deployed

@@ -1,7 +1,5 @@
 //! What belongs to a release, and in which stage it moves.
 
-use crate::value::Value;
-
 use super::of_role;
 use crate::host;
 use crate::kube::object::namespaces_agree;
@@ -10,6 +8,7 @@ use crate::milvus::release::{Component, Release, inventory};
 use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
+use crate::value::Value;
 
 /// The annotation that Helm gives every object it applies.
 const HELM_RELEASE: &str = "meta.helm.sh/release-name";

@@ -1,4 +1,3 @@
-use crate::value::json;
 use proptest::prelude::*;
 
 use crate::judge::{Current, Judgement};
@@ -8,6 +7,7 @@ use crate::rewrite::ChangeOp;
 use crate::rules::testkit::{Scenario, autoscaler, cluster, cluster26, config, deployment, served};
 use crate::stage::{LAST, Stage, of_role};
 use crate::transition::Kind;
+use crate::value::json;
 
 /// How the current state is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -486,7 +486,7 @@ fn one_word_less_on_a_live_command_line_is_a_stage() {
     let Current::Manifests(current) = scenario.request().current else {
         panic!("a stream")
     };
-    let live = served(&String::from_utf8(current.to_vec()).unwrap(), "rel");
+    let live = served(core::str::from_utf8(&current).unwrap(), "rel");
     assert_eq!(due(&scenario.with_current(live)), 0);
 }
 

@@ -1,6 +1,5 @@
 //! The state file: what `inspect` writes and `--current` reads.
 
-use crate::value::{Map, Value, json};
 use memchr::memmem;
 
 use super::{Form, Origin, Remembered, Seen, Source, reduce, view};
@@ -10,6 +9,7 @@ use crate::kube::Object;
 use crate::kube::object::text_at;
 use crate::milvus::version::Version;
 use crate::stream::Stream;
+use crate::value::{Map, Value, json};
 use crate::yaml;
 
 /// The schema's name, first in every state file.

@@ -7,10 +7,9 @@ use std::ffi::OsString;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::value::Value;
-
 use super::process::{self, Failed};
 use super::record::Record;
+use crate::value::Value;
 
 /// Why nothing is known of what is deployed, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,14 +14,13 @@ pub mod reduce;
 pub mod scrub;
 pub mod view;
 
-use crate::value::Value;
-
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
 use crate::milvus::image::ImageRef;
 use crate::milvus::release::{Inventory, Release, Versions, inventory};
 use crate::milvus::version::{self, Read, Version};
 use crate::stream::Stream;
+use crate::value::Value;
 pub use read::{Wanted, live, read};
 
 /// Whether the objects were read from the cluster or from manifests; objects may live on that no manifest names.

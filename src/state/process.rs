@@ -6,9 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::value::Value;
-
 use super::scrub;
+use crate::value::Value;
 use crate::yaml;
 
 /// What a program that ended said.

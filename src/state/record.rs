@@ -6,13 +6,13 @@
 
 use std::io::Read;
 
-use crate::value::Value;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
 use crate::kube::Object;
 use crate::kube::object::text_at;
+use crate::value::Value;
 use crate::yaml;
 
 /// The size up to which a record is decompressed. etcd keeps no object over some megabytes, and a release compresses

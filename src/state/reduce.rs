@@ -13,8 +13,6 @@
 
 use std::sync::Arc;
 
-use crate::value::{Map, Value, json};
-
 use super::scrub::{self, scrub};
 use crate::host::FILENAME;
 use crate::kube::{Object, workload};
@@ -25,6 +23,7 @@ use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
 use crate::milvus::role::{self, Run, Runs, Spelling};
 use crate::report::mask::{MASK, reused};
+use crate::value::{Map, Value, json};
 use crate::yaml;
 
 /// Kinds kept as they are but for secrets; of any other nothing but the identity.

@@ -1,10 +1,9 @@
 //! Takes secrets out of what a state file keeps. Stricter than [`crate::report::mask`]: a report shows what differs to
 //! the person who ran the program, a state file lies around.
 
-use crate::value::Value;
-
 use crate::milvus::store::is_secret_key;
 use crate::report::mask::{self, MASK, Token};
+use crate::value::Value;
 
 /// Kubernetes fields whose names end like a secret's and hold none.
 const HARMLESS: [&str; 2] = ["automountServiceAccountToken", "tokenExpirationSeconds"];

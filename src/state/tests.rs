@@ -1,11 +1,10 @@
-use crate::value::{Value, json};
-
 use super::record::tests::{payload, release, secret};
 use super::*;
 use crate::finding::Input;
 use crate::judge::{Current, Judgement, Request, judge};
 use crate::milvus::effective::Texts;
 use crate::rules::testkit::{cluster, cluster26, standalone};
+use crate::value::{Value, json};
 
 fn bytes(text: &str) -> Current {
     Current::Manifests(text.into())

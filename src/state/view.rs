@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use crate::value::{Map, Value};
 use serde::Serialize;
 
 use super::Source;
@@ -16,6 +15,7 @@ use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
 use crate::report::mask;
 use crate::rules::case::Effective;
+use crate::value::{Map, Value};
 
 /// One release.
 #[derive(Debug, Serialize)]

@@ -1,6 +1,8 @@
 //! Ways to a value inside another: JSON pointers (RFC 6901).
 
-use memchr::memchr;
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
 
 use super::Value;
 
@@ -15,6 +17,14 @@ pub fn tokens(pointer: &str) -> Option<Vec<String>> {
             .map(|token| token.replace("~1", "/").replace("~0", "~"))
             .collect(),
     )
+}
+
+/// A key as one step of a pointer.
+pub fn escape(key: &str) -> Cow<'_, str> {
+    match memchr2(b'~', b'/', key.as_bytes()) {
+        Some(_) => key.replace('~', "~0").replace('/', "~1").into(),
+        None => key.into(),
+    }
 }
 
 /// The index of a list a token names: digits without a leading zero.

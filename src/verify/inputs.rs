@@ -1,7 +1,5 @@
 //! What was given, read; and which releases are meant.
 
-use crate::value::Value;
-
 use super::live::Live;
 use super::{Missing, Request};
 use crate::judge::Current;
@@ -10,6 +8,7 @@ use crate::kube::object::namespaces_agree;
 use crate::milvus::release::{Inventory, Release};
 use crate::rules::mu007_role_undecidable;
 use crate::state::{self, Source};
+use crate::value::Value;
 
 /// Both sides, read.
 #[derive(Debug)]

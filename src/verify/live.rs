@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::value::Value;
-
 use super::inputs::Inputs;
 use super::{HelmOutcome, Missing, Request};
 use crate::kube::object::{namespaces_agree, text_at};
@@ -11,6 +9,7 @@ use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Inventory, Release, inventory, inventory_of_made};
 use crate::state::Source;
 use crate::state::kubectl::{Place, Revision};
+use crate::value::Value;
 
 /// The live objects, in order.
 pub struct Live<'a> {

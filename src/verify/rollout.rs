@@ -1,7 +1,5 @@
 //! Whether a workload has rolled out what it asks for (Kubernetes `kubectl rollout status`, apps/v1 status fields).
 
-use crate::value::Value;
-
 use super::goal::{Expect, Goal, Runs};
 use super::inputs::Inputs;
 use super::live::{Live, named};
@@ -9,6 +7,7 @@ use super::{Missing, Outcome};
 use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Release};
+use crate::value::Value;
 
 /// How many pods a workload wants, and how far it is.
 #[derive(Clone, Copy, Debug)]

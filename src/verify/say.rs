@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::value::{Value, json};
-
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;
+use crate::value::{Value, json};
 
 /// The schema's name, in every answer.
 pub const SCHEMA: &str = "milvus-uplift/verify/v1";

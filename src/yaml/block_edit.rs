@@ -1,13 +1,12 @@
 //! Edits of block collections, and the replacement of any node.
 
-use crate::value::json;
-
 use super::Value;
 use super::edit::{Context, Edit};
 use super::emit::{entry_lines, inline, is_block, item_lines, json as json_text, lines};
 use super::flow_edit::Target;
 use super::shape::{Entry, Found, Kind, Shape, find};
 use super::string_edit;
+use crate::value::json;
 
 /// Replaces the node at a path. `None`: not by a local edit.
 pub(super) fn replace(context: &Context<'_>, root: &Shape, tokens: &[String], value: &Value) -> Option<Vec<Edit>> {

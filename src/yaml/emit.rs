@@ -234,21 +234,8 @@ fn is_quantity(value: &str) -> bool {
 
 /// Words some reader takes for a boolean, a null or a number.
 fn is_reserved(value: &str) -> bool {
-    value.len() <= 8
-        && matches!(
-            value.to_ascii_lowercase().as_str(),
-            "y" | "n"
-                | "yes"
-                | "no"
-                | "on"
-                | "off"
-                | "true"
-                | "false"
-                | "null"
-                | "nil"
-                | "none"
-                | "nan"
-                | "inf"
-                | "infinity"
-        )
+    const WORDS: [&str; 14] = [
+        "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nil", "none", "nan", "inf", "infinity",
+    ];
+    WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }

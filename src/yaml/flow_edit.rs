@@ -1,12 +1,11 @@
 //! Edits of flow collections, JSON among them.
 
-use crate::value::json;
-
 use super::Value;
 use super::block_edit::{self, end_of};
 use super::edit::{Context, Edit};
 use super::emit::{double_quoted, flow_key, inline, json as json_text};
 use super::shape::{Entry, Found, Kind, Shape, find};
+use crate::value::json;
 
 /// The collection an edit adds to or removes from, and the key or position.
 pub(super) struct Target<'a> {

@@ -1,12 +1,7 @@
 //! RFC 6901 pointers, and `#` pointers into the text of a string.
 
 use super::Value;
-pub(super) use crate::value::pointer::{index, tokens};
-
-/// Writes one token of a pointer.
-pub(super) fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
-}
+pub(super) use crate::value::pointer::{escape, index, tokens};
 
 /// The pointer of a list of tokens.
 pub(super) fn join(tokens: &[String]) -> String {

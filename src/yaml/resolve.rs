@@ -1,8 +1,7 @@
 //! What a scalar means: the rules of go-yaml v2 behind sigs.k8s.io/yaml.
 
-use crate::value::{Number, Text};
-
 use super::Value;
+use crate::value::{Number, Text};
 
 const TAG_PREFIX: &str = "tag:yaml.org,2002:";
 

@@ -150,7 +150,7 @@ fn misfit<T: DeserializeOwned>(object: &Value, error: &str) -> String {
     let mut at = String::new();
     loop {
         let children: Vec<String> = match object.pointer(&at) {
-            Some(Value::Object(map)) => map.keys().map(|k| escape(k)).collect(),
+            Some(Value::Object(map)) => map.keys().map(|k| escape(k).into_owned()).collect(),
             Some(Value::Array(list)) => (0..list.len()).map(|i| i.to_string()).collect(),
             _ => return at,
         };

@@ -1,8 +1,7 @@
 //! The environment of a container, as Kubernetes hands it over.
 
-use crate::value::Value;
-
 use super::{Layer, Origin, Owner, scalar};
+use crate::value::Value;
 
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]

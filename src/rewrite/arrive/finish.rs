@@ -1,10 +1,9 @@
 //! A neutral workload made the one of a role, in the chart's own kind.
 
-use crate::value::{Map, Value, json};
-
 use crate::facts;
 use crate::milvus::role::Role;
 use crate::rewrite::neutral::{CONTAINERS, filled, map_at, volume_names, without_mounts_of};
+use crate::value::{Map, Value, json};
 
 /// Fields of StatefulSets and DaemonSets that Deployments do not have.
 const NOT_IN_DEPLOYMENTS: [&str; 6] = [

@@ -1,7 +1,5 @@
 //! Resource groups: a streaming node for each that the querynodes name.
 
-use crate::value::{Value, json};
-
 use super::distinct;
 use crate::kube::Object;
 use crate::milvus::release::{Component, base_name};
@@ -9,6 +7,7 @@ use crate::milvus::role::Role;
 use crate::rewrite::Scene;
 use crate::rewrite::chart::RESOURCE_GROUP;
 use crate::rewrite::neutral::{CONTAINERS, map_at};
+use crate::value::{Value, json};
 
 /// The querynodes that name a resource group, with the group.
 pub fn resource_groups<'a>(scene: &Scene<'a>) -> Vec<(&'a Component, String)> {

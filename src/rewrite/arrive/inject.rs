@@ -1,7 +1,5 @@
 //! Where what comes stands in the stream, and its bookkeeping.
 
-use crate::value::{Value, json};
-
 use super::{Arrival, SPEAKERS, sound};
 use crate::host;
 use crate::kube::{Object, ObjectRef, names};
@@ -11,6 +9,7 @@ use crate::rewrite::chart::values_key;
 use crate::rewrite::place::{self, Place};
 use crate::rewrite::service::metrics_services;
 use crate::rewrite::{Change, ChangeOp, Failure, Rewrite, Scene, add};
+use crate::value::{Value, json};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {

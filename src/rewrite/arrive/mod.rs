@@ -7,8 +7,6 @@ mod sound;
 
 use std::borrow::Cow;
 
-use crate::value::{Value, json};
-
 use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
@@ -17,6 +15,7 @@ use super::share::share;
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::value::{Value, json};
 use finish::finish;
 use groups::{join_group, resource_groups};
 

@@ -4,10 +4,9 @@
 //! Only what has another type than the API's is told here. What the API server merely demands more of (no request above its
 //! limit) is for a dry run on the server.
 
-use crate::value::Value;
-
 use crate::kube::quantity::Quantity;
 use crate::rewrite::neutral::CONTAINERS;
+use crate::value::Value;
 
 /// What a field has to be.
 type Wanted = (&'static str, fn(&Value) -> bool);

@@ -4,8 +4,6 @@ mod reselect;
 #[cfg(test)]
 mod tests;
 
-use crate::value::Value;
-
 use super::arrive::Arrival;
 use super::{Change, Rewrite, Scene};
 use crate::kube::object::namespaces_agree;
@@ -13,6 +11,7 @@ use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
+use crate::value::Value;
 use reselect::{Labels, mend, point_at_mixcoord};
 
 pub use reselect::chooses_here;

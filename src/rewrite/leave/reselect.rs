@@ -1,13 +1,12 @@
 //! Selectors that named what leaves, made to name what stays.
 
-use crate::value::Value;
-
 use crate::kube::Object;
 use crate::kube::network::NAMESPACE_NAME;
 use crate::kube::object::namespaces_agree;
 use crate::kube::selector::{self, SelectorAt};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, Rewrite, Scene, remove, replace};
+use crate::value::Value;
 use crate::yaml::PatchOp;
 
 /// Labels before and after, as far as selectors can tell them apart: those of pods, or of Services for what chooses

@@ -1,8 +1,7 @@
-use crate::value::{Value, json};
-
 use crate::judge::Judgement;
 use crate::rewrite::{Change, ChangeOp};
 use crate::rules::testkit::{Scenario, cluster};
+use crate::value::{Value, json};
 
 /// A document of the namespace `ns`; `body` begins at the first column.
 fn document(api: &str, kind: &str, name: &str, body: &str) -> String {

@@ -1,9 +1,8 @@
-use crate::value::json;
-
 use super::{service_behind, workloads_behind};
 use crate::finding::Finding;
 use crate::kube::Object;
 use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
+use crate::value::json;
 
 fn objects() -> Vec<Object> {
     let service = |name: &str, namespace: &str, spec: crate::value::Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": spec});

@@ -1,10 +1,9 @@
 //! What `kubectl get -o yaml` shows of manifests that were applied: with what the API server, its controllers and Helm add.
 
-use crate::value::{Map, Value, json};
-
 use crate::finding::Input;
 use crate::kube::{Object, workload};
 use crate::stream::Stream;
+use crate::value::{Map, Value, json};
 use crate::yaml;
 
 /// A List of the objects of a stream as a cluster holds them, with the ReplicaSet and the pod of each Deployment beside.
