@@ -2,7 +2,7 @@
 
 use std::ops;
 
-use super::{Map, NULL, Number, Value};
+use super::{Map, NULL, Number, Text, Value};
 
 /// A step into a value: a key of a map, or the place in a list.
 pub trait Index {
@@ -54,33 +54,24 @@ impl Index for usize {
     }
 }
 
-impl Index for String {
-    fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.as_str().of(value)
-    }
+macro_rules! texts {
+    ($($text:ty)*) => {$(
+        impl Index for $text {
+            fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+                self.as_str().of(value)
+            }
 
-    fn of_mut<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
-        self.as_str().of_mut(value)
-    }
+            fn of_mut<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
+                self.as_str().of_mut(value)
+            }
 
-    fn made<'v>(&self, value: &'v mut Value) -> &'v mut Value {
-        self.as_str().made(value)
-    }
+            fn made<'v>(&self, value: &'v mut Value) -> &'v mut Value {
+                self.as_str().made(value)
+            }
+        }
+    )*};
 }
-
-impl Index for super::Text {
-    fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.as_str().of(value)
-    }
-
-    fn of_mut<'v>(&self, value: &'v mut Value) -> Option<&'v mut Value> {
-        self.as_str().of_mut(value)
-    }
-
-    fn made<'v>(&self, value: &'v mut Value) -> &'v mut Value {
-        self.as_str().made(value)
-    }
-}
+texts!(String Text);
 
 impl<I: Index + ?Sized> Index for &I {
     fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
@@ -138,8 +129,7 @@ impl Value {
         }
     }
 
-    /// A number.
-    pub fn as_number(&self) -> Option<&Number> {
+    pub(super) fn as_number(&self) -> Option<&Number> {
         match self {
             Value::Number(number) => Some(number),
             _ => None,
@@ -211,11 +201,6 @@ impl Value {
     /// Whether it is a whole number that is not negative.
     pub fn is_u64(&self) -> bool {
         self.as_u64().is_some()
-    }
-
-    /// Whether it is a whole number within `i64`.
-    pub fn is_i64(&self) -> bool {
-        self.as_i64().is_some()
     }
 
     /// Whether it is a number with a fraction.
