@@ -196,13 +196,13 @@ fn unit() -> String {
 /// How many slots one unit is, by a configuration.
 fn per_unit(config: Option<&Config>, key: &str) -> f64 {
     let slots = &facts::sizing().slots;
-    let read = |key: &str| factor(config, key).map(|(_, factor)| f64::from(factor));
+    let read = |key: &str| factor(config, key).map(|(_, factor)| factor as f64);
     read(key).unwrap_or(f64::from(slots.default)) * read(&slots.parallel_key).unwrap_or(1.0)
 }
 
 /// What a configuration says of a factor, and what Milvus makes of it: nothing of what is no whole number.
 /// Source: milvus 2.6 pkg/util/paramtable/param_item.go, `getAsInt64`.
-fn factor<'c>(config: Option<&'c Config>, key: &str) -> Option<(&'c str, u32)> {
+fn factor<'c>(config: Option<&'c Config>, key: &str) -> Option<(&'c str, i64)> {
     let said = config?.value(key).filter(|said| !said.is_empty())?;
     Some((said, said.parse().unwrap_or(0)))
 }
@@ -231,7 +231,7 @@ fn zero(config: Option<&Config>) -> Option<Zero<'_>> {
     let slots = &facts::sizing().slots;
     let keys = [(&slots.datanode_key, slots.default), (&slots.parallel_key, 1)];
     keys.into_iter().find_map(|(key, default)| match factor(config, key)? {
-        (said, 0) => Some(Zero { key, said, default }),
+        (said, ..=0) => Some(Zero { key, said, default }),
         _ => None,
     })
 }
@@ -470,8 +470,10 @@ mod tests {
                 found[0].help
             );
         }
-        let unsaid = upgrade().env_target("datanode", &set(unit, ""));
-        assert!(unsaid.of_rule("MU501").is_empty());
+        for value in ["", "+16", "5000000000"] {
+            let enough = upgrade().env_target("datanode", &set(unit, value));
+            assert!(enough.of_rule("MU501").is_empty(), "{value}");
+        }
         // Indexnodes that built none are replaced by any.
         let had = upgrade().env_current("indexnode", &zero("INDEXNODE_WORKERSLOTUNIT"));
         assert!(had.of_rule("MU501").is_empty());
