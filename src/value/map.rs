@@ -162,12 +162,18 @@ impl Map {
     /// Takes a key out; the others keep their order.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let i = self.place(key)?;
-        let mut gone = None;
-        match &mut self.0 {
-            Entries::Few(entries) => gone = Some(entries.remove(i)),
-            Entries::Many(_) => self.rebuild(|entries| gone = Some(entries.remove(i))),
-        }
-        gone.map(|(_, value)| value)
+        let (_, value) = match &mut self.0 {
+            Entries::Few(entries) => entries.remove(i),
+            Entries::Many(many) => {
+                many.places.remove(key);
+                many.places
+                    .values_mut()
+                    .filter(|place| **place > i)
+                    .for_each(|place| *place -= 1);
+                many.entries.remove(i)
+            }
+        };
+        Some(value)
     }
 
     /// Keeps the entries a test holds for.
