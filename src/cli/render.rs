@@ -5,14 +5,18 @@ use memchr::memmem;
 use super::args::{Context, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put, request, tell_timings, write_report};
 use crate::host::{FILENAME, Host, parent};
-use crate::judge::{Places, judge};
+use crate::judge::{Places, Request, judge};
 use crate::options::Options;
 use crate::order::Order;
 use crate::report::{self, text};
 
 pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, io: &mut Io) -> anyhow::Result<u8> {
     if stdin.is_empty() && options.order != Order::ArgoCd {
-        // Helm 3 runs a post-renderer without input for `helm template --output-dir` (hosts.md 1.11).
+        // Helm 3 runs a post-renderer without input for `helm template --output-dir` (hosts.md 1.11), and shows nothing of
+        // stderr then. A report that is there says what was judged before.
+        write_report(context, &judge(&Request::default()))?;
+        let said = "milvus-uplift: stdin is empty: nothing was judged, and nothing is written\n";
+        let _ = io.stderr.write_all(said.as_bytes());
         return Ok(EXIT_OK);
     }
     // Where the stream cannot be read, its host still must be told how to reach the user.

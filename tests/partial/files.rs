@@ -26,6 +26,29 @@ fn a_report_that_cannot_be_written_leaves_stdout_empty() {
     }
 }
 
+#[test]
+fn a_report_of_an_earlier_run_does_not_stay_where_nothing_comes_in() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("report.json");
+    let report = |stdin: Vec<u8>| {
+        let out = run(program(&["--report", &path.display().to_string()]), stdin);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(out.status.code(), Some(0), "{said}");
+        (out.stdout, said, report)
+    };
+    let (_, _, before) = report(std::fs::read(example("target.yaml")).unwrap());
+    assert_eq!(before["releases"].as_array().unwrap().len(), 1);
+    let (stdout, said, after) = report(Vec::new());
+    assert!(stdout.is_empty());
+    assert_eq!(
+        said,
+        "milvus-uplift: stdin is empty: nothing was judged, and nothing is written\n"
+    );
+    let nothing = serde_json::json!([]);
+    assert!(after["verdict"] == "pass" && after["releases"] == nothing && after["changes"] == nothing);
+}
+
 /// A shell that lets no file grow beyond one block (512 or 1024 bytes), as a disk that fills up, and then runs us.
 fn on_a_full_disk(args: &[&str], signal: bool) -> Command {
     let inner = program(args);
