@@ -5,7 +5,7 @@
 //! hand-made documents. What it takes: printable ASCII, block maps with plain keys, block lists, plain and quoted
 //! scalars on one line without escapes, block scalars, `{}`, `[]`, one-line lists of such scalars, comments.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::limits::MAX_DEPTH;
 use super::{Map, Value, resolve};
@@ -16,15 +16,13 @@ const MAX_KEY: usize = 1000;
 /// Reads a document, which may hold no value at all; `None` where it holds anything beyond the known constructs.
 pub(super) fn read(text: &str) -> Option<Option<Value>> {
     match text.as_bytes().last()? {
-        b'\n' => read_lines(text),
-        // Block scalars at the very end depend on the last line break; the parser knows how.
-        _ if memchr2(b'|', b'>', text.as_bytes()).is_some() => None,
-        _ => read_lines(&format!("{text}\n")),
+        b'\n' => read_lines(text, true),
+        _ => read_lines(&format!("{text}\n"), false),
     }
 }
 
-/// Reads a text that ends with a line break.
-fn read_lines(text: &str) -> Option<Option<Value>> {
+/// Reads a text that ends with a line break, which came with it or was put there.
+fn read_lines(text: &str, came: bool) -> Option<Option<Value>> {
     let bytes = text.as_bytes();
     if !is_plain(bytes) {
         return None;
@@ -32,6 +30,7 @@ fn read_lines(text: &str) -> Option<Option<Value>> {
     let mut reader = Reader {
         text,
         at: 0,
+        ended: came,
         depth: 0,
         entries: Vec::with_capacity(64),
         items: Vec::with_capacity(16),
@@ -70,6 +69,8 @@ struct Reader<'t> {
     text: &'t str,
     /// Always at the start of a line, or behind an indicator where a node begins on the same line.
     at: usize,
+    /// Whether the text came with its last line break.
+    ended: bool,
     depth: usize,
     /// Entries of maps that are not read whole yet: a map is made once, in its size.
     entries: Vec<(&'t str, Value)>,
@@ -357,6 +358,10 @@ impl<'t> Reader<'t> {
 
     /// `|` or `>`, with `-` or `+` or neither, and its lines; folded as libyaml folds them.
     fn block_scalar(&mut self, parent: usize, start: usize) -> Option<Value> {
+        // One at the very end depends on the last line break; the parser knows how.
+        if !self.ended {
+            return None;
+        }
         let bytes = self.text.as_bytes();
         let folded = bytes[start] == b'>';
         let (chomp, header) = match bytes[start + 1] {
@@ -419,101 +424,4 @@ impl<'t> Reader<'t> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::yaml::compose::read_parsed;
-
-    /// Both readers agree, and the fast one took it (or left it) as expected.
-    fn agree(text: &str, taken: bool) {
-        let fast = read(text);
-        assert_eq!(fast.is_some(), taken, "{text:?}");
-        if let Some(fast) = fast {
-            assert_eq!(Ok(fast), read_parsed(text), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn takes_what_charts_render() {
-        for text in [
-            "a: 1\nb: x\n",
-            "a:\n  b: yes\n  c: \"x\"\n  d: 'y # z' # c\n",
-            "a:\n- b: 1\n  c: 2\n- d\n-\n  e: 1\n",
-            "a:\n  - b:\n    - c\n    d: e\n",
-            "args: [ \"milvus\", \"run\", datanode, 1, yes ]\n",
-            "a:\n  b: [ \"x\",\n    y,\n   'z'\n   ]\n  c: []\n",
-            "a:\n  - [ x,\n    y ] # c\n  - z\n",
-            "a: |\n  x: 1\n    y\n\n  z\nb: 1\n",
-            "a: |-\n  x\n\n\nb: 1\n",
-            "a: |+\n  x\n\n\nb: 1\n",
-            "# c\n\n  a: 1\n  b:\n  c: {}\n  d: []\n",
-            "a: http://x:1/y#z # c\n",
-            "a: 0777\nb: 1_000\nc: ~\nd: 1e3\ne: -1\nf: -x\n",
-            "- a\n- \"b\"\n",
-            "a: b c d\n",
-            "a:\n\n  # c\n  b: 1\n# d\n",
-            "\"a b\": 1\n'c': 2\n",
-            "a:\n# c\n- 1\n",
-            "a: 1\na: 2\n",
-            "a: |\n  # no comment\n  x\n# c\nb: 1\n",
-            "a: |\n\n\n  x\n",
-            "a:\n  {}\nb: 1\n",
-            "a: >\n  x\n  y\n\n  z\n\n\n  - w\n",
-            "a: >-\n  x\n    y\n   z\n\n    v\n  w\n\nb: 1\n",
-            "a: >+\n\n  x\n  y\n\n\nb: 1\n",
-            "# a\n\n  # b\n",
-            "\n",
-            "a:\n",
-            "a: b  \n",
-            "- \n",
-        ] {
-            agree(text, true);
-            let unended = text.trim_end_matches('\n');
-            agree(unended, !unended.is_empty() && !text.contains(['|', '>']));
-        }
-    }
-
-    #[test]
-    fn leaves_the_rest_to_the_parser() {
-        for text in [
-            "a: &x 1\nb: *x\n",
-            "a: >2\n  x\n",
-            "a: \"x\\n\"\n",
-            "a: 'it''s'\n",
-            "a: x\n  y\n",
-            "a: b: c\n",
-            "a: \"x\"y\n",
-            "y: 1\n",
-            "1: a\n",
-            "a: \u{e9}\n",
-            "a:\t1\n",
-            "a: 1\r\n",
-            "a: |2\n   x\n",
-            "- - a\n",
-            "a: {b: 1}\n",
-            "a: [b, {c: 1}]\n",
-            "a:\n  b: [x,\n  y]\n",
-            "a: [x,\n\n  y]\n",
-            "a: [x, # c\n  y]\n",
-            "a: [x\n  y]\n",
-            "a: [x,\n  y,\n  ]\n",
-            "a: [x,\n  y: z]\n",
-            "a: [x,\n",
-            "a: [x",
-            "a: 1\n b: 2\n",
-            "a:\n  b: 1\n c: 2\n",
-            "? a\n: b\n",
-            "<<: {}\n",
-            "x\n",
-            "a: !x 1\n",
-            "a: - b\n",
-            "a: .inf\n",
-            "null: 1\n",
-            "a: |\n    \n  x\n",
-            "a: %x\n",
-            "a: |\n  # no comment\n  x\n # c\nb: 1\n",
-            "a: 1\n...\n",
-        ] {
-            agree(text, false);
-        }
-    }
-}
+mod tests;
