@@ -114,13 +114,23 @@ fn content_start(text: &str) -> usize {
     at
 }
 
-/// The indentation of a block scalar: how much less its first written line is indented in the value.
+/// The indentation of a block scalar: how much less its first written line is indented in the value. Where it is only spaces,
+/// as an indentation in its header allows, how much shorter the longest of its lines is there.
 fn block_indent(source: &str, value: &str) -> usize {
     let leading = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_written = |line: &&str| !line.trim_matches(' ').is_empty();
     match (source.lines().skip(1).find(is_written), value.lines().find(is_written)) {
         (Some(source), Some(value)) => leading(source).saturating_sub(leading(value)),
-        _ => usize::MAX,
+        _ => match value.lines().map(str::len).max().unwrap_or(0) {
+            0 => usize::MAX,
+            spaces => source
+                .lines()
+                .skip(1)
+                .map(str::len)
+                .max()
+                .unwrap_or(0)
+                .saturating_sub(spaces),
+        },
     }
 }
 
