@@ -184,7 +184,7 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
                         .reduce(|a, b| a + b)
                         .map(|q| q.to_string())
                         .unwrap_or_default();
-                    total.insert(name.as_str().into(), Value::from(all));
+                    total.insert(name.clone(), Value::from(all));
                 }
                 Err(e) => out.failures.push(Failure::Unbuilt(format!(
                     "a coordinator's {section}.{name} is no Kubernetes quantity: {e}"

@@ -200,11 +200,12 @@ fn per_unit(config: Option<&Config>, key: &str) -> f64 {
     read(key).unwrap_or(f64::from(slots.default)) * read(&slots.parallel_key).unwrap_or(1.0)
 }
 
-/// What a configuration says of a factor, and what Milvus makes of it: nothing of what is no whole number.
+/// What a configuration says of a factor, and what Milvus makes of it: nothing of what is no whole number. Fewer than none are none:
+/// two such factors would make some.
 /// Source: milvus 2.6 pkg/util/paramtable/param_item.go, `getAsInt64`.
 fn factor<'c>(config: Option<&'c Config>, key: &str) -> Option<(&'c str, i64)> {
     let said = config?.value(key).filter(|said| !said.is_empty())?;
-    Some((said, said.parse().unwrap_or(0)))
+    Some((said, said.parse().unwrap_or(0).max(0)))
 }
 
 /// A factor of nothing: datanodes have no slot at all then.
@@ -231,7 +232,7 @@ fn zero(config: Option<&Config>) -> Option<Zero<'_>> {
     let slots = &facts::sizing().slots;
     let keys = [(&slots.datanode_key, slots.default), (&slots.parallel_key, 1)];
     keys.into_iter().find_map(|(key, default)| match factor(config, key)? {
-        (said, ..=0) => Some(Zero { key, said, default }),
+        (said, 0) => Some(Zero { key, said, default }),
         _ => None,
     })
 }
@@ -477,6 +478,8 @@ mod tests {
         // Indexnodes that built none are replaced by any.
         let had = upgrade().env_current("indexnode", &zero("INDEXNODE_WORKERSLOTUNIT"));
         assert!(had.of_rule("MU501").is_empty());
+        let fewer = set("INDEXNODE_WORKERSLOTUNIT", "-64") + &set(parallel, "-1");
+        assert!(upgrade().env_current("indexnode", &fewer).of_rule("MU501").is_empty());
         let both = had.env_target("datanode", &zero("DATANODE_WORKERSLOTUNIT"));
         assert!(both.of_rule("MU501").is_empty());
     }
