@@ -812,3 +812,20 @@ fn a_number_without_a_fraction_reads_as_an_integer() {
         "a:\n- 3.0\n- x: 4.0\n",
     );
 }
+
+#[test]
+fn json_stays_json_where_a_number_or_null_becomes_a_string() {
+    for (text, want) in [
+        (r#"{"a":false}"#, r#"{"a":"x"}"#),
+        (r#"{"a": null, "b": 1}"#, r#"{"a": "x", "b": 1}"#),
+        (r#"{"a": "y"}"#, r#"{"a": "x"}"#),
+        ("{a: 1}", "{a: x}"),
+    ] {
+        let op = PatchOp {
+            op: Op::Replace,
+            path: "/a".into(),
+            value: Some(json!("x")),
+        };
+        assert_eq!(patch(text, &[op]).unwrap(), want);
+    }
+}

@@ -14,7 +14,7 @@ pub(super) fn rewrite(context: &Context<'_>, shape: &Shape, style: Style, new: &
     let safe = new.chars().all(is_safe);
     let whole = |text: String| Some(vec![Edit::new(range.clone(), text)]);
     match style {
-        Style::Plain if is_plain(new) => whole(new.to_owned()),
+        Style::Plain if is_plain(new) && !context.json => whole(new.to_owned()),
         Style::Single if safe => whole(format!("'{}'", new.replace('\'', "''"))),
         Style::Double if one_line => Some(vec![in_double_quotes(context.text, shape, new)?]),
         Style::Literal if !before_spaces(context, shape) => {
