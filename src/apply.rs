@@ -172,7 +172,7 @@ fn restyle(text: &str, expected: &mut [Expected]) -> Result<String, NotVouched> 
     let mut out = String::with_capacity(text.len() + 256);
     for (document, expected) in documents.iter().zip(expected.iter_mut()) {
         let body = &text[document.body.clone()];
-        let (body, changed) = match body.contains('>') {
+        let (body, changed) = match yaml::folds_unstably(body) {
             true => {
                 let (new, pointers) =
                     yaml::restyle_folded(body).map_err(|e| NotVouched(format!("document {}: {e}", document.index)))?;

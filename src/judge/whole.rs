@@ -312,18 +312,17 @@ fn deployed<'r>(release: &Release, came: &Inventory, before: &'r Inventory) -> O
 /// The folded scalars that Helm 4's second pass would alter, as changes; documents that leave are left out.
 fn restyled(stream: &Stream, changes: &[Change]) -> Vec<Change> {
     let mut found = Vec::new();
-    for document in stream.documents.iter() {
-        let body = stream.body(document.index);
-        let dropped = changes
-            .iter()
-            .any(|c| c.op == ChangeOp::Drop && c.document == document.index && c.pointer.is_empty());
-        if dropped || !body.contains('>') {
+    let whole = changes
+        .iter()
+        .filter(|c| c.op == ChangeOp::Drop && c.pointer.is_empty());
+    let dropped: HashSet<usize> = whole.map(|c| c.document).collect();
+    let mut last = None;
+    for object in &stream.objects {
+        let document = object.document;
+        if last.replace(document) == Some(document) || dropped.contains(&document) {
             continue;
         }
-        if !yaml::restyle_folded(body).is_ok_and(|(_, pointers)| !pointers.is_empty()) {
-            continue;
-        }
-        if let Some(object) = stream.objects.iter().find(|o| o.document == document.index) {
+        if yaml::folds_unstably(stream.body(document)) {
             found.push(Change {
                 op: ChangeOp::Restyle,
                 ..Change::drop(object, "Helm 4 would add a line break to a folded text on its way back")

@@ -7,7 +7,7 @@
 //! * [`read`] turns one document into a [`Value`]; [`Tree`] also knows where each value stands.
 //! * [`patch`] applies RFC 6902 operations to the text, [`patch_value`] the same to the value.
 //! * [`emit`] and [`scalar`] write new YAML that every reader takes for the same value.
-//! * [`restyle_folded`] protects folded scalars from a second pass through Helm 4.
+//! * [`restyle_folded`] protects folded scalars from a second pass through Helm 4, where [`folds_unstably`] finds any.
 
 mod block_edit;
 mod compose;
@@ -36,7 +36,7 @@ use std::fmt;
 pub use compose::read;
 pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, scalar};
-pub use folded::restyle_folded;
+pub use folded::{folds_unstably, restyle_folded};
 pub use limits::MAX_DEPTH;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};

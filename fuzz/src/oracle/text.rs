@@ -189,6 +189,7 @@ fn restyled(text: &str, value: &Value) {
     };
     assert_eq!(yaml::read(&once).ok().flatten().as_ref().unwrap_or(&Value::Null), value);
     assert_eq!(once == text, pointers.is_empty());
+    assert_eq!(yaml::folds_unstably(text), !pointers.is_empty());
     assert_eq!(
         yaml::restyle_folded(&once).map(|(twice, _)| twice).as_deref(),
         Ok(&once[..])

@@ -40,6 +40,17 @@ fn takes_what_charts_render() {
         "a: >\n  x\n  y\n\n  z\n\n\n  - w\n",
         "a: >-\n  x\n    y\n   z\n\n    v\n  w\n\nb: 1\n",
         "a: >+\n\n  x\n  y\n\n\nb: 1\n",
+        "a: \"x\\n\"\n",
+        "a: \"\\n\\ty \\\"z\\\\\" # c\n",
+        "a: 'it''s'\n",
+        "a: [ 'it''s', \"\\\\n\", '' ]\n",
+        "a: ''''\nb: \"\\\"\"\nc: ''\n",
+        "a: >2\n  x\n",
+        "a: |2\n   x\n",
+        "a: >2-\n   x\n  y\n  z\n\nb: 1\n",
+        "a: |-2 # c\n\n    x\n     \n  y\n",
+        "a:\n- >4+\n      x\n       \n    \n\n    y\n\n- b: |1\n     x\n",
+        "a:\n  - >1\n   x\n\n    y\n   z\nb: 1\n",
         "# a\n\n  # b\n",
         "\n",
         "a:\n",
@@ -49,7 +60,7 @@ fn takes_what_charts_render() {
     ] {
         agree(text, true);
         let unended = text.trim_end_matches('\n');
-        let scalar = [": |", ": >"].iter().any(|mark| text.contains(mark));
+        let scalar = [": |", ": >", "- >"].iter().any(|mark| text.contains(mark));
         agree(unended, !unended.is_empty() && !scalar);
     }
 }
@@ -58,9 +69,16 @@ fn takes_what_charts_render() {
 fn leaves_the_rest_to_the_parser() {
     for text in [
         "a: &x 1\nb: *x\n",
-        "a: >2\n  x\n",
-        "a: \"x\\n\"\n",
-        "a: 'it''s'\n",
+        "a: >0\n  x\n",
+        "a: >2\n\nb: 1\n",
+        "a: >22\n  x\n",
+        "a: >-+\n  x\n",
+        "a:\n  b: >3\n    x\nc: 1\n",
+        "a: \"x\\x41\"\n",
+        "a: \"x\\\n  y\"\n",
+        "a: \"x\\n\"y\n",
+        "\"a\\n\": 1\n",
+        "'it''s': 1\n",
         "a: x\n  y\n",
         "a: b: c\n",
         "a: \"x\"y\n",
@@ -69,7 +87,6 @@ fn leaves_the_rest_to_the_parser() {
         "a: \u{e9}\n",
         "a:\t1\n",
         "a: 1\r\n",
-        "a: |2\n   x\n",
         "- - a\n",
         "a: {b: 1}\n",
         "a: [b, {c: 1}]\n",
