@@ -126,10 +126,7 @@ fn kill_group(child: &mut Child) {
 pub fn contexts() -> Vec<String> {
     let files: Vec<PathBuf> = match std::env::var_os("KUBECONFIG").filter(|v| !v.is_empty()) {
         Some(list) => std::env::split_paths(&list).collect(),
-        None => std::env::home_dir()
-            .map(|home| home.join(".kube/config"))
-            .into_iter()
-            .collect(),
+        None => home().map(|home| home.join(".kube/config")).into_iter().collect(),
     };
     let mut names: Vec<String> = Vec::new();
     for text in files.iter().filter_map(|f| std::fs::read_to_string(f).ok()) {
@@ -141,6 +138,13 @@ pub fn contexts() -> Vec<String> {
         }
     }
     names
+}
+
+/// The home directory, as client-go finds it: by the environment alone. The C library's user database would have a static
+/// program load libraries of the machine's own.
+fn home() -> Option<PathBuf> {
+    let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -145,3 +145,32 @@ fn the_plugin_and_the_image_say_what_helm_and_kubernetes_need() {
         "runAsNonRoot needs a number: {user}"
     );
 }
+
+/// The sidecar's image is built from the whole repository (`COPY . .`), the release's from its licence.
+#[test]
+fn what_an_image_copies_is_not_ignored() {
+    let ignored = text(".dockerignore");
+    let ignored: Vec<&str> = ignored.lines().filter(|line| !line.is_empty()).collect();
+    assert!(ignored.contains(&"target"), "{ignored:?}");
+    for line in &ignored {
+        let own = [".git", "target"].contains(line);
+        assert!(own, "{line}: is it in no `COPY`?");
+    }
+    for image in ["Dockerfile", "plugin/argocd/Dockerfile"] {
+        let text = text(image);
+        let from_here = text
+            .lines()
+            .filter(|l| l.starts_with("COPY ") && !l.contains("--from="));
+        for line in from_here {
+            let words: Vec<&str> = line
+                .split_whitespace()
+                .skip(1)
+                .filter(|w| !w.starts_with("--"))
+                .collect();
+            let (_, sources) = words.split_last().unwrap();
+            for source in sources {
+                assert!(root().join(source).exists(), "{image}: {line}");
+            }
+        }
+    }
+}
