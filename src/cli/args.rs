@@ -34,13 +34,38 @@ pub struct Cli {
 
 /// The command line, in which an empty variable of the environment is one that is not set.
 pub fn command() -> clap::Command {
-    let heard = |arg: Arg| match arg.get_env().map(std::env::var_os) {
-        Some(Some(value)) if value.is_empty() => arg.env(None::<&'static str>),
-        _ => arg,
-    };
     Cli::command()
         .mut_args(heard)
         .mut_subcommands(|own| own.mut_args(heard))
+}
+
+/// The names of the commands but `render`.
+const OTHERS: [&str; 9] = [
+    "check",
+    "diff",
+    "inspect",
+    "verify",
+    "plan",
+    "rules",
+    "explain",
+    "completions",
+    "man",
+];
+
+/// The same for a call that names no other command than `render`: so a post-renderer is called, and to describe every
+/// command with every option takes as long as a tenth of the judgement. What it does not take is [`command`]'s to judge.
+pub fn to_render(args: &[OsString]) -> Option<clap::Command> {
+    let other = args.iter().skip(1).any(|arg| OTHERS.iter().any(|name| arg == name));
+    let command = || Context::augment_args(clap::Command::new("milvus-uplift")).mut_args(heard);
+    (!other).then(|| command().subcommand(clap::Command::new("render")))
+}
+
+/// An option that its variable gives, where that is not empty.
+fn heard(arg: Arg) -> Arg {
+    match arg.get_env().map(std::env::var_os) {
+        Some(Some(value)) if value.is_empty() => arg.env(None::<&'static str>),
+        _ => arg,
+    }
 }
 
 /// What every judgement takes.
@@ -420,4 +445,59 @@ pub enum Command {
     /// The man page, on stdout
     #[command(hide = true)]
     Man,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::FromArgMatches;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_known_by_name() {
+        let all = Cli::command();
+        let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!((names[0], &names[1..]), ("render", &OTHERS[..]));
+        assert!(all.get_subcommands().next().unwrap().get_arguments().next().is_none());
+    }
+
+    #[test]
+    fn a_call_to_render_reads_the_same_without_the_other_commands() {
+        for (line, good) in [
+            ("", true),
+            ("--current current.yaml --values a --values b", true),
+            (
+                "-n milvus --stage 2 --allow MU101,MU209@2.6.16 --assume source=2.5.22 --timings",
+                true,
+            ),
+            ("--current=plan --report r.json --rewrite never", true),
+            ("render", true),
+            ("render --current x -n milvus", true),
+            ("--current render", true),
+            ("--current x render --values y", true),
+            ("render render", false),
+            ("render x", false),
+            ("render --help", false),
+            ("--help", false),
+            ("-V", false),
+            ("chek", false),
+            ("--no-such-option", false),
+            ("--stage 9", false),
+            ("--current", false),
+        ] {
+            let args: Vec<OsString> = std::iter::once("milvus-uplift")
+                .chain(line.split_whitespace())
+                .map(OsString::from)
+                .collect();
+            let read = |command: clap::Command| {
+                let matches = command.try_get_matches_from(&args).ok()?;
+                Some(format!("{:?}", Cli::from_arg_matches(&matches).unwrap()))
+            };
+            let alone = read(to_render(&args).unwrap());
+            assert_eq!(alone, read(command()), "{line}");
+            assert_eq!(alone.is_some(), good, "{line}");
+        }
+        let with = ["milvus-uplift", "--current", "x", "check"].map(OsString::from);
+        assert!(to_render(&with).is_none());
+    }
 }

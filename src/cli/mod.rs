@@ -53,9 +53,7 @@ struct Usage(String);
 /// Runs the program with its arguments (the first is its own name) and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u8 {
     let args: Vec<std::ffi::OsString> = args.into_iter().collect();
-    // To take the description of all commands apart again costs more than to read the arguments.
-    let command = Box::leak(Box::new(args::command()));
-    let matches = match command.try_get_matches_from_mut(&args) {
+    let matches = match matches(&args) {
         Ok(matches) => matches,
         Err(e) => return clap_exit(&e, io),
     };
@@ -74,6 +72,13 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>, io: &mut Io) -> u
             EXIT_USAGE
         }
     }
+}
+
+/// Reads the arguments. To take the description of the command line apart again costs more than that: it is left.
+fn matches(args: &[std::ffi::OsString]) -> Result<clap::ArgMatches, clap::Error> {
+    let read = |command: clap::Command| Box::leak(Box::new(command)).try_get_matches_from_mut(args);
+    let short = args::to_render(args).and_then(|command| read(command).ok());
+    short.map_or_else(|| read(args::command()), Ok)
 }
 
 /// Runs the command that was asked for.
