@@ -169,7 +169,7 @@ fn what_lies_below_the_limits_passes() {
         format!("\u{feff}{OBJECT}"),
     ] {
         let judgement = of_target(text.clone());
-        assert_eq!(judgement.output.as_deref(), Some(&text[..]), "{:?}", judgement.findings);
+        assert_eq!(judgement.text().as_deref(), Some(&text[..]), "{:?}", judgement.findings);
     }
 }
 
@@ -245,7 +245,7 @@ fn long_scalars_and_many_documents_pass_unchanged() {
     for text in texts {
         let judgement = of_target(text.clone());
         assert!(
-            judgement.output.as_deref() == Some(&text[..]),
+            judgement.text().as_deref() == Some(&text[..]),
             "{:?}",
             judgement.findings
         );

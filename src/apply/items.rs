@@ -1,6 +1,6 @@
 //! The same for a ResourceList: its items come, go and change where they stand, the rest of it stays.
 
-use super::{NotVouched, prefixed};
+use super::{NotVouched, Output, prefixed};
 use crate::host::krm;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
@@ -11,7 +11,7 @@ use crate::yaml::{self, Op, PatchOp};
 ///
 /// # Errors
 /// When an edit cannot be made, or the text reads back as anything but the input plus the changes.
-pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched> {
+pub fn render(stream: &Stream, changes: &[Change]) -> Result<Output, NotVouched> {
     let Some(document) = stream.objects.first().map(|o| o.document) else {
         return Err(NotVouched("changes to a ResourceList without items".into()));
     };
@@ -27,11 +27,11 @@ pub fn render(stream: &Stream, changes: &[Change]) -> Result<String, NotVouched>
         return Err(NotVouched("the ResourceList reads back differently".into()));
     }
     let range = &stream.documents[document].body;
-    Ok(format!(
-        "{}{text}{}",
-        &stream.text[..range.start],
-        &stream.text[range.end..]
-    ))
+    let mut out = Output::beside(&stream.text);
+    out.keep(0..range.start);
+    out.add(&text);
+    out.keep(range.end..stream.text.len());
+    Ok(out)
 }
 
 fn is_dropped(changes: &[Change], pointer: &str) -> bool {

@@ -71,7 +71,7 @@ pub fn run(list: &List, matches: &clap::ArgMatches, args: &[OsString], io: &mut 
                 (None, true) => EXIT_FAILED,
             };
             let results = report::results(&judgement, &items);
-            (status, judgement.output, results)
+            (status, judgement.text(), results)
         }
         Ok(Err(e)) => (EXIT_FAILED, None, vec![complain(io, &format!("{e:#}"))]),
         Err(Usage(message)) => (EXIT_USAGE, None, vec![complain(io, &message)]),

@@ -7,6 +7,7 @@ mod release;
 mod staging;
 mod whole;
 
+use crate::apply::Output;
 use crate::finding::Finding;
 use crate::host::Host;
 use crate::milvus::release::inventory;
@@ -89,7 +90,7 @@ pub struct Judgement {
     /// What is changed, complete.
     pub changes: Vec<Change>,
     /// The output; `None` on refusal.
-    pub output: Option<String>,
+    pub output: Option<Output>,
     /// Who handed the stream over.
     pub host: Host,
     /// Whether the refusal is ours: the output could not be vouched for (MU901).
@@ -101,6 +102,11 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// The output as one text.
+    pub fn text(&self) -> Option<String> {
+        self.output.as_ref().map(ToString::to_string)
+    }
+
     /// Whether anything refuses the output.
     pub fn refused(&self) -> bool {
         self.findings.iter().any(Finding::refuses)

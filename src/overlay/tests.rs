@@ -17,10 +17,7 @@ fn upgrade() -> Scenario {
 }
 
 fn objects(judgement: &Judgement) -> Vec<Object> {
-    let output = judgement
-        .output
-        .as_ref()
-        .unwrap_or_else(|| panic!("{:?}", judgement.findings));
+    let output = judgement.text().unwrap_or_else(|| panic!("{:?}", judgement.findings));
     let stream = Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
     stream.objects
 }
@@ -67,14 +64,14 @@ fn a_patch_is_judged_like_everything_else() {
 fn what_was_patched_is_not_patched_again() {
     let patch = "- target: {role: mixcoord}\n  patch: {spec: {template: {spec: {containers: [{name: mixcoord, env: [{name: A, value: b}]}]}}}}\n";
     let once = patched(upgrade(), patch);
-    let output = once.output.clone().unwrap();
+    let output = once.text().unwrap();
     let mut request = upgrade().request();
     request.target = output.clone().into();
     request.patches = vec![ValuesFile {
         name: "uplift.yaml".into(),
         bytes: patch.as_bytes().to_vec(),
     }];
-    assert_eq!(judge(&request).output, Some(output));
+    assert_eq!(judge(&request).text(), Some(output));
 }
 
 #[test]

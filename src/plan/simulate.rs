@@ -107,7 +107,7 @@ pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome
     let text = Stream::read(target.as_bytes(), Input::Target)
         .ok()
         .and_then(|stream| apply::render(&stream, &judgement.changes).ok())
-        .unwrap_or(target);
+        .map_or(target, |output| output.to_string());
     Outcome {
         state: State {
             current: Given::Text,

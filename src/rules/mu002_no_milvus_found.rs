@@ -54,7 +54,7 @@ mod tests {
     fn warns_and_passes_the_stream_through() {
         let judgement = Scenario::raw(OTHER).judge();
         assert_eq!(judgement.findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["MU002"]);
-        assert_eq!(judgement.output.as_deref(), Some(OTHER));
+        assert_eq!(judgement.text().as_deref(), Some(OTHER));
     }
 
     #[test]

@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("64 characters"), "{}", found[0].message);
         assert!(found[0].help.contains("--allow MU007@2.6.16"), "{}", found[0].help);
-        let output = scenario.allow("MU007@2.6.16").judge().output.unwrap();
+        let output = scenario.allow("MU007@2.6.16").judge().text().unwrap();
         let streams = |kind: &str| {
             output.contains(&format!(
                 "kind: {kind}\nmetadata:\n  name: {}-streamingnode\n",

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn stages_walk_in_order_and_end_where_all_at_once_does() {
         let start = Scenario::upgrade("v2.5.16", "v2.6.16");
-        let at_once = start.judge().output.unwrap();
+        let at_once = start.judge().text().unwrap();
         let mut current = None;
         for n in 0..=5 {
             let mut scenario = start.clone().stage(Stage::At(n));
@@ -186,7 +186,7 @@ mod tests {
             let judged = scenario.judge();
             let refused: Vec<_> = judged.findings.iter().filter(|f| f.refuses()).collect();
             assert!(refused.is_empty(), "stage {n}: {refused:?}");
-            current = judged.output;
+            current = judged.text();
         }
         assert_eq!(current.unwrap(), at_once);
     }
@@ -196,7 +196,7 @@ mod tests {
         let output = Scenario::upgrade("v2.5.16", "v2.6.16")
             .stage(Stage::At(1))
             .judge()
-            .output
+            .text()
             .unwrap();
         for (role, image) in roles(&output) {
             let new = matches!(role.as_str(), "mixcoord" | "streamingnode");
@@ -218,11 +218,11 @@ mod tests {
             let judged = scenario.judge();
             let stage = judged.releases[0].stage.map(|s| s.applied);
             walked.push(stage);
-            current = judged.output;
+            current = judged.text();
         }
         assert_eq!(walked[..5], [Some(1), Some(2), Some(3), Some(4), Some(5)]);
         let done = start.clone().with_current(current.clone().unwrap()).judge();
-        assert_eq!(done.output, current);
+        assert_eq!(done.text(), current);
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
 
     /// The upgrade with what its stage left behind as the current state.
     fn after_stage(start: &Scenario, stage: u8) -> Scenario {
-        let output = start.clone().stage(Stage::At(stage)).judge().output.expect("an output");
+        let output = start.clone().stage(Stage::At(stage)).judge().text().expect("an output");
         start.clone().with_current(output)
     }
 

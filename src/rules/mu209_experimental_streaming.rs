@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_streaming_node_that_an_earlier_stage_brought_is_quiet() {
         let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16").stage(Stage::Next);
-        let halfway = upgrade.judge().output.unwrap();
+        let halfway = upgrade.judge().text().unwrap();
         assert!(halfway.contains("streamingnode"), "{halfway}");
         assert!(
             upgrade

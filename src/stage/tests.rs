@@ -79,7 +79,7 @@ fn walk(start: &Scenario, before: &str, form: Form, drift: Drift) -> Vec<u8> {
     loop {
         let judged = next.clone().with_current(deployed(&current, form, drift)).judge();
         let stage = applied(&judged);
-        let output = judged.output.expect("an output");
+        let output = judged.text().expect("an output");
         assert!(
             walked.last().is_none_or(|last| *last < stage) || stage == LAST,
             "{walked:?}, then {stage}"
@@ -92,7 +92,7 @@ fn walk(start: &Scenario, before: &str, form: Form, drift: Drift) -> Vec<u8> {
         current = output;
     }
     let at_once = start.clone().with_current(deployed(before, form, drift)).judge();
-    assert_eq!(at_once.output.as_deref(), Some(&*current));
+    assert_eq!(at_once.text().as_deref(), Some(&*current));
     walked
 }
 
@@ -164,7 +164,7 @@ fn what_an_autoscaler_does_is_no_stage_of_its_own() {
             .stage(Stage::At(1))
             .with_current(deployed(&before, Form::Live, drift))
             .judge();
-        let output = held.output.unwrap();
+        let output = held.text().unwrap();
         let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
         let querynode = stream
             .objects
@@ -229,7 +229,7 @@ fn what_pods_of_later_stages_mount_stays_until_they_move() {
             .stage(Stage::At(stage))
             .with_current(current.into())
             .judge();
-        let output = judged.output.unwrap();
+        let output = judged.text().unwrap();
         (output.contains("name: rel-extra\n  namespace"), output)
     };
     let mut current = before.clone();
@@ -250,7 +250,7 @@ fn what_pods_mount_goes_with_the_last_of_them() {
     let mut current = before;
     for (stage, there) in [(1, true), (2, false)] {
         let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
-        current = judged.output.unwrap();
+        current = judged.text().unwrap();
         assert_eq!(current.contains("name: rel-extra\n  namespace"), there, "stage {stage}");
     }
 }
@@ -299,7 +299,7 @@ fn what_somebody_else_applied_is_not_made_the_release_s_own() {
 #[test]
 fn what_is_new_beside_a_component_comes_when_it_moves() {
     let start = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&autoscaler("querynode", 2, 8));
-    let last = start.judge().output.unwrap();
+    let last = start.judge().text().unwrap();
     assert!(last.contains("kind: HorizontalPodAutoscaler"));
     let mut current = cluster("v2.5.16", false);
     let mut came = None;
@@ -309,7 +309,7 @@ fn what_is_new_beside_a_component_comes_when_it_moves() {
             .changes
             .iter()
             .find(|c| c.op == ChangeOp::Drop && c.object.kind == "HorizontalPodAutoscaler");
-        current = judged.output.unwrap();
+        current = judged.text().unwrap();
         let there = current.contains("kind: HorizontalPodAutoscaler");
         assert_eq!(there, held.is_none(), "stage {stage}");
         match held {
@@ -338,9 +338,9 @@ fn a_stage_repeated_changes_nothing() {
     let mut current = cluster("v2.5.16", false);
     for stage in 1..=5 {
         let step = start.clone().stage(Stage::At(stage));
-        let output = step.clone().with_current(current).judge().output.unwrap();
+        let output = step.clone().with_current(current).judge().text().unwrap();
         let again = step.with_current(output.clone()).judge();
-        assert_eq!(again.output.as_ref(), Some(&output), "stage {stage}");
+        assert_eq!(again.text().as_ref(), Some(&output), "stage {stage}");
         current = output;
     }
 }
@@ -359,7 +359,7 @@ fn two_releases_each_have_a_stage_of_their_own() {
     let mut ahead = before.clone();
     for stage in 1..=3 {
         let judged = step.clone().stage(Stage::At(stage)).with_current(ahead).judge();
-        ahead = judged.output.unwrap();
+        ahead = judged.text().unwrap();
     }
     let labels = "app.kubernetes.io/instance: two, app.kubernetes.io/name: milvus";
     let mine = twin(&target).replace("# nothing", "log: {level: info}")
@@ -420,7 +420,7 @@ fn what_belongs_to_milvus_comes_with_it_and_everything_else_before() {
             let volume = "      volumes:\n        - name: more\n          configMap:\n            name: mounted\n";
             scenario = scenario.edit_in_target("Deployment", "rel-milvus-proxy", "      volumes:\n", volume);
         }
-        let output = scenario.stage(Stage::At(0)).judge().output.unwrap();
+        let output = scenario.stage(Stage::At(0)).judge().text().unwrap();
         assert_eq!(output.contains("data: {a: new}"), !belongs, "{source}{metadata}");
     }
 }
@@ -438,7 +438,7 @@ fn a_task_of_the_chart_comes_with_the_configuration_and_a_workload_with_the_prox
         let mut current = cluster("v2.5.16", false);
         for stage in 0..=4 {
             let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
-            current = judged.output.unwrap();
+            current = judged.text().unwrap();
             assert_eq!(
                 current.contains("  name: x\n"),
                 stage >= comes,
@@ -506,7 +506,7 @@ fn where_a_list_shows_no_autoscaler_no_replicas_are_written_for_it() {
         item["spec"]["replicas"] = json!(5);
     }
     let start = Scenario::raw(&scaled("v2.6.16")).with_current(crate::yaml::emit(&list));
-    let output = start.stage(Stage::At(1)).judge().output.unwrap();
+    let output = start.stage(Stage::At(1)).judge().text().unwrap();
     let stream = crate::stream::Stream::read(output.as_bytes(), crate::finding::Input::Target).unwrap();
     for (role, wanted) in [("querynode", None), ("datanode", Some(5)), ("proxy", Some(5))] {
         let name = format!("rel-milvus-{role}");
@@ -522,7 +522,7 @@ fn what_an_autoscaler_of_somebody_else_does_is_no_stage_either() {
     let mut current = cluster("v2.5.16", false);
     for stage in 1..=2 {
         let judged = start.clone().stage(Stage::At(stage)).with_current(current).judge();
-        current = judged.output.unwrap();
+        current = judged.text().unwrap();
     }
     let drift = Drift {
         scaled: true,
@@ -539,7 +539,7 @@ fn what_an_autoscaler_of_somebody_else_does_is_no_stage_either() {
 fn what_is_brought_back_of_a_cluster_names_the_chart_s_template() {
     let live = served(&(cluster("v2.5.16", false) + &autoscaler("indexnode", 1, 3)), "rel");
     let start = Scenario::raw(&cluster26("v2.6.16")).with_current(live);
-    let output = start.stage(Stage::At(1)).judge().output.unwrap();
+    let output = start.stage(Stage::At(1)).judge().text().unwrap();
     for file in ["deployment", "svc", "hpa"] {
         let source = format!("# Source: milvus/templates/indexnode-{file}.yaml\n");
         assert_eq!(output.matches(&source).count(), 1, "{source}");

@@ -54,7 +54,7 @@ fn every_form_of_a_record_is_judged_like_its_manifest() {
     for form in forms {
         let judgement = upgrade(&target, form);
         assert_eq!(codes(&judgement), codes(&plain));
-        assert_eq!(judgement.output, plain.output);
+        assert_eq!(judgement.text(), plain.text());
     }
 }
 

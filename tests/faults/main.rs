@@ -153,7 +153,7 @@ fn judged(base: &Base, judgement: &Judgement, codes: &[&str], missing: Option<&s
         .filter(|f| f.refuses())
         .map(|f| f.code)
         .collect();
-    match &judgement.output {
+    match &judgement.text() {
         None if refusals.iter().any(|c| codes.contains(c)) => Ok(false),
         None => Err(format!("refused by {refusals:?}, not by one of {codes:?}")),
         Some(output) => match told_apart(&sorted(&base.objects, missing), &sorted(&objects(output), missing)) {
@@ -191,8 +191,8 @@ fn unchanged(base: &Base, difference: &different::Difference) -> Result<(), Stri
     if wanted != got {
         return Err(format!("finds {got:?}, not {wanted:?}"));
     }
-    let output = judgement.output.as_ref().ok_or("refused")?;
-    let mut out = objects(output);
+    let output = judgement.text().ok_or("refused")?;
+    let mut out = objects(&output);
     for added in &difference.added {
         let at = out
             .iter()

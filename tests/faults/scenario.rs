@@ -75,7 +75,7 @@ pub struct Base {
 impl Base {
     pub fn of(scenario: Scenario, pick: Pick) -> Base {
         let judgement = scenario.judge();
-        let output = judgement.output.clone().expect("the case passes");
+        let output = judgement.text().expect("the case passes");
         let stream = read(&scenario.target);
         let came = inventory(&stream.objects);
         let source = state::read(&scenario.current(), Some((&stream, &came))).expect("the current state");

@@ -123,7 +123,7 @@ fn run(folder: &Path, seen: &Mutex<Seen>) -> Result<(), String> {
     let mut bad = BTreeSet::new();
     let mut own = Seen::default();
     for (way, judgement) in ways(&scenario) {
-        let Some(output) = &judgement.output else { continue };
+        let Some(output) = &judgement.text() else { continue };
         if outputs.insert(output.clone()) {
             let faults = touched(output, &judgement, &mut own);
             bad.extend(faults.into_iter().map(|f| format!("{way}: {f}")));

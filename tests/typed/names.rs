@@ -77,7 +77,7 @@ impl Case {
     fn read(folder: &'static str, release: &'static str) -> Case {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(folder);
         let scenario = Scenario::read(&path).expect("a case that passes");
-        let output = scenario.judge_quickly().output.expect("the case passes");
+        let output = scenario.judge_quickly().text().expect("the case passes");
         Case {
             scenario,
             release,
@@ -169,14 +169,13 @@ impl Case {
                 .map(|f| f.message.as_str())
         };
         let output = judgement
-            .output
-            .as_ref()
+            .text()
             .ok_or_else(|| refusals().collect::<Vec<_>>().join("\n"))?;
         let left_out =
             |o: &Value| o["kind"] == "Service" && without.iter().any(|name| o["metadata"]["name"] == ***name);
         let mut wanted = super::objects(&self.renamed(&self.output, names));
         wanted.retain(|o| !left_out(o));
-        let mut got = super::objects(output);
+        let mut got = super::objects(&output);
         wanted.iter_mut().chain(&mut got).for_each(without_checksum);
         if let Some((w, g)) = wanted.iter().zip(&got).find(|(w, g)| w != g) {
             return Err(format!("not as the chart names it:\n{w}\n{g}"));

@@ -115,7 +115,7 @@ fn holds(request: &Request) {
         judgement.findings.iter().find(|f| f.code == "MU901")
     );
     assert_eq!(judgement.output.is_none(), judgement.refused());
-    let Some(output) = &judgement.output else { return };
+    let Some(output) = &judgement.text() else { return };
     let before = Stream::read(&request.target, Input::Target).expect("it was judged");
     let after = Stream::read(output.as_bytes(), Input::Target).unwrap_or_else(|e| panic!("{e:?}\n{output}"));
     adds_up(&before, &after, &judgement);
@@ -213,7 +213,7 @@ fn again(request: &Request, output: &str) {
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        judgement.output.as_deref(),
+        judgement.text().as_deref(),
         Some(output),
         "rendering again: {:?}",
         why()

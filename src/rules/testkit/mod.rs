@@ -321,7 +321,7 @@ fn by_state_file(mut request: Request, judgement: &Judgement) {
         said(judgement),
         "judged by the state file and by the manifests it came from"
     );
-    assert_eq!(again.output, judgement.output);
+    assert_eq!(again.text(), judgement.text());
 }
 
 fn text(bytes: &[u8]) -> String {
