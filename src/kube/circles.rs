@@ -111,7 +111,10 @@ impl<'a> Circles<'a> {
             Value::Object(map) => map.values().for_each(|v| self.mentions(node, v, coming)),
             Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v, coming)),
             Value::String(text) if text.len() >= coming.least => {
-                for run in long_runs(text.as_bytes(), coming.least) {
+                let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+                let runs = text.as_bytes().split(|b| !word(b));
+                let long = runs.filter(|run| run.len() >= coming.least);
+                for run in long {
                     self.mention(node, run, coming);
                     if memchr(b'.', run).is_some() {
                         let ends = memchr_iter(b'.', run).map(|i| &run[..i]);
@@ -138,22 +141,6 @@ impl<'a> Circles<'a> {
             self.join(node, *other);
         }
     }
-}
-
-/// The runs of what names are made of that are at least so long (`least` is above zero). A run can only begin behind the
-/// last other byte of the next `least`, so that short ones are passed over without a look at each byte.
-fn long_runs(text: &[u8], least: usize) -> impl Iterator<Item = &[u8]> {
-    let other = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        while let Some(last) = rest.get(..least)?.iter().rposition(other) {
-            rest = &rest[last + 1..];
-        }
-        let more = rest[least..].iter().position(other);
-        let (run, behind) = rest.split_at(more.map_or(rest.len(), |more| least + more));
-        rest = behind;
-        Some(run)
-    })
 }
 
 /// The names that are there, and what is still to be made beside them.
@@ -274,32 +261,6 @@ impl<'l, 'a> Bearers<'l, 'a> {
 mod tests {
     use super::*;
     use crate::value::json;
-
-    #[test]
-    fn long_runs_are_those_of_all_runs() {
-        for text in [
-            "",
-            "-",
-            "ab",
-            "abc",
-            " abc",
-            "abc ",
-            "a b c",
-            "ab abc a.b-c/abcd::ab:abcde",
-            "é abc é",
-            "  abc  abcd",
-        ] {
-            for least in 1..5 {
-                let all = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'));
-                let want: Vec<&[u8]> = all.filter(|r| r.len() >= least).map(str::as_bytes).collect();
-                assert_eq!(
-                    long_runs(text.as_bytes(), least).collect::<Vec<_>>(),
-                    want,
-                    "{text:?} {least}"
-                );
-            }
-        }
-    }
 
     fn objects(values: Vec<Value>) -> Vec<Object> {
         let all = values.into_iter().enumerate();
