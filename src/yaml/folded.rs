@@ -71,6 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_later_key_replaces_folds_nothing() {
+        assert!(folds_unstably("a: >\n  x\n\n   y\n"));
+        assert!(!folds_unstably("a: >\n  x\n\n   y\na: 1\n"));
+    }
+
+    #[test]
     fn what_is_no_header_of_a_folded_scalar_is_not_looked_into() {
         for (text, may) in [
             ("a: >\n  b\n", true),

@@ -119,17 +119,12 @@ fn content_start(text: &str) -> usize {
 fn block_indent(source: &str, value: &str) -> usize {
     let leading = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let is_written = |line: &&str| !line.trim_matches(' ').is_empty();
-    match (source.lines().skip(1).find(is_written), value.lines().find(is_written)) {
+    let lines = || source.split(is_break).skip(1);
+    match (lines().find(is_written), value.split(is_break).find(is_written)) {
         (Some(source), Some(value)) => leading(source).saturating_sub(leading(value)),
-        _ => match value.lines().map(str::len).max().unwrap_or(0) {
+        _ => match value.split(is_break).map(str::len).max().unwrap_or(0) {
             0 => usize::MAX,
-            spaces => source
-                .lines()
-                .skip(1)
-                .map(str::len)
-                .max()
-                .unwrap_or(0)
-                .saturating_sub(spaces),
+            spaces => lines().map(str::len).max().unwrap_or(0).saturating_sub(spaces),
         },
     }
 }

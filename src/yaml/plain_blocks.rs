@@ -22,10 +22,10 @@ pub(super) fn read(text: &str) -> Option<Option<Value>> {
 
 /// Whether any folded scalar of a document would read back as another one once go-yaml wrote it; `None` as in [`read`].
 pub(super) fn folds_unstably(text: &str) -> Option<bool> {
-    read_noting(text).map(|(_, unstable)| unstable)
+    read_noting(text)?.1
 }
 
-fn read_noting(text: &str) -> Option<(Option<Value>, bool)> {
+fn read_noting(text: &str) -> Option<(Option<Value>, Option<bool>)> {
     match text.as_bytes().last()? {
         b'\n' => read_lines(text, true),
         _ => read_lines(&format!("{text}\n"), false),
@@ -33,7 +33,7 @@ fn read_noting(text: &str) -> Option<(Option<Value>, bool)> {
 }
 
 /// Reads a text that ends with a line break, which came with it or was put there; and whether it folds unstably.
-fn read_lines(text: &str, came: bool) -> Option<(Option<Value>, bool)> {
+fn read_lines(text: &str, came: bool) -> Option<(Option<Value>, Option<bool>)> {
     let bytes = text.as_bytes();
     if !is_plain(bytes) {
         return None;
@@ -44,15 +44,17 @@ fn read_lines(text: &str, came: bool) -> Option<(Option<Value>, bool)> {
         ended: came,
         depth: 0,
         unstable: false,
+        doubled: false,
         entries: Vec::with_capacity(64),
         items: Vec::with_capacity(16),
     };
     let Some(indent) = reader.content() else {
-        return Some((None, false));
+        return Some((None, Some(false)));
     };
     let value = reader.block(indent)?;
     // Anything left over is the parser's to judge.
-    reader.content().is_none().then_some((Some(value), reader.unstable))
+    let unstable = (!reader.unstable || !reader.doubled).then_some(reader.unstable);
+    reader.content().is_none().then_some((Some(value), unstable))
 }
 
 /// Whether all is printable ASCII and line breaks. By pieces without a way out of each, which the compiler makes wide
@@ -86,6 +88,8 @@ struct Reader<'t> {
     depth: usize,
     /// Whether a folded scalar was read that go-yaml would write as another one.
     unstable: bool,
+    /// Whether a map has a key twice: what stood there first is no part of the value.
+    doubled: bool,
     /// Entries of maps that are not read whole yet: a map is made once, in its size.
     entries: Vec<(&'t str, Value)>,
     /// Items of lists, likewise.
@@ -203,9 +207,10 @@ impl<'t> Reader<'t> {
                 _ => break,
             }
         }
-        let mut map = Map::with_capacity(self.entries.len() - first);
-        let entries = self.entries.drain(first..);
-        map.extend(entries);
+        let keys = self.entries.len() - first;
+        let mut map = Map::with_capacity(keys);
+        map.extend(self.entries.drain(first..));
+        self.doubled |= map.len() < keys;
         Some(Value::Object(map))
     }
 
