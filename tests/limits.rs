@@ -390,6 +390,15 @@ fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
             Box::new(|n| "---\na: b\n".repeat(n)),
         ),
         ("releases", 40, Box::new(|n| many(n, release))),
+        (
+            "releases of a Helm 4 stream",
+            40,
+            Box::new(|n| {
+                let note = "  annotations:\n    postrenderer.helm.sh/postrender-filename: m/templates/x.yaml\n";
+                let texts = format!("{note}data:\n  a: >\n    b\n      c\n");
+                many(n, |i| release(i) + &object("ConfigMap", i, &texts))
+            }),
+        ),
     ]
 }
 
