@@ -98,37 +98,53 @@ pub(super) struct Written<'a> {
     pub expected: Expected<'a>,
 }
 
+impl Written<'_> {
+    /// Whether it is the first of the input, which may have no separator.
+    fn is_bare(&self) -> bool {
+        !self.injected && !self.text.starts_with("---")
+    }
+
+    fn replace(&mut self, text: String) {
+        self.text = text.into();
+        self.came = None;
+    }
+}
+
 /// Puts documents one behind the other, each read back and compared with what it must be. Each is one document to the
 /// reader, begins with its separator and behind a line break: joined they are as many, and the same ones.
 pub(super) fn join(came: &Arc<String>, documents: Vec<Written>, restyle: bool) -> Result<Output, NotVouched> {
     let mut out = Output::beside(came);
     let mut ended = true;
-    for (index, mut document) in documents.into_iter().enumerate() {
+    let mut rest = documents.into_iter().enumerate().peekable();
+    while let Some((index, mut document)) = rest.next() {
         if restyle {
             restyled(&mut document, index)?;
         }
-        if index > 0 {
-            let bare = !document.injected && body(&document.text, index)?.start == 0;
-            if !ended && (bare || document.injected) {
-                out.add("\n");
-                ended = true;
-            }
-            if bare {
-                document.text = format!("---\n{}", document.text).into();
-                document.came = None;
-            }
-            if !ended || !document.text.starts_with("---") {
-                return Err(NotVouched(format!(
-                    "document {index} does not begin with its separator"
-                )));
-            }
+        if index > 0 && document.is_bare() {
+            document.replace(format!("---\n{}", document.text));
+        }
+        if index > 0 && !(ended && document.text.starts_with("---")) {
+            return Err(NotVouched(format!(
+                "document {index} does not begin with its separator"
+            )));
+        }
+        ended = document.text.ends_with('\n');
+        // Before what brings no separator of the input's a line break is put. A document that is new or changed is read back
+        // with it; of one that stays Helm takes it for a part of the separator.
+        let breaks = !ended && rest.peek().is_some_and(|(_, next)| next.injected || next.is_bare());
+        let changed = matches!(document.expected, Expected::Value(_));
+        if breaks && changed {
+            document.replace(format!("{}\n", document.text));
         }
         vouch(&document, index)?;
-        ended = document.text.ends_with('\n');
-        match document.came {
-            Some(range) => out.keep(range),
+        match &document.came {
+            Some(range) => out.keep(range.clone()),
             None => out.add(&document.text),
         }
+        if breaks && !changed {
+            out.add("\n");
+        }
+        ended |= breaks;
     }
     Ok(out)
 }
@@ -157,8 +173,7 @@ fn restyled(document: &mut Written, index: usize) -> Result<(), NotVouched> {
         let before = yaml::read(before).ok().flatten().unwrap_or(Value::Null);
         document.expected = Expected::Value(Cow::Owned(before));
     }
-    document.text = format!("{}{new}", &document.text[..place.start]).into();
-    document.came = None;
+    document.replace(format!("{}{new}", &document.text[..place.start]));
     Ok(())
 }
 
@@ -236,6 +251,28 @@ mod tests {
             joined(INPUT, vec![x(), text(INPUT, 0..5), text(INPUT, 5..13), x()]).unwrap(),
             "---\nx: 1\n---\na: 1\n---\nb: 2\n---\nx: 1\n"
         );
+        assert_eq!(
+            joined("a: 1", vec![x(), text("a: 1", 0..4), x()]).unwrap(),
+            "---\nx: 1\n---\na: 1\n---\nx: 1\n"
+        );
+    }
+
+    #[test]
+    fn a_line_break_that_is_put_changes_no_value_of_ours() {
+        const INPUT: &str = "---\na: |\n  x";
+        let last = |expected: Expected<'static>| Written {
+            came: None,
+            expected,
+            ..text(INPUT, 0..12)
+        };
+        let behind = || ours("---\nx: 1\n", json!({"x": 1}));
+        let value = |text: &str| Expected::Value(Cow::Owned(json!({ "a": text })));
+        assert!(joined(INPUT, vec![last(value("x"))]).is_ok());
+        let said = joined(INPUT, vec![last(value("x")), behind()]).unwrap_err();
+        assert_eq!(said, "document 0 reads back differently");
+        assert!(joined(INPUT, vec![last(value("x\n")), behind()]).is_ok());
+        let kept = joined(INPUT, vec![text(INPUT, 0..12), behind()]).unwrap();
+        assert_eq!(kept, "---\na: |\n  x\n---\nx: 1\n");
     }
 
     #[test]
