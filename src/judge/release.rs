@@ -11,7 +11,7 @@ use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
 use crate::rules::case::{Case, Effective, Side};
-use crate::rules::{Check, RULES, umbrella};
+use crate::rules::{self, Check, RULES, umbrella};
 use crate::transition::From;
 
 impl Whole<'_> {
@@ -35,6 +35,9 @@ impl Whole<'_> {
             .find(|r| r.is(one.came))
             .unwrap_or(&empty);
         if applied.components.is_empty() {
+            // Such as a state that holds an object twice, of which a stage keeps the other.
+            let deployed = one.before.zip(one.current);
+            findings.extend(deployed.map(|(before, current)| rules::mu113_component_lost::none_left(current, before)));
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);

@@ -45,18 +45,19 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
         .filter(|b| !came.releases.iter().any(|r| r.is(b)))
         // What the operator keeps is not for Helm to delete.
         .filter(|b| super::operated::keeper(current, b).is_none() && !is_neighbour(current, came, before, b))
-        .map(|b| {
-            let first = &current.objects[b.components[0].object];
-            let message = format!(
-                "Milvus release {} is deployed with {} workloads and the manifests hold none of them",
-                b.name,
-                b.components.len()
-            );
-            RULE.finding(message, HELP)
-                .on(&first.reference)
-                .at(Input::Current, first.document, first.pointer.clone())
-        })
+        .map(|b| none_left(current, b))
         .collect()
+}
+
+/// A deployed release of which the stream, as it would be applied, holds no workload.
+pub fn none_left(current: &Stream, release: &Release) -> Finding {
+    let first = &current.objects[release.components[0].object];
+    let message = format!(
+        "Milvus release {} is deployed with {} workloads and the manifests hold none of them",
+        release.name,
+        release.components.len()
+    );
+    lost(first, message)
 }
 
 /// Whether a release of a live List belongs to another Helm release than those of the stream: a namespace holds more
@@ -273,7 +274,8 @@ fn is_live(object: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testkit::{Scenario, cluster, deployment};
+    use crate::rules::testkit::{Scenario, cluster, deployment, standalone};
+    use crate::stage::Stage;
 
     fn lost(scenario: Scenario) -> Vec<String> {
         scenario
@@ -336,6 +338,17 @@ mod tests {
             all[0].contains("holds none of them") || all[0].contains("hold none of them"),
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn a_release_is_not_lost_to_another_object_of_its_name() {
+        let twin = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: rel-milvus-standalone\n  namespace: ns\nspec:\n  selector:\n    \
+            matchLabels: &l {app: etcd}\n  template:\n    metadata:\n      labels: *l\n    spec:\n      containers:\n      - name: etcd\n        image: etcd:v1\n";
+        let upgrade = Scenario::standalone("v2.5.22", "v2.6.16", "rocksmq").stage(Stage::At(0));
+        assert_eq!(lost(upgrade.clone()), Vec::<String>::new());
+        let current = standalone("v2.5.22", "rocksmq", "rel-milvus");
+        let all = lost(upgrade.with_current(format!("{twin}{current}")));
+        assert!(all[0].contains("hold none of them"), "{all:?}");
     }
 
     #[test]
