@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -61,14 +60,6 @@ impl Output {
             Piece::Came(range) => &self.came[range.clone()],
             Piece::New(text) => text,
         })
-    }
-
-    /// Writes all of it.
-    ///
-    /// # Errors
-    /// Where a piece cannot be written; what came before it is.
-    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.pieces().try_for_each(|piece| out.write_all(piece.as_bytes()))
     }
 }
 
@@ -238,9 +229,7 @@ mod tests {
             some.pieces().collect::<Vec<_>>(),
             ["a: 1\n", "---\nx: 1\n", "---\nc: 3\n"]
         );
-        let mut written = Vec::new();
-        some.write_to(&mut written).unwrap();
-        assert_eq!(written, some.to_string().into_bytes());
+        assert_eq!(some.to_string(), some.pieces().collect::<String>());
     }
 
     #[test]

@@ -56,8 +56,10 @@ const OTHERS: [&str; 9] = [
 /// command with every option takes as long as a tenth of the judgement. What it does not take is [`command`]'s to judge.
 pub fn to_render(args: &[OsString]) -> Option<clap::Command> {
     let other = args.iter().skip(1).any(|arg| OTHERS.iter().any(|name| arg == name));
-    let command = || Context::augment_args(clap::Command::new("milvus-uplift")).mut_args(heard);
-    (!other).then(|| command().subcommand(clap::Command::new("render")))
+    (!other).then(|| {
+        let options = Context::augment_args(clap::Command::new("milvus-uplift")).mut_args(heard);
+        options.subcommand(clap::Command::new("render"))
+    })
 }
 
 /// An option that its variable gives, where that is not empty.

@@ -290,7 +290,14 @@ fn read_stdin(io: &mut Io) -> anyhow::Result<Vec<u8>> {
 
 /// Writes all of it and makes sure it is out.
 fn put(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<u8> {
-    out.write_all(bytes)
+    put_all(out, [bytes])
+}
+
+/// The same for a text in pieces.
+fn put_all<'p>(out: &mut dyn Write, pieces: impl IntoIterator<Item = &'p [u8]>) -> anyhow::Result<u8> {
+    pieces
+        .into_iter()
+        .try_for_each(|piece| out.write_all(piece))
         .and_then(|()| out.flush())
         .context("cannot write to stdout")?;
     Ok(EXIT_OK)

@@ -1,10 +1,9 @@
 //! `render`: manifests in, manifests out.
 
-use anyhow::Context as _;
 use memchr::memmem;
 
 use super::args::{Context, Format};
-use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, request, tell_timings, write_report};
+use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, put_all, request, tell_timings, write_report};
 use crate::host::{FILENAME, Host, parent};
 use crate::judge::{Places, Request, judge};
 use crate::options::Options;
@@ -31,8 +30,7 @@ pub fn run(context: &Context, options: Options, format: Format, stdin: Vec<u8>, 
     let reported = write_report(context, &judgement);
     if let Some(output) = &judgement.output {
         reported?;
-        let written = output.write_to(io.stdout).and_then(|()| io.stdout.flush());
-        written.context("cannot write to stdout")?;
+        put_all(io.stdout, output.pieces().map(str::as_bytes))?;
         if let Some(line) = text::warnings(&judgement) {
             let line = format!("{line}\n");
             let _ = io.stderr.write_all(line.as_bytes());

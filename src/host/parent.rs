@@ -21,8 +21,14 @@ pub fn helm() -> Option<u32> {
 }
 
 fn find_helm() -> Option<u32> {
-    let ancestors = std::iter::successors(parent_of_self(), |pid| parent(*pid));
-    ancestors.take(GENERATIONS).find(|pid| is_helm(*pid))
+    let mut pid = parent_of_self()?;
+    for _ in 0..GENERATIONS {
+        if is_helm(pid) {
+            return Some(pid);
+        }
+        pid = parent(pid)?;
+    }
+    None
 }
 
 /// The command line of the Helm that called us, where it can be read. It may hold secrets (`--set`).
