@@ -413,14 +413,19 @@ fn time_is_linear_in_the_size() {
                 places: Places::IfRefused,
                 ..Request::default()
             };
-            let once = || cpu_time(|| drop(judge(&request)));
-            once().min(once())
+            cpu_time(|| drop(judge(&request)))
         };
-        let (of_small, of_large) = (time(&small), time(&large));
-        // Squared it would be 16 times.
-        let limit = 9 * of_small.max(Duration::from_millis(5));
+        // Squared it would be 16 times, however often it is measured; what shares the machine only ever adds.
+        let limit = |of_small: Duration| 9 * of_small.max(Duration::from_millis(5));
+        let (mut of_small, mut of_large) = (time(&small), time(&large));
+        for _ in 0..10 {
+            if of_large < limit(of_small) {
+                break;
+            }
+            (of_small, of_large) = (of_small.min(time(&small)), of_large.min(time(&large)));
+        }
         assert!(
-            of_large < limit,
+            of_large < limit(of_small),
             "{name}: {} bytes take {of_small:?}, {} take {of_large:?}",
             small.len(),
             large.len()
