@@ -1,11 +1,12 @@
 //! A manifest stream: its text, its documents and the objects in them.
 
 mod bytes;
+pub mod survey;
 
 use std::cell::LazyCell;
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use foldhash::HashMap;
 use memchr::memchr;
 
 use crate::finding::Input;
@@ -81,7 +82,7 @@ impl Stream {
         let mut bad = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&text));
         let (mut filled, mut envelope) = (0, None);
-        let known = other.map(Stream::by_look).unwrap_or_default();
+        let known = other.map(Stream::by_text).unwrap_or_default();
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
@@ -92,8 +93,9 @@ impl Stream {
                     position,
                 });
             };
-            let same = known.get(&look(body)).filter(|(text, _)| *text == body);
-            let same = same.map(|(_, value)| Object::alone_in(document.index, Arc::clone(value)));
+            let same = known
+                .get(body)
+                .map(|value| Object::alone_in(document.index, Arc::clone(value)));
             if let Some(Ok(same)) = same {
                 filled += 1;
                 objects.push(same);
@@ -152,12 +154,10 @@ impl Stream {
         Ok(stream)
     }
 
-    /// What was read of the documents that are one object, with their texts.
-    fn by_look(&self) -> HashMap<Look<'_>, (&str, &Arc<Value>)> {
+    /// What was read of the documents that are one object, by their texts.
+    fn by_text(&self) -> HashMap<&str, &Arc<Value>> {
         let each = self.as_read.iter();
-        each.map(|(document, value)| (self.body(*document), value))
-            .map(|(body, value)| (look(body), (body, value)))
-            .collect()
+        each.map(|(document, value)| (self.body(*document), value)).collect()
     }
 
     /// The same stream with some of its objects.
@@ -221,18 +221,14 @@ fn no_text(bytes: &[u8]) -> Unreadable {
     }
 }
 
-/// By what a document is looked up before it is compared as a whole: its length and, behind comments such as a licence, the
-/// first of its bytes, which hold its name.
-type Look<'t> = (usize, &'t [u8]);
-
-fn look(body: &str) -> Look<'_> {
+/// Where a text goes on behind the comments it begins with.
+fn behind_comments(body: &str) -> usize {
     let bytes = body.as_bytes();
     let mut start = 0;
     while bytes.get(start) == Some(&b'#') {
         start = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |end| start + end + 1);
     }
-    let end = body.len().min(start + 256);
-    (body.len(), &bytes[start..end])
+    start
 }
 
 /// The offset of a value, of its nearest ancestor that is there, or of the first content.

@@ -2,7 +2,8 @@
 
 use milvus_uplift::value::{Map, json};
 use milvus_uplift::yaml::{
-    Op, PatchOp, Tree, Value, emit, folds_unstably, patch, patch_value, read, restyle_folded, scalar, split,
+    Op, PatchOp, Tree, Value, Wanted, emit, excerpt, folds_unstably, patch, patch_value, read, restyle_folded, scalar,
+    split,
 };
 use proptest::prelude::*;
 
@@ -387,7 +388,38 @@ fn folding(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+const WANTED: Wanted = Wanted::Keys(&[
+    ("a", Wanted::All),
+    ("b", Wanted::Keys(&[("a", Wanted::All), ("c", Wanted::Nothing)])),
+    ("a b", Wanted::Nothing),
+]);
+
+/// What is wanted of a value.
+fn wanted(value: &Value, of: &Wanted) -> Value {
+    match (value, of) {
+        (Value::Object(map), Wanted::Keys(keys)) => {
+            let of_key = |key: &str| keys.iter().find(|(known, _)| *known == key).map(|(_, of)| of);
+            let kept = map.iter().filter_map(|(key, value)| Some((key, value, of_key(key)?)));
+            let kept = kept.filter(|(_, _, of)| !matches!(of, Wanted::Nothing));
+            Value::Object(kept.map(|(key, value, of)| (key.clone(), wanted(value, of))).collect())
+        }
+        (Value::Array(items), Wanted::Keys(_)) => items.iter().map(|item| wanted(item, of)).collect(),
+        (all, _) => all.clone(),
+    }
+}
+
+/// An excerpt says what the whole says at the keys that are wanted.
+fn excerpted(text: &str) -> Result<(), TestCaseError> {
+    if let Ok(whole) = read(text) {
+        let some = excerpt(text, &WANTED);
+        let of = |value: Option<Value>| value.map(|value| wanted(&value, &WANTED));
+        prop_assert_eq!(some.map(of), Ok(of(whole)), "{:?}", text);
+    }
+    Ok(())
+}
+
 fn both_readers(text: &str) -> Result<(), TestCaseError> {
+    excerpted(text)?;
     let parsed = Tree::parse(text).map(|tree| tree.map(|t| t.value().clone()).filter(|v| !v.is_null()));
     match (read(text), parsed) {
         (Ok(fast), Ok(parsed)) => {

@@ -3,9 +3,12 @@
 pub mod krm;
 pub mod parent;
 
+use std::borrow::Cow;
+
 use crate::kube::Object;
 use crate::stream::Stream;
 use crate::value::{Map, Value};
+use crate::yaml;
 
 /// Helm 4 names the template a document came from in this annotation and takes it away again
 /// (helm v4 pkg/action/action.go, annotateAndMerge).
@@ -28,7 +31,14 @@ pub enum Host {
 pub fn detect(stream: &Stream) -> Host {
     if stream.objects.iter().any(|o| o.annotation(FILENAME).is_some()) {
         Host::Helm4
-    } else if stream.text.lines().any(|l| l.starts_with("# Source: ")) {
+    } else {
+        sources(&stream.text)
+    }
+}
+
+/// Whether Helm 3 wrote a text: by its comments.
+pub(crate) fn sources(text: &str) -> Host {
+    if text.lines().any(|l| l.starts_with("# Source: ")) {
         Host::Helm3
     } else {
         Host::Plain
@@ -42,26 +52,30 @@ pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     match stream.host {
         Host::Plain | Host::Krm => None,
         Host::Helm4 => {
-            let object = first_at_or_behind(stream, document).filter(|o| o.document == document)?;
-            object.annotation(FILENAME).map(str::to_owned)
+            let here = |objects: &[Object]| objects.first()?.annotation(FILENAME).map(str::to_owned);
+            here(&objects_of(stream, document))
         }
         // A template that begins with an empty document leaves the comment alone in a document of its own (hosts.md 1.8).
         Host::Helm3 => source_comment(stream.body(document)).or_else(|| {
             let before = document.checked_sub(1)?;
-            let empty = first_at_or_behind(stream, before).is_none_or(|o| o.document != before);
-            if empty {
-                source_comment(stream.body(before))
-            } else {
-                None
-            }
+            let empty = objects_of(stream, before).is_empty();
+            empty.then(|| source_comment(stream.body(before))).flatten()
         }),
     }
 }
 
-/// The first object of a document or of those behind it: objects stand in the order of their documents.
-fn first_at_or_behind(stream: &Stream, document: usize) -> Option<&Object> {
-    let at = stream.objects.partition_point(|o| o.document < document);
-    stream.objects.get(at)
+/// The objects of a document, whether or not the stream holds them: it may be a part of one.
+fn objects_of(stream: &Stream, document: usize) -> Cow<'_, [Object]> {
+    let before = stream.objects.partition_point(|o| o.document < document);
+    let held = stream.objects[before..].partition_point(|o| o.document == document);
+    if held > 0 {
+        return Cow::Borrowed(&stream.objects[before..before + held]);
+    }
+    let read = yaml::read(stream.body(document)).ok().flatten();
+    Cow::Owned(
+        read.and_then(|value| Object::all_in(document, value).ok())
+            .unwrap_or_default(),
+    )
 }
 
 /// The template of the document around a line (from 1) of a text that could not be read: by its lines alone.
@@ -169,7 +183,7 @@ pub fn dress(host: Host, template: Option<&str>, mut value: Value) -> (Value, St
         }
         _ => {}
     }
-    text.push_str(&crate::yaml::emit(&value));
+    text.push_str(&yaml::emit(&value));
     (value, text)
 }
 

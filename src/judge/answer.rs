@@ -43,11 +43,12 @@ pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clo
     findings.iter_mut().for_each(mask::finding);
     // What is wrong with the call as a whole is found once for each release.
     let mut unique: Vec<Finding> = Vec::with_capacity(findings.len());
-    type Place = Option<(usize, usize)>;
-    let mut saying: HashMap<(String, Place), Vec<usize>> = HashMap::new();
+    type About = (Option<(usize, usize)>, Option<ObjectRef>);
+    let mut saying: HashMap<(String, About), Vec<usize>> = HashMap::new();
     for finding in findings {
         let place = finding.location.as_ref().map(|l| (l.line, l.column));
-        let same = saying.entry((finding.message.clone(), place)).or_default();
+        let about = (place, finding.object.clone());
+        let same = saying.entry((finding.message.clone(), about)).or_default();
         if !same.iter().any(|i| unique[*i] == finding) {
             same.push(unique.len());
             unique.push(finding);

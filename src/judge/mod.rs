@@ -1,6 +1,7 @@
 //! The judgement: everything between the inputs and the answer, in the order of the crate's front page.
 
 mod answer;
+mod apart;
 mod inputs;
 mod near;
 mod release;
@@ -68,6 +69,19 @@ pub struct Request {
     pub patches: Vec<ValuesFile>,
     /// For which findings lines and columns are looked up.
     pub places: Places,
+    /// How much is held at once.
+    pub held: Held,
+}
+
+/// Up to how many bytes of manifests all are held as values at once. What is longer is judged circle by circle, which
+/// takes as little memory for a thousand releases as for one, and reads each document once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held(pub usize);
+
+impl Default for Held {
+    fn default() -> Held {
+        Held(1 << 20)
+    }
 }
 
 /// For which findings lines and columns are looked up: that takes another, slower reading of each document.
@@ -95,7 +109,8 @@ pub struct Judgement {
     pub host: Host,
     /// Whether the refusal is ours: the output could not be vouched for (MU901).
     pub unvouched: bool,
-    /// The manifests and what is deployed, as they were read, where they could be.
+    /// The manifests and what is deployed, as they were read, where they could be; not where there was more of them than is
+    /// held at once.
     pub read: (Option<Stream>, Option<Source>),
     /// What each step cost.
     pub timings: Vec<Lap>,
@@ -116,6 +131,13 @@ impl Judgement {
 /// Judges the inputs. A pure function of them.
 pub fn judge(request: &Request) -> Judgement {
     let clock = Clock::default();
+    if let Some(done) = apart::judge(request, &clock) {
+        let host = done.target.as_ref().map_or(Host::Plain, |t| t.host);
+        return Judgement {
+            read: (None, None),
+            ..answer(done, request, host, clock)
+        };
+    }
     let mut findings = Vec::new();
     let target = inputs::read_target(&request.target, &mut findings);
     if request.options.order == Order::ArgoCd && target.as_ref().is_some_and(|t| t.objects.is_empty()) {

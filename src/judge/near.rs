@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::whole::Judged;
-use crate::kube::circles::Circles;
+use crate::kube::circles::{Circles, Node};
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Inventory, Release, inventory};
 use crate::milvus::role::Role;
@@ -22,11 +22,11 @@ pub(super) struct Near {
 
 /// The circles that hold a release.
 #[derive(Default)]
-pub(super) struct Nears<'a> {
-    circles: Circles<'a>,
-    all: HashMap<usize, Near>,
+pub(super) struct Nears {
+    circles: Circles,
+    all: HashMap<Node, Near>,
     /// The circle that takes in what has to do with no release.
-    lead: usize,
+    lead: Node,
 }
 
 /// What one release is judged by.
@@ -38,7 +38,7 @@ pub(super) struct Scope<'a> {
     /// The objects (indices) that leave with any release.
     pub gone: &'a [usize],
     /// Which circle that is; `None` where it is everything.
-    pub circle: Option<usize>,
+    pub circle: Option<Node>,
 }
 
 /// Objects as they would be applied.
@@ -64,7 +64,7 @@ impl Applied {
 /// All objects as they would be applied, and by circle.
 pub(super) struct Proposal {
     whole: Applied,
-    circles: HashMap<usize, Applied>,
+    circles: HashMap<Node, Applied>,
 }
 
 impl Proposal {
@@ -75,24 +75,23 @@ impl Proposal {
     }
 }
 
-impl<'a> Nears<'a> {
+impl Nears {
     /// Draws the circles; none where the stream holds one release, or all have to do with each other.
     /// `lead` is the release (index) that speaks for what has to do with none.
     pub(super) fn of(
-        target: &'a Stream,
-        current: Option<&'a Stream>,
+        target: &Stream,
+        current: Option<&Stream>,
         came: &Inventory,
         gone: &[usize],
         lead: usize,
-    ) -> Nears<'a> {
+    ) -> Nears {
         if came.releases.len() < 2 {
             return Nears::default();
         }
         let deployed = current.map_or(&[][..], |stream| &stream.objects);
-        let new = [Role::MixCoord, Role::StreamingNode].map(Role::as_str);
-        let circles = Circles::of(&[&target.objects, deployed], &new);
+        let circles = Circles::of(&[&target.objects, deployed], &brings());
         let around = |release: &Release| circles.around(&target.objects[release.components[0].object]);
-        let mut parts: HashMap<usize, [Vec<usize>; 2]> = came
+        let mut parts: HashMap<Node, [Vec<usize>; 2]> = came
             .releases
             .iter()
             .filter_map(around)
@@ -110,7 +109,7 @@ impl<'a> Nears<'a> {
         let leaving: HashSet<usize> = gone.iter().copied().collect();
         let some =
             |stream: &Stream, which: &[usize]| stream.with(which.iter().map(|i| stream.objects[*i].clone()).collect());
-        let near = |(circle, [coming, standing]): (usize, [Vec<usize>; 2])| {
+        let near = |(circle, [coming, standing]): (Node, [Vec<usize>; 2])| {
             let target = some(target, &coming);
             let current = current.map(|stream| some(stream, &standing));
             let leaves = |(_, i): &(usize, &usize)| leaving.contains(i);
@@ -161,12 +160,12 @@ impl<'a> Nears<'a> {
 
     /// Changes by the circle they belong to, in the order of the releases; all in one part where there are no circles, or
     /// a release is judged by everything.
-    pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Vec<(Option<usize>, Vec<Change>)> {
+    pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Vec<(Option<Node>, Vec<Change>)> {
         if self.all.is_empty() || judged.iter().any(|one| one.circle.is_none()) {
             return vec![(None, changes)];
         }
-        let mut order: HashMap<usize, usize> = HashMap::new();
-        let mut parts: Vec<(Option<usize>, Vec<Change>)> = Vec::new();
+        let mut order: HashMap<Node, usize> = HashMap::new();
+        let mut parts: Vec<(Option<Node>, Vec<Change>)> = Vec::new();
         for circle in judged.iter().filter_map(|one| one.circle) {
             order.entry(circle).or_insert_with(|| {
                 parts.push((Some(circle), Vec::new()));
@@ -187,7 +186,7 @@ impl<'a> Nears<'a> {
 
     /// The objects as they would be applied, by circle.
     pub(super) fn proposal(&self, proposed: Vec<Object>, judged: &[Judged]) -> Proposal {
-        let mut circles: HashMap<usize, Vec<Object>> = HashMap::new();
+        let mut circles: HashMap<Node, Vec<Object>> = HashMap::new();
         if !self.all.is_empty() {
             let brought = brought(judged);
             for object in &proposed {
@@ -208,10 +207,15 @@ impl<'a> Nears<'a> {
     }
 }
 
+/// The values that a component's label may come to have.
+pub(super) fn brings() -> [&'static str; 2] {
+    [Role::MixCoord, Role::StreamingNode].map(Role::as_str)
+}
+
 /// What the rewrite of each release that has a circle brings, and to which.
-fn brought<'j>(judged: &'j [Judged]) -> HashMap<&'j ObjectRef, usize> {
+fn brought<'j>(judged: &'j [Judged]) -> HashMap<&'j ObjectRef, Node> {
     let each = judged.iter().filter_map(|one| Some((one, one.circle?)));
-    let injected = |(one, circle): (&'j Judged, usize)| {
+    let injected = |(one, circle): (&'j Judged, Node)| {
         let changes = one.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Inject);
         changes.map(move |change| (&change.object, circle))
     };

@@ -6,7 +6,6 @@ use super::near::Applied;
 use super::whole::{Judged, Whole};
 use crate::facts;
 use crate::finding::{Finding, Input};
-use crate::milvus::effective::Texts;
 use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
@@ -41,8 +40,7 @@ impl Whole<'_> {
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
-        let mut texts = Texts::default();
-        let effective_after = Effective::new(&proposed.objects, applied, line, &mut texts);
+        let effective_after = Effective::new(&proposed.objects, applied, line, &mut one.texts.borrow_mut());
         let from_line = one
             .transition
             .source_line()
@@ -51,7 +49,7 @@ impl Whole<'_> {
         let effective_before = one
             .before
             .zip(stream)
-            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut texts));
+            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut one.texts.borrow_mut()));
         let side = one
             .before
             .zip(stream)
@@ -78,7 +76,7 @@ impl Whole<'_> {
             options: self.options,
             stage,
             leads: one.leads,
-            texts: texts.into(),
+            texts: &one.texts,
             user_keys: OnceCell::new(),
             pairs: OnceCell::new(),
             host_command: self.host_command,

@@ -4,6 +4,7 @@ use super::near::Nears;
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
+use crate::kube::circles::Node;
 use crate::milvus::release::inventory;
 use crate::order;
 use crate::report::StageReport;
@@ -136,7 +137,7 @@ impl Whole<'_> {
 }
 
 /// The changes among which those of a release are.
-fn part_of<'p>(one: &Judged, parts: &'p mut [(Option<usize>, Vec<Change>)]) -> &'p mut Vec<Change> {
+fn part_of<'p>(one: &Judged, parts: &'p mut [(Option<Node>, Vec<Change>)]) -> &'p mut Vec<Change> {
     let own = parts.iter().position(|(circle, _)| *circle == one.circle);
     &mut parts[own.unwrap_or_default()].1
 }

@@ -1,5 +1,6 @@
 //! The judgement of the whole stream: what is deployed of each release, what is changed, what the rules say.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::answer::Answer;
@@ -7,6 +8,8 @@ use super::near::{Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
+use crate::kube::circles::Node;
+use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
 use crate::order::Order;
@@ -46,6 +49,8 @@ pub(super) struct Judged<'a> {
     pub before: Option<&'a Release>,
     pub transition: Transition,
     pub rewrite: Rewrite,
+    /// The configuration texts that were read for it.
+    pub texts: RefCell<Texts>,
     pub values: Option<Values>,
     /// Whether it speaks for what is no release's own in its circle.
     pub leads: bool,
@@ -54,7 +59,7 @@ pub(super) struct Judged<'a> {
     /// What is deployed, likewise.
     pub current: Option<&'a Stream>,
     /// Which circle of objects that is; `None` where it is all of them.
-    pub circle: Option<usize>,
+    pub circle: Option<Node>,
 }
 
 impl Whole<'_> {
@@ -81,7 +86,7 @@ impl Whole<'_> {
             self.decide(&nears.scope(everything), &before)
         };
         let mut judged: Vec<Judged> = came.releases.iter().map(scope).collect();
-        let mut led: HashSet<Option<usize>> = HashSet::new();
+        let mut led: HashSet<Option<Node>> = HashSet::new();
         let (deployed, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
         for one in deployed.into_iter().chain(new) {
             one.leads = led.insert(one.circle);
@@ -272,6 +277,7 @@ impl Whole<'_> {
             values: None,
             gone: scope.gone,
             shapes: Shapes::default(),
+            texts: RefCell::default(),
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release
@@ -290,6 +296,7 @@ impl Whole<'_> {
             before: deployed,
             transition,
             rewrite,
+            texts: scene.texts,
             values,
             leads: false,
             target: scope.target,

@@ -1,11 +1,14 @@
 //! Which objects have to do with each other: by name, by label selector, by the instance they belong to.
 //!
 //! A stream may hold a thousand releases. What is to be said of one of them follows from its own circle; to look at all
-//! the others each time takes time squared.
+//! the others each time takes time squared. The circles are drawn in three steps, none of which keeps an object: a
+//! [`Sketch`] takes the names, labels and selectors, then [`Circles`] join what names what, and what selects what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use memchr::{memchr, memchr_iter};
 
 use super::object::{Object, at};
@@ -15,176 +18,307 @@ use crate::value::{Text, Value};
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
 
+/// What stands for all objects of one name.
+pub type Node = u32;
+
+/// What circles are drawn from, taken object by object: the names, the labels, the selectors.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sketch {
+    nodes: Nodes,
+    labels: Labels,
+    selectors: Vec<Selector>,
+}
+
 /// The circles of some objects. Two objects are in one circle where one names the other in any text, selects its pods
 /// (or Services), or carries the same instance; and so on through others. Namespaces are left out of account: rather one
 /// circle too large than a relation overlooked.
 #[derive(Debug, Default)]
-pub struct Circles<'a> {
-    names: HashMap<&'a [u8], usize>,
-    instances: HashMap<&'a [u8], usize>,
-    parents: Vec<usize>,
+pub struct Circles {
+    nodes: Nodes,
+    labels: Labels,
+    selectors: Vec<Selector>,
+    coming: Coming,
 }
 
-/// Something with labels that selectors look for.
-struct Labelled<'a> {
-    labels: &'a Value,
-    node: usize,
-}
+impl Sketch {
+    /// Takes what is to be known of an object before others are looked at.
+    pub fn add(&mut self, object: &Object) -> Node {
+        let node = self.nodes.of_name(&object.reference.name);
+        for labels in label_maps(object) {
+            self.labels.add(node, labels);
+        }
+        for labels in label_maps(object).chain(workload::match_labels(object)) {
+            for instance in instances(labels) {
+                let other = self.nodes.of_instance(instance);
+                self.nodes.join(node, other);
+            }
+        }
+        for (selector, plain) in selectors(object) {
+            self.selectors.extend(self.labels.selector(node, selector, plain));
+        }
+        node
+    }
 
-impl<'a> Circles<'a> {
-    /// Draws the circles around all objects of several sets (what is deployed, what comes). `new` are values that labels of
+    /// Ends the sketch: now what an object mentions can be joined with what has that name. `new` are values that labels of
     /// pods may have which are still to be made beside these: what selects them may select any of theirs.
-    pub fn of(sets: &[&'a [Object]], new: &[&str]) -> Circles<'a> {
-        let mut circles = Circles::default();
+    pub fn named(self, new: &[&'static str]) -> Circles {
+        Circles {
+            coming: Coming::of(new, &self.nodes.names),
+            nodes: self.nodes,
+            labels: self.labels,
+            selectors: self.selectors,
+        }
+    }
+}
+
+impl Circles {
+    /// Draws the circles around all objects of several sets (what is deployed, what comes). `new` is as for
+    /// [`Sketch::named`].
+    pub fn of(sets: &[&[Object]], new: &[&'static str]) -> Circles {
         // What an upgrade leaves alone is in both sets, as one value of one name: it is looked at once.
         let mut known = HashSet::new();
         let mut once: Vec<&Object> = sets.iter().copied().flatten().collect();
         once.retain(|object| known.insert(Arc::as_ptr(&object.value)));
-        let mut labelled: Vec<Labelled> = Vec::new();
-        for object in &once {
-            let node = node_of(&mut circles.names, &mut circles.parents, &object.reference.name);
-            for labels in label_maps(object) {
-                labelled.push(Labelled { labels, node });
-                let instances = INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str());
-                for instance in instances {
-                    let other = node_of(&mut circles.instances, &mut circles.parents, instance);
-                    circles.join(node, other);
-                }
-            }
+        let mut sketch = Sketch::default();
+        let nodes: Vec<Node> = once.iter().map(|object| sketch.add(object)).collect();
+        let mut circles = sketch.named(new);
+        for (node, object) in nodes.iter().zip(&once) {
+            circles.mentioned(*node, &object.value);
         }
-        let coming = Coming::of(new, &circles.names);
-        for object in &once {
-            let node = circles.names[object.reference.name.as_bytes()];
-            circles.mentions(node, &object.value, &coming);
-        }
-        let bearers = Bearers::of(&labelled);
-        for object in &once {
-            let node = circles.names[object.reference.name.as_bytes()];
-            for (selector, plain) in selectors(object) {
-                bearers.selected(selector, plain, new, |other| circles.join(node, other));
-            }
-        }
+        circles.select();
         circles
     }
 
-    /// The circle of the objects with a name.
-    pub fn named(&self, name: &str) -> Option<usize> {
-        self.names.get(name.as_bytes()).map(|node| self.root(*node))
-    }
-
-    /// The circle of an object; `None` where it has to do with none of those the circles were drawn around.
-    pub fn around(&self, object: &Object) -> Option<usize> {
-        let named = self.names.get(object.reference.name.as_bytes());
-        let instance = || {
-            let labels = label_maps(object);
-            let each = labels.flat_map(|labels| INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str()));
-            each.filter_map(|instance| self.instances.get(instance.as_bytes()))
-                .next()
-        };
-        named.or_else(instance).map(|node| self.root(*node))
-    }
-
-    fn root(&self, mut node: usize) -> usize {
-        while self.parents[node] != node {
-            node = self.parents[node];
-        }
-        node
-    }
-
-    fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.shortened(a), self.shortened(b));
-        self.parents[a.max(b)] = a.min(b);
-    }
-
-    /// The root of a node; the way to it is half as long the next time.
-    fn shortened(&mut self, mut node: usize) -> usize {
-        while self.parents[node] != node {
-            self.parents[node] = self.parents[self.parents[node]];
-            node = self.parents[node];
-        }
-        node
-    }
-
-    /// Joins a node with every object that a text names.
-    fn mentions(&mut self, node: usize, value: &Value, coming: &Coming) {
+    /// Joins a node with every object that a text in a value names.
+    pub fn mentioned(&mut self, node: Node, value: &Value) {
         match value {
-            Value::Object(map) => map.values().for_each(|v| self.mentions(node, v, coming)),
-            Value::Array(items) => items.iter().for_each(|v| self.mentions(node, v, coming)),
-            Value::String(text) if text.len() >= coming.least => {
-                let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-                let runs = text.as_bytes().split(|b| !word(b));
-                let long = runs.filter(|run| run.len() >= coming.least);
-                for run in long {
-                    self.mention(node, run, coming);
-                    if memchr(b'.', run).is_some() {
-                        let ends = memchr_iter(b'.', run).map(|i| &run[..i]);
-                        ends.chain(run.split(|b| *b == b'.'))
-                            .filter(|part| part.len() >= coming.least)
-                            .for_each(|part| self.mention(node, part, coming));
-                    }
-                }
-            }
+            Value::Object(map) => map.values().for_each(|v| self.mentioned(node, v)),
+            Value::Array(items) => items.iter().for_each(|v| self.mentioned(node, v)),
+            Value::String(text) => self.mentioned_in(node, text),
             _ => {}
         }
     }
 
-    fn mention(&mut self, node: usize, word: &[u8], coming: &Coming) {
+    /// The same of the words of a text.
+    pub fn mentioned_in(&mut self, node: Node, text: &str) {
+        let (bytes, least) = (text.as_bytes(), self.coming.least);
+        let mut at = 0;
+        while let Some(window) = bytes.get(at..at + least) {
+            // What ends before the shortest name could is passed over without a look at its other bytes.
+            if let Some(end) = window.iter().rposition(|b| !is_word(*b)) {
+                at += end + 1;
+                continue;
+            }
+            let rest = &bytes[at + least..];
+            let more = rest.iter().position(|b| !is_word(*b)).unwrap_or(rest.len());
+            let run = &bytes[at..at + least + more];
+            self.mention(node, run);
+            if memchr(b'.', run).is_some() {
+                let ends = memchr_iter(b'.', run).map(|i| &run[..i]);
+                ends.chain(run.split(|b| *b == b'.'))
+                    .filter(|part| part.len() >= least)
+                    .for_each(|part| self.mention(node, part));
+            }
+            at += run.len() + 1;
+        }
+    }
+
+    fn mention(&mut self, node: Node, word: &[u8]) {
         let is_dash = |b: &&u8| **b == b'-';
         let ahead = word.iter().take_while(is_dash).count();
         let behind = word[ahead..].iter().rev().take_while(is_dash).count();
         let word = &word[ahead..word.len() - behind];
-        if word.is_empty() {
-            return; // the name of what the API server is to name
+        // An empty name is that of what the API server is to name.
+        if word
+            .first()
+            .is_none_or(|first| !self.coming.begins[usize::from(*first)])
+        {
+            return;
         }
-        let beside = || self.names.get(coming.beside(word)?);
-        if let Some(other) = self.names.get(word).or_else(beside) {
-            self.join(node, *other);
+        let names = &self.nodes.names;
+        let beside = || names.get(self.coming.beside(word)?);
+        if let Some(other) = names.get(word).or_else(beside).copied() {
+            self.nodes.join(node, other);
         }
+    }
+
+    /// Joins what selects with what it selects, or could select once that has a label with a value of what is new. The
+    /// last step.
+    pub fn select(&mut self) {
+        let labels = std::mem::take(&mut self.labels);
+        let bearers = Bearers::of(&labels);
+        let new: Vec<u32> = self
+            .coming
+            .new
+            .iter()
+            .filter_map(|word| labels.words.get(*word).copied())
+            .collect();
+        for selector in std::mem::take(&mut self.selectors) {
+            bearers.selected(&selector, &new, |other| self.nodes.join(selector.node, other));
+        }
+    }
+
+    /// The circle of the objects with a name.
+    pub fn named(&self, name: &str) -> Option<Node> {
+        let node = self.nodes.names.get(name.as_bytes());
+        node.map(|node| self.around_node(*node))
+    }
+
+    /// The circle that a node is in.
+    pub fn around_node(&self, node: Node) -> Node {
+        self.nodes.root(node)
+    }
+
+    /// The circle of an object; `None` where it has to do with none of those the circles were drawn around.
+    pub fn around(&self, object: &Object) -> Option<Node> {
+        let nodes = &self.nodes;
+        let named = nodes.names.get(object.reference.name.as_bytes());
+        let instance = || {
+            let each = label_maps(object).flat_map(instances);
+            each.filter_map(|instance| nodes.instances.get(instance)).next()
+        };
+        named.or_else(instance).map(|node| nodes.root(*node))
     }
 }
 
-/// The names that are there, and what is still to be made beside them.
-struct Coming<'c, 'a> {
-    new: &'c [&'c str],
-    sorted: Vec<&'a [u8]>,
-    /// The length of the shortest name that is there or may come: most words of a text are shorter.
-    least: usize,
+/// Names and instances, and what has been joined of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Nodes {
+    names: HashMap<Rc<[u8]>, Node>,
+    instances: HashMap<String, Node>,
+    parents: Vec<Node>,
 }
 
-impl<'c, 'a> Coming<'c, 'a> {
-    fn of(new: &'c [&'c str], names: &HashMap<&'a [u8], usize>) -> Coming<'c, 'a> {
-        let mut sorted: Vec<&[u8]> = names.keys().copied().collect();
+impl Nodes {
+    fn of_name(&mut self, name: &str) -> Node {
+        if let Some(known) = self.names.get(name.as_bytes()) {
+            return *known;
+        }
+        let node = self.another();
+        self.names.insert(name.as_bytes().into(), node);
+        node
+    }
+
+    fn of_instance(&mut self, instance: &str) -> Node {
+        if let Some(known) = self.instances.get(instance) {
+            return *known;
+        }
+        let node = self.another();
+        self.instances.insert(instance.to_owned(), node);
+        node
+    }
+
+    fn another(&mut self) -> Node {
+        let node = number(self.parents.len());
+        self.parents.push(node);
+        node
+    }
+
+    fn root(&self, mut node: Node) -> Node {
+        while self.parents[node as usize] != node {
+            node = self.parents[node as usize];
+        }
+        node
+    }
+
+    fn join(&mut self, a: Node, b: Node) {
+        let (a, b) = (self.shortened(a), self.shortened(b));
+        self.parents[a.max(b) as usize] = a.min(b);
+    }
+
+    /// The root of a node; the way to it is half as long the next time.
+    fn shortened(&mut self, mut node: Node) -> Node {
+        while self.parents[node as usize] != node {
+            let next = self.parents[self.parents[node as usize] as usize];
+            self.parents[node as usize] = next;
+            node = next;
+        }
+        node
+    }
+}
+
+/// Whether a byte is one that names are made of.
+fn is_word(byte: u8) -> bool {
+    const WORD: [bool; 256] = {
+        let mut word = [false; 256];
+        let mut b = 0;
+        while b < word.len() {
+            word[b] = (b as u8).is_ascii_alphanumeric() || matches!(b as u8, b'-' | b'.');
+            b += 1;
+        }
+        word
+    };
+    WORD[usize::from(byte)]
+}
+
+/// A count of things of which each takes several bytes of an input.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).expect("an input of less than 4 GiB")
+}
+
+/// The names that are there, and what is still to be made beside them.
+#[derive(Debug)]
+struct Coming {
+    new: Vec<&'static str>,
+    sorted: Vec<Rc<[u8]>>,
+    /// The length of the shortest name that is there or may come: most words of a text are shorter.
+    least: usize,
+    /// With which bytes names begin, and so what comes beside them.
+    begins: Begins,
+}
+
+type Begins = [bool; 256];
+
+impl Default for Coming {
+    fn default() -> Coming {
+        Coming::of(&[], &HashMap::default())
+    }
+}
+
+impl Coming {
+    fn of(new: &[&'static str], names: &HashMap<Rc<[u8]>, Node>) -> Coming {
+        let mut sorted: Vec<Rc<[u8]>> = names.keys().cloned().collect();
         sorted.sort_unstable();
         let beside = new.iter().map(|new| "x-".len() + new.len());
         let least = sorted.iter().map(|name| name.len()).chain(beside).min();
+        let mut begins = [false; 256];
+        let first = sorted.iter().filter_map(|name| name.first());
+        first.for_each(|byte| begins[usize::from(*byte)] = true);
         Coming {
-            new,
+            begins,
+            new: new.to_vec(),
             sorted,
             least: least.unwrap_or_default().max(1),
         }
     }
 
     /// The name of an object beside which one of this name would be made: `x-proxy` for `x-mixcoord`.
-    fn beside(&self, name: &[u8]) -> Option<&'a [u8]> {
+    fn beside(&self, name: &[u8]) -> Option<&[u8]> {
         let is_new = |dash: &usize| self.new.iter().any(|new| name[dash + 1..].starts_with(new.as_bytes()));
         let base = &name[..=memchr_iter(b'-', name).find(is_new).filter(|dash| *dash > 0)?];
-        let next = self.sorted.partition_point(|other| *other < base);
-        self.sorted.get(next).copied().filter(|other| other.starts_with(base))
+        let next = self.sorted.partition_point(|other| **other < *base);
+        self.sorted
+            .get(next)
+            .map(|other| &**other)
+            .filter(|other| other.starts_with(base))
     }
-}
-
-/// The node of a text, made where there is none.
-fn node_of<'a>(nodes: &mut HashMap<&'a [u8], usize>, parents: &mut Vec<usize>, text: &'a str) -> usize {
-    *nodes.entry(text.as_bytes()).or_insert_with(|| {
-        parents.push(parents.len());
-        parents.len() - 1
-    })
 }
 
 /// The labels of an object and those of its pods.
 fn label_maps(object: &Object) -> impl Iterator<Item = &Value> {
     let own = object.at(&["metadata", "labels"]);
     own.into_iter().chain(workload::pod_labels(object))
+}
+
+/// The instances that labels name.
+fn instances(labels: &Value) -> impl Iterator<Item = &str> {
+    INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str())
+}
+
+/// Whether an object, its pods or its selector say to which instance they belong.
+pub fn names_an_instance(object: &Object) -> bool {
+    let all = label_maps(object).chain(workload::match_labels(object));
+    all.flat_map(instances).next().is_some()
 }
 
 /// The selectors of an object, and whether each is a plain map of labels.
@@ -200,59 +334,103 @@ fn selectors(object: &Object) -> Vec<(&Value, bool)> {
     of_pods.chain(of_services).collect()
 }
 
-/// What carries which label.
-struct Bearers<'l, 'a> {
-    all: &'l [Labelled<'a>],
-    of: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
+/// A key of a label and its value, each by the number of its word.
+type Pair = (u32, u32);
+
+/// What carries which label, as numbers: the same few words stand at every object.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Labels {
+    words: HashMap<Text, u32>,
+    pairs: Vec<Pair>,
+    /// Each set of labels: whose, and where its pairs end.
+    sets: Vec<(Node, u32)>,
 }
 
-impl<'l, 'a> Bearers<'l, 'a> {
-    fn of(all: &'l [Labelled<'a>]) -> Bearers<'l, 'a> {
-        let mut of: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
-        for (i, one) in all.iter().enumerate() {
-            for (key, value) in one.labels.as_object().into_iter().flatten() {
-                if let Some(value) = value.as_str() {
-                    of.entry(key).or_default().entry(value).or_default().push(i);
-                }
+/// The labels that a selector asks for, whatever else it asks. Without any it may select anything.
+#[derive(Debug, PartialEq, Eq)]
+struct Selector {
+    node: Node,
+    asked: Vec<Pair>,
+}
+
+impl Labels {
+    fn add(&mut self, node: Node, labels: &Value) {
+        for (key, value) in labels.as_object().into_iter().flatten() {
+            if let Value::String(value) = value {
+                let pair = (self.word(key), self.word(value));
+                self.pairs.push(pair);
             }
         }
-        Bearers { all, of }
+        self.sets.push((node, number(self.pairs.len())));
     }
 
-    /// Calls with the node of each that a selector selects, or could select once it has a label with a value of `new`; only
-    /// those are asked that carry the rarest of its other labels.
-    fn selected(&self, selector: &Value, plain: bool, new: &[&str], join: impl FnMut(usize)) {
+    fn word(&mut self, word: &Text) -> u32 {
+        if let Some(known) = self.words.get(word) {
+            return *known;
+        }
+        let number = number(self.words.len());
+        self.words.insert(word.clone(), number);
+        number
+    }
+
+    /// `None` for what selects nothing, whatever there is.
+    fn selector(&mut self, node: Node, selector: &Value, plain: bool) -> Option<Selector> {
         let labels = if plain {
             Some(selector)
         } else {
             selector.get("matchLabels")
         };
-        let pairs = labels.and_then(Value::as_object).into_iter().flatten();
-        let (open, firm): (Vec<_>, Vec<_>) =
-            pairs.partition(|(_, value)| value.as_str().is_some_and(|v| new.contains(&v)));
-        let bearers = |(key, value): &(&Text, &Value)| self.of.get(&key[..])?.get(value.as_str()?);
-        let asked: Vec<Option<&Vec<usize>>> = firm.iter().map(bearers).collect();
-        if asked.iter().any(Option::is_none) || plain && firm.is_empty() && open.is_empty() {
-            return;
+        let mut asked = Vec::new();
+        for (key, value) in labels.and_then(Value::as_object).into_iter().flatten() {
+            let Value::String(value) = value else { return None };
+            asked.push((self.word(key), self.word(value)));
         }
-        let loose = !open.is_empty() || selector.get("matchExpressions").is_some_and(|e| !plain && !e.is_null());
-        let ask = |i: usize| {
-            let one = &self.all[i];
-            let firmly = || {
-                firm.iter()
-                    .all(|(key, value)| one.labels.get(key.as_str()) == Some(*value))
-            };
-            let selected = if loose {
-                firmly()
-            } else {
-                selector::selects(selector, plain, one.labels)
-            };
-            selected.then_some(one.node)
-        };
-        match asked.into_iter().flatten().min_by_key(|list| list.len()) {
-            Some(list) => list.iter().filter_map(|i| ask(*i)).for_each(join),
+        (!plain || !asked.is_empty()).then_some(Selector { node, asked })
+    }
+
+    fn set(&self, i: usize) -> &[Pair] {
+        let start = i.checked_sub(1).map_or(0, |before| self.sets[before].1);
+        &self.pairs[start as usize..self.sets[i].1 as usize]
+    }
+}
+
+/// The sets of labels in which each pair is.
+struct Bearers<'l> {
+    labels: &'l Labels,
+    of: HashMap<Pair, Vec<u32>>,
+}
+
+impl<'l> Bearers<'l> {
+    fn of(labels: &'l Labels) -> Bearers<'l> {
+        let mut of: HashMap<Pair, Vec<u32>> = HashMap::new();
+        for i in 0..labels.sets.len() {
+            for pair in labels.set(i) {
+                of.entry(*pair).or_default().push(number(i));
+            }
+        }
+        Bearers { labels, of }
+    }
+
+    /// Calls with the node of each that has all labels a selector asks for, but for those whose value is of `new`; only
+    /// those are looked at that carry the rarest.
+    fn selected(&self, selector: &Selector, new: &[u32], mut join: impl FnMut(Node)) {
+        let firm: Vec<Pair> = selector
+            .asked
+            .iter()
+            .filter(|(_, value)| !new.contains(value))
+            .copied()
+            .collect();
+        let bearers: Option<Vec<&Vec<u32>>> = firm.iter().map(|pair| self.of.get(pair)).collect();
+        let Some(bearers) = bearers else { return };
+        let all = |i: &usize| firm.iter().all(|pair| self.labels.set(*i).contains(pair));
+        match bearers.into_iter().min_by_key(|list| list.len()) {
+            Some(list) => list
+                .iter()
+                .map(|i| *i as usize)
+                .filter(all)
+                .for_each(|i| join(self.labels.sets[i].0)),
             // Without such a label it may select anything.
-            None => (0..self.all.len()).filter_map(ask).for_each(join),
+            None => self.labels.sets.iter().for_each(|(node, _)| join(*node)),
         }
     }
 }

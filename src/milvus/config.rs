@@ -152,14 +152,14 @@ impl Settings {
             Value::Null => {}
             Value::Object(_) => flatten(
                 file.value,
-                String::new(),
-                file.path.to_owned(),
+                &mut String::new(),
+                &mut file.path.to_owned(),
                 &mut |key, path, value| {
                     let setting = Setting {
                         value: Some(value),
                         hidden: None,
-                        origin: origin(path),
-                        key,
+                        origin: origin(path.to_owned()),
+                        key: key.to_owned(),
                     };
                     self.set(normalise(&setting.key), setting);
                 },
@@ -441,17 +441,20 @@ pub fn split_list(text: &str) -> Vec<String> {
 }
 
 /// Calls `found` with (dotted key, pointer, value) for every leaf below a mapping.
-fn flatten(value: &Value, key: String, path: String, found: &mut impl FnMut(String, String, String)) {
+fn flatten(value: &Value, key: &mut String, path: &mut String, found: &mut impl FnMut(&str, &str, String)) {
     match value {
         Value::Object(map) => {
+            let before = (key.len(), path.len());
             for (name, child) in map {
-                let key = if key.is_empty() {
-                    name.to_string()
-                } else {
-                    format!("{key}.{name}")
-                };
-                let path = format!("{path}/{}", escape(name));
+                if !key.is_empty() {
+                    key.push('.');
+                }
+                key.push_str(name);
+                path.push('/');
+                path.push_str(&escape(name));
                 flatten(child, key, path, found);
+                key.truncate(before.0);
+                path.truncate(before.1);
             }
         }
         Value::Array(items) => {

@@ -6,7 +6,7 @@ use super::values::truthy;
 use super::{Change, ChangeOp, Rewrite, Scene, add, replace};
 use crate::kube::object::escape;
 use crate::kube::{Object, workload};
-use crate::milvus::effective::{self, Texts};
+use crate::milvus::effective;
 use crate::milvus::role::Role;
 use crate::value::Value;
 use crate::yaml::{self, PatchOp};
@@ -24,7 +24,6 @@ const SECTIONS: [(&str, Role); 4] = [
 
 /// Whether every coordinator of the stream runs active-standby, by its effective configuration.
 pub fn all_standby(scene: &Scene) -> bool {
-    let mut texts = Texts::default();
     let mut coordinators = scene.release.legacy_coordinators().peekable();
     coordinators.peek().is_some()
         && coordinators.all(|c| {
@@ -32,7 +31,7 @@ pub fn all_standby(scene: &Scene) -> bool {
                 .iter()
                 .find(|(_, role)| *role == c.role)
                 .map_or("rootCoord", |(s, _)| s);
-            let config = effective::config(&scene.stream.objects, c, false, &mut texts);
+            let config = effective::config(&scene.stream.objects, c, false, &mut scene.texts.borrow_mut());
             config
                 .value(&format!("{section}.enableActiveStandby"))
                 .is_some_and(is_true)

@@ -13,13 +13,14 @@ pub mod service;
 pub mod share;
 pub mod values;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use serde::Serialize;
 
 use crate::facts;
 use crate::host;
 use crate::kube::{Object, ObjectRef};
+use crate::milvus::effective::Texts;
 use crate::milvus::release::{Component, Mode, Release, Versions};
 use crate::milvus::role::Role;
 use crate::stream::Stream;
@@ -214,6 +215,8 @@ pub struct Scene<'a> {
     pub gone: &'a [usize],
     /// What was found out about the release, once for all that comes.
     pub shapes: Shapes,
+    /// The configuration texts that were read.
+    pub texts: RefCell<Texts>,
 }
 
 /// What the workloads and Services of a release look like without the marks of their roles.

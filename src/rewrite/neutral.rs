@@ -232,6 +232,7 @@ mod tests {
             values: None,
             gone: &[],
             shapes: super::super::Shapes::default(),
+            texts: Default::default(),
         };
         role_keys(&scene).to_vec()
     }

@@ -147,7 +147,7 @@ pub struct Case<'a> {
     /// Whether it is the one of the stream's releases that speaks for what is no release's own.
     pub leads: bool,
     /// Configuration texts already read.
-    pub texts: RefCell<Texts>,
+    pub texts: &'a RefCell<Texts>,
     /// What [`super::keys::set_by_user`] found.
     pub user_keys: OnceCell<Vec<UserKey>>,
     /// What [`super::places::pairs`] found.

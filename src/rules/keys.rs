@@ -56,24 +56,27 @@ fn gather(case: &Case) -> Vec<UserKey> {
     let came = effective::configs(objects, case.came, line, &mut case.texts.borrow_mut());
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
-    let mut found = Vec::new();
+    let mut found: Vec<UserKey> = Vec::new();
     // Most workloads read the same files and have no environment of their own.
-    let mut sifted: Vec<(&Config, Vec<(&str, &Setting)>)> = Vec::new();
+    let mut sifted: Vec<Sifted> = Vec::new();
     for (component, config) in case.came.components.iter().zip(&came) {
         let workload = &objects[component.object];
-        let known = sifted.iter().position(|(other, _)| *other == config);
-        let at = known.unwrap_or_else(|| {
-            let every = config.every().filter(|(key, s)| is_users(key, s, chart.as_ref()));
-            sifted.push((config, every.collect()));
-            sifted.len() - 1
-        });
-        for &(key, setting) in &sifted[at].1 {
+        if let Some(known) = sifted.iter().find(|known| known.of == config) {
+            known.found.iter().for_each(|i| found[*i].is_of(component));
+            continue;
+        }
+        let every = config.every().filter(|(key, s)| is_users(key, s, chart.as_ref()));
+        let each = every.map(|(key, setting)| {
             let object = match setting.origin.layer {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),
             };
-            add(&mut found, key, setting, component, object);
-        }
+            add(&mut found, key, setting, component, object)
+        });
+        sifted.push(Sifted {
+            found: each.collect(),
+            of: config,
+        });
     }
     let configs = &case.after.effective.configs;
     for (component, config) in case.after.release.components.iter().zip(configs) {
@@ -89,6 +92,12 @@ fn gather(case: &Case) -> Vec<UserKey> {
         }
     }
     found
+}
+
+/// A configuration that was sifted, and which settings of it were found.
+struct Sifted<'c> {
+    of: &'c Config,
+    found: Vec<usize>,
 }
 
 /// The component of the stream as it came in that one of the proposed is; `None` for one that the rewrite brought.
@@ -115,8 +124,15 @@ fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Opt
     })
 }
 
-fn add(found: &mut Vec<UserKey>, key: &str, setting: &Setting, component: &Component, object: Option<&Object>) {
-    let same = |k: &&mut UserKey| {
+/// Notes a setting of a component; where it stands among those that were found.
+fn add(
+    found: &mut Vec<UserKey>,
+    key: &str,
+    setting: &Setting,
+    component: &Component,
+    object: Option<&Object>,
+) -> usize {
+    let same = |k: &UserKey| {
         k.key == key
             && k.setting.key == setting.key
             && match setting.origin.layer {
@@ -126,19 +142,28 @@ fn add(found: &mut Vec<UserKey>, key: &str, setting: &Setting, component: &Compo
                 _ => k.setting.origin == setting.origin,
             }
     };
-    match found.iter_mut().find(same) {
-        Some(k) if k.workloads.contains(&component.name) => {}
-        Some(k) => k.workloads.push(component.name.clone()),
-        None => found.push(UserKey {
+    let known = found.iter().position(same);
+    let at = known.unwrap_or_else(|| {
+        found.push(UserKey {
             key: key.to_owned(),
             setting: setting.clone(),
-            workloads: vec![component.name.clone()],
+            workloads: vec![],
             object: object.cloned(),
-        }),
-    }
+        });
+        found.len() - 1
+    });
+    found[at].is_of(component);
+    at
 }
 
 impl UserKey {
+    /// Notes a component that reads it.
+    fn is_of(&mut self, component: &Component) {
+        if !self.workloads.contains(&component.name) {
+            self.workloads.push(component.name.clone());
+        }
+    }
+
     /// Whether it came by the environment.
     pub fn is_env(&self) -> bool {
         matches!(self.setting.origin.layer, Layer::Env { .. })
@@ -255,6 +280,10 @@ fn nested(settings: &[Paste], depth: usize, out: &mut String) {
 
 /// A value as YAML: a number or boolean as it is, a text quoted where it has to be.
 fn scalar(text: &str) -> String {
+    let number = text.len() < 10 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    if number && !text.is_empty() || matches!(text, "true" | "false") {
+        return text.to_owned();
+    }
     let value = match yaml::read(text) {
         Ok(Some(read)) if !read.is_object() && !read.is_array() && !read.is_null() => read,
         _ => Value::from(text),

@@ -3,6 +3,7 @@
 //! Which fields these are is the API server's validation of updates (kubernetes `pkg/apis/*/validation`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::case::Case;
 use super::{Check, Rule, steps};
@@ -128,6 +129,9 @@ fn check(case: &Case) -> Vec<Finding> {
         let Some(current) = named.into_iter().flatten().find(|o| o.reference.same_object(reference)) else {
             continue;
         };
+        if Arc::ptr_eq(&current.value, &proposed.value) {
+            continue;
+        }
         for (kinds, field, how) in FIELDS {
             if kinds.contains(&proposed.reference.kind.as_str())
                 && let Some(pointer) = changed(current, proposed, field, *how)

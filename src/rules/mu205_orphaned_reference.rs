@@ -25,6 +25,8 @@ pub static RULE: Rule = Rule {
 struct Left<'a> {
     /// Workloads.
     workloads: Vec<(&'a Object, Role)>,
+    /// The labels of their pods.
+    pods: Vec<(&'a Value, Role)>,
     /// Services.
     services: Vec<(&'a Object, Role)>,
 }
@@ -111,7 +113,14 @@ fn left<'a>(case: &Case<'a>) -> Left<'a> {
             services.extend(role.map(|role| (object, role)));
         }
     }
-    Left { workloads, services }
+    let pods = workloads
+        .iter()
+        .filter_map(|(o, role)| Some((workload::pod_labels(o)?, *role)));
+    Left {
+        pods: pods.collect(),
+        workloads,
+        services,
+    }
 }
 
 /// The role whose pods a Service serves.
@@ -165,7 +174,7 @@ fn orphans(case: &Case, object: &Object, left: &Left, staying: &Staying) -> Vec<
             "PodDisruptionBudget" => "protects no pod any more",
             _ => "watches nothing any more",
         };
-        let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+        let role = only_left(&object.value, &at, &left.pods, &staying.pods);
         found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
     }
     if kind == "ServiceMonitor" {
@@ -194,13 +203,6 @@ fn orphan(pointer: &str, role: Role, text: impl Into<String>) -> Orphan {
         role,
         text: text.into(),
     }
-}
-
-fn pods<'a>(left: &Left<'a>) -> Vec<(&'a Value, Role)> {
-    left.workloads
-        .iter()
-        .filter_map(|(o, role)| Some((workload::pod_labels(o)?, *role)))
-        .collect()
 }
 
 /// The role that a selector means, where it chooses what left and nothing else.
@@ -248,7 +250,7 @@ fn policy(case: &Case, object: &Object, left: &Left, staying: &Staying) -> Vec<O
             p if p.starts_with("/spec/egress") => "has a rule that leads to nobody any more",
             _ => "has a rule that lets nobody in any more",
         };
-        let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+        let role = only_left(&object.value, &at, &left.pods, &staying.pods);
         found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
     }
     found
@@ -334,7 +336,7 @@ fn affinity(object: &Object, left: &Left, staying: &Staying) -> Vec<Orphan> {
                     (true, false) => "would rather run beside it, in vain",
                     (false, _) => "keeps away from pods that are gone",
                 };
-                let role = only_left(&object.value, &at, &pods(left), &staying.pods);
+                let role = only_left(&object.value, &at, &left.pods, &staying.pods);
                 found.extend(role.map(|role| orphan(&at.pointer, role, becomes)));
             }
         }

@@ -21,7 +21,7 @@ use crate::milvus::release::{Inventory, Release, Versions, inventory};
 use crate::milvus::version::{self, Read, Version};
 use crate::stream::Stream;
 use crate::value::Value;
-pub use read::{Wanted, live, read};
+pub use read::{Wanted, is_plain, is_stream, live, part, read};
 
 /// Whether the objects were read from the cluster or from manifests; objects may live on that no manifest names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

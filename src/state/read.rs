@@ -32,6 +32,8 @@ pub fn read(current: &Current, wanted: Option<Wanted>) -> Result<Option<Source>,
     Ok(Some(source))
 }
 
+const MANIFESTS: &str = "manifests";
+
 fn read_bytes(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
     let text = bytes.text().map(|text| text.as_str());
     if record::is_gzip(bytes) || text.is_some_and(record::looks_like_payload) {
@@ -51,6 +53,24 @@ fn read_bytes(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Source, Vec<Findi
     let beside = wanted.map(|(stream, _)| stream);
     let stream = Stream::read_beside(bytes, Input::Current, beside).map_err(|all| unreadable_stream(&all, ""))?;
     from_stream(stream, wanted)
+}
+
+/// Whether the bytes of `--current` can be nothing but a stream of manifests or objects.
+pub fn is_stream(bytes: &Bytes) -> bool {
+    let other = |text: &str| {
+        record::looks_like_payload(text) || file::recognise(text).is_some() || record::decoded(text).is_some()
+    };
+    !record::is_gzip(bytes) && bytes.text().is_some_and(|text| !other(text))
+}
+
+/// A part of a stream of manifests that holds no more than those: no records, no live objects. See [`is_plain`].
+pub fn part(stream: Stream) -> Source {
+    Source::of(stream, Form::Manifests, MANIFESTS.into())
+}
+
+/// Whether an object of `--current` is one that somebody rendered, and only that.
+pub fn is_plain(object: &Object) -> bool {
+    object.at(&["metadata", "uid"]).is_none() && Record::from_object(object).is_none() && !workload::is_made(object)
 }
 
 /// Reads live objects, as `verify` looks at them.
@@ -99,7 +119,7 @@ fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Fin
         }
     }
     let live = stream.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
-    let taken_from = if live { "live objects" } else { "manifests" };
+    let taken_from = if live { "live objects" } else { MANIFESTS };
     let mut source = Source::of(stream, Form::Manifests, taken_from.into());
     if live {
         source.origin = Origin::Live;

@@ -1,7 +1,8 @@
 //! Mappings in the order of their keys' coming.
 
-use std::collections::HashMap;
 use std::mem;
+
+use foldhash::HashMap;
 
 use super::{Text, Value};
 

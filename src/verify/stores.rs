@@ -1,6 +1,6 @@
 //! Queue and stores: what the live workloads use against what was used before, by the rules that guard them on the way.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::goal::Goal;
 use super::inputs::Inputs;
@@ -35,9 +35,9 @@ pub fn check(
         .transition
         .source_line()
         .unwrap_or_else(|| crate::facts::versions().marks.consolidate.version.line());
-    let mut texts = Texts::default();
-    let now = Effective::new(&inputs.live.stream.objects, release, line, &mut texts);
-    let then = Effective::new(&source.stream.objects, before, from, &mut texts);
+    let texts = RefCell::new(Texts::default());
+    let now = Effective::new(&inputs.live.stream.objects, release, line, &mut texts.borrow_mut());
+    let then = Effective::new(&source.stream.objects, before, from, &mut texts.borrow_mut());
     let rewrite = Rewrite::default();
     let case = Case {
         target: &inputs.live.stream,
@@ -63,7 +63,7 @@ pub fn check(
             last,
         }),
         leads: true,
-        texts: texts.into(),
+        texts: &texts,
         user_keys: OnceCell::new(),
         pairs: OnceCell::new(),
         host_command: None,

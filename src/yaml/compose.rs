@@ -10,7 +10,7 @@ use super::limits::{Budget, MAX_DEPTH};
 use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge};
 use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
-use super::{Map, Value, YamlError, plain_blocks};
+use super::{Map, Value, Wanted, YamlError, plain_blocks};
 use crate::value::Text;
 
 /// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
@@ -24,7 +24,16 @@ pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
     }
 }
 
-/// The same by the full parser, whatever the document.
+/// What a document says at some keys: those that are wanted, perhaps all. What it says elsewhere is passed over by the
+/// rules of syntax alone, so a fault may go unseen there.
+pub fn excerpt(text: &str, wanted: &'static Wanted) -> Result<Option<Value>, YamlError> {
+    match plain_blocks::excerpt(text, wanted) {
+        Some(value) => Ok(value),
+        None => read_parsed(text),
+    }
+}
+
+/// [`read`] by the full parser, whatever the document.
 pub(super) fn read_parsed(text: &str) -> Result<Option<Value>, YamlError> {
     let value = compose::<Values>(text)?.map(|(value, ())| value);
     Ok(value.filter(|value| !value.is_null()))

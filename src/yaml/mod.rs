@@ -4,7 +4,7 @@
 //! refuses. The editor changes bytes of the original text and never re-emits what was not asked for.
 //!
 //! * [`split`] cuts a stream into documents without losing a byte.
-//! * [`read`] turns one document into a [`Value`]; [`Tree`] also knows where each value stands.
+//! * [`read`] turns one document into a [`Value`], [`excerpt`] some keys of one; [`Tree`] also knows where each value stands.
 //! * [`patch`] applies RFC 6902 operations to the text, [`patch_value`] the same to the value.
 //! * [`emit`] and [`scalar`] write new YAML that every reader takes for the same value.
 //! * [`restyle_folded`] protects folded scalars from a second pass through Helm 4, where [`folds_unstably`] finds any.
@@ -33,11 +33,12 @@ mod value_patch;
 
 use std::fmt;
 
-pub use compose::read;
+pub use compose::{excerpt, read};
 pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, scalar};
 pub use folded::{folds_unstably, restyle_folded};
 pub use limits::MAX_DEPTH;
+pub use plain_blocks::Wanted;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};
 pub use value_patch::patch_value;

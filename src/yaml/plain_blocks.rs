@@ -25,15 +25,24 @@ pub(super) fn folds_unstably(text: &str) -> Option<bool> {
     read_noting(text)?.1
 }
 
+/// Reads what a document holds at some keys; `None` as in [`read`].
+pub(super) fn excerpt(text: &str, wanted: &'static Wanted) -> Option<Option<Value>> {
+    read_wanted(text, wanted).map(|(value, _)| value)
+}
+
 fn read_noting(text: &str) -> Option<(Option<Value>, Option<bool>)> {
+    read_wanted(text, &Wanted::All)
+}
+
+fn read_wanted(text: &str, wanted: &'static Wanted) -> Option<(Option<Value>, Option<bool>)> {
     match text.as_bytes().last()? {
-        b'\n' => read_lines(text, true),
-        _ => read_lines(&format!("{text}\n"), false),
+        b'\n' => read_lines(text, true, wanted),
+        _ => read_lines(&format!("{text}\n"), false, wanted),
     }
 }
 
 /// Reads a text that ends with a line break, which came with it or was put there; and whether it folds unstably.
-fn read_lines(text: &str, came: bool) -> Option<(Option<Value>, Option<bool>)> {
+fn read_lines(text: &str, came: bool, wanted: &'static Wanted) -> Option<(Option<Value>, Option<bool>)> {
     let bytes = text.as_bytes();
     if !is_plain(bytes) {
         return None;
@@ -45,6 +54,7 @@ fn read_lines(text: &str, came: bool) -> Option<(Option<Value>, Option<bool>)> {
         depth: 0,
         unstable: false,
         doubled: false,
+        wanted,
         entries: Vec::with_capacity(64),
         items: Vec::with_capacity(16),
     };
@@ -79,6 +89,29 @@ const WORD: [bool; 256] = {
     word
 };
 
+/// What is wanted of a node.
+#[derive(Debug)]
+pub enum Wanted {
+    /// All of it.
+    All,
+    /// Nothing.
+    Nothing,
+    /// These of its keys, or of those of each of its items.
+    Keys(&'static [(&'static str, Wanted)]),
+}
+
+impl Wanted {
+    fn at(&self, key: &str) -> &Wanted {
+        match self {
+            Wanted::Keys(keys) => keys
+                .iter()
+                .find(|(known, _)| *known == key)
+                .map_or(&Wanted::Nothing, |(_, w)| w),
+            all_or_nothing => all_or_nothing,
+        }
+    }
+}
+
 struct Reader<'t> {
     text: &'t str,
     /// Always at the start of a line, or behind an indicator where a node begins on the same line.
@@ -90,6 +123,8 @@ struct Reader<'t> {
     unstable: bool,
     /// Whether a map has a key twice: what stood there first is no part of the value.
     doubled: bool,
+    /// What is wanted of the node that is read.
+    wanted: &'static Wanted,
     /// Entries of maps that are not read whole yet: a map is made once, in its size.
     entries: Vec<(&'t str, Value)>,
     /// Items of lists, likewise.
@@ -97,6 +132,11 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
+    /// Whether what is read here is kept, or only passed over by the same rules.
+    fn keeps(&self) -> bool {
+        !matches!(self.wanted, Wanted::Nothing)
+    }
+
     fn line_end(&self, from: usize) -> usize {
         memchr(b'\n', &self.text.as_bytes()[from..]).map_or(self.text.len(), |i| from + i)
     }
@@ -146,7 +186,9 @@ impl<'t> Reader<'t> {
         let mut dash = self.at + indent;
         loop {
             let item = self.item(indent, dash)?;
-            self.items.push(item);
+            if self.keeps() {
+                self.items.push(item);
+            }
             match self.content() {
                 Some(next) if next == indent && self.dash(self.at + next) => dash = self.at + next,
                 Some(next) if next > indent => return None,
@@ -195,10 +237,14 @@ impl<'t> Reader<'t> {
     /// A map whose keys stand at `indent`, with its first key and the place behind that one's colon.
     fn map(&mut self, indent: usize, key: (&'t str, usize)) -> Option<Value> {
         let first = self.entries.len();
+        let wanted = self.wanted;
         let (mut key, mut behind) = key;
         loop {
+            self.wanted = wanted.at(key);
             let value = self.behind_key(indent, behind)?;
-            self.entries.push((key, value));
+            if self.keeps() {
+                self.entries.push((key, value));
+            }
             match self.content() {
                 Some(next) if next == indent && !self.dash(self.at + next) => {
                     (key, behind) = self.key(self.at + next)?;
@@ -206,6 +252,10 @@ impl<'t> Reader<'t> {
                 Some(next) if next >= indent => return None,
                 _ => break,
             }
+        }
+        self.wanted = wanted;
+        if !self.keeps() {
+            return Some(Value::Null);
         }
         let keys = self.entries.len() - first;
         let mut map = Map::with_capacity(keys);

@@ -36,14 +36,32 @@ pub struct Scenario {
     pub patches: Vec<(String, Vec<u8>)>,
 }
 
+fn case(folder: &Path) -> Value {
+    let text = std::fs::read_to_string(folder.join("case.yaml")).expect("case.yaml");
+    serde_yaml::from_str(&text).expect("a case")
+}
+
 impl Scenario {
     /// Reads a folder; `None` where its case does not pass.
     pub fn read(folder: &Path) -> Option<Scenario> {
+        let case = case(folder);
+        (case["exit"] == 0).then(|| Scenario::of(folder, &case))
+    }
+
+    /// Reads a folder whose case is refused, for what its manifests say.
+    pub fn read_refused(folder: &Path) -> Option<Scenario> {
+        let case = case(folder);
+        let named = |arg: &Value| {
+            arg.as_str()
+                .is_some_and(|a| a.starts_with("--current") || a == "--values")
+        };
+        let by_arguments = case["args"].as_array().into_iter().flatten().any(named);
+        let readable = std::fs::read_to_string(folder.join("target.yaml")).is_ok();
+        (case["exit"] == 1 && readable && !by_arguments).then(|| Scenario::of(folder, &case))
+    }
+
+    fn of(folder: &Path, case: &Value) -> Scenario {
         let text = |name: &str| std::fs::read_to_string(folder.join(name));
-        let case: Value = serde_yaml::from_str(&text("case.yaml").expect("case.yaml")).expect("a case");
-        if case["exit"] != 0 {
-            return None;
-        }
         let words = |key: &str| -> Vec<String> {
             let list = case[key].as_array().into_iter().flatten();
             list.map(|w| w.as_str().expect("a text").to_owned()).collect()
@@ -87,7 +105,7 @@ impl Scenario {
         let stored = context.values.iter().any(|v| v.as_os_str() == "current");
         assert!(stored || context.values.is_empty(), "values are files of the folder");
         let values: Vec<_> = names.into_iter().map(bytes).collect();
-        Some(Scenario {
+        Scenario {
             target: text("target.yaml").expect("target.yaml"),
             current,
             stored_values: stored.then_some(values.len()),
@@ -96,7 +114,7 @@ impl Scenario {
             assumed: context.assume,
             helm: words("helm"),
             patches: context.patch.iter().map(|p| bytes(p.display().to_string())).collect(),
-        })
+        }
     }
 
     pub fn judge(&self) -> Judgement {
@@ -111,7 +129,7 @@ impl Scenario {
         })
     }
 
-    fn request(&self) -> Request {
+    pub fn request(&self) -> Request {
         let files = |list: &[(String, Vec<u8>)]| -> Vec<ValuesFile> {
             let file = |(name, bytes): &(String, Vec<u8>)| ValuesFile {
                 name: name.clone(),

@@ -3,7 +3,7 @@
 use milvus_uplift::apply;
 use milvus_uplift::finding::Input;
 use milvus_uplift::host::Host;
-use milvus_uplift::judge::{Current, Judgement, Places, Request, ValuesFile, judge};
+use milvus_uplift::judge::{Current, Held, Judgement, Places, Request, ValuesFile, judge};
 use milvus_uplift::options::{Allowances, Assumptions, Options, RewriteMode};
 use milvus_uplift::order::Order;
 use milvus_uplift::report;
@@ -19,7 +19,37 @@ pub fn render(data: &[u8]) {
     let sections = sections::cut(data);
     if let Some(target) = sections::get(&sections, "target") {
         holds(&request(&sections, target, options(&sections)));
+        // It takes several times as long.
+        if data.len().is_multiple_of(8) {
+            beside_another(&sections, target);
+        }
     }
+}
+
+/// Beside another release all is judged the same, as a whole and circle by circle.
+fn beside_another(sections: &[Section], target: &[u8]) {
+    const TARGET: &[u8] = include_bytes!("../../../testdata/rewrite/consolidate/target.yaml");
+    const CURRENT: &[u8] = include_bytes!("../../../testdata/rewrite/consolidate/current.yaml");
+    let Some(current) = sections::get(sections, "current") else {
+        return;
+    };
+    let target = [TARGET, b"\n---\n", target].concat();
+    let current = [CURRENT, b"\n---\n", current].concat();
+    let others = sections.iter().filter(|s| s.name != "current").cloned();
+    let both = Section {
+        name: "current",
+        body: &current,
+    };
+    let sections: Vec<Section> = others.chain([both]).collect();
+    let [whole, apart] = [Held(usize::MAX), Held(0)].map(|held| {
+        judge(&Request {
+            held,
+            ..request(&sections, &target, options(&sections))
+        })
+    });
+    assert_eq!(whole.text(), apart.text());
+    assert_eq!(format!("{:?}", whole.findings), format!("{:?}", apart.findings));
+    assert_eq!(format!("{:?}", whole.changes), format!("{:?}", apart.changes));
 }
 
 /// One file of patches over a stream that is always the same.
@@ -102,6 +132,7 @@ fn request(sections: &[Section], target: &[u8], options: Options) -> Request {
         host_command: None,
         patches: files("patch"),
         places: Places::Always,
+        held: Held::default(),
     }
 }
 

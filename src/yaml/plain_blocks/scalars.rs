@@ -4,6 +4,11 @@ use super::super::restyle::is_unstable;
 use super::super::{Map, Value, resolve};
 use super::{Reader, WORD};
 
+/// How many spaces a line begins with.
+fn spaces(line: &str) -> usize {
+    line.bytes().take_while(|b| *b == b' ').count()
+}
+
 impl Reader<'_> {
     /// The closing quote of a quoted scalar that ends on its line and holds no escape.
     pub(super) fn quoted(&self, start: usize, quote: u8) -> Option<usize> {
@@ -23,7 +28,8 @@ impl Reader<'_> {
     /// The text of a quoted scalar that ends on its line, with the escapes of everyday, and where it ends.
     fn quoted_value(&self, start: usize, quote: u8) -> Option<(Value, usize)> {
         if let Some(end) = self.quoted(start, quote) {
-            return Some((Value::String(self.text[start + 1..end].into()), end + 1));
+            let value = self.kept(|| Value::String(self.text[start + 1..end].into()));
+            return Some((value, end + 1));
         }
         let bytes = self.text.as_bytes();
         let mut text = String::new();
@@ -116,7 +122,15 @@ impl Reader<'_> {
         while bytes[end - 1] == b' ' {
             end -= 1;
         }
+        if !self.keeps() {
+            return Some((Value::Null, end));
+        }
         Some((resolve::plain(&self.text[start..end]).into_value().ok()?, end))
+    }
+
+    /// What a scalar says, where it is kept.
+    fn kept(&self, value: impl FnOnce() -> Value) -> Value {
+        if self.keeps() { value() } else { Value::Null }
     }
 
     /// `[ "a", b ]`: scalars that are quoted, or plain words of letters, digits and a few marks. It may go on in lines
@@ -184,7 +198,7 @@ impl Reader<'_> {
         while self.at < bytes.len() {
             let end = self.line_end(self.at);
             let line = &self.text[self.at..end];
-            let spaces = line.len() - line.trim_start_matches(' ').len();
+            let spaces = spaces(line);
             if spaces == line.len() && spaces <= indent {
                 breaks += 1;
             } else if spaces < indent {
@@ -195,6 +209,11 @@ impl Reader<'_> {
                 break;
             } else {
                 let now_spaced = line.as_bytes()[indent] == b' ';
+                if !self.keeps() {
+                    first = false;
+                    self.at = end + 1;
+                    continue;
+                }
                 match (first, folded && !spaced && !now_spaced, breaks) {
                     (false, true, 1) => value.push(' '),
                     (false, true, n) => value.extend(std::iter::repeat_n('\n', n - 1)),
@@ -223,7 +242,7 @@ impl Reader<'_> {
         while at < self.text.len() {
             let end = self.line_end(at);
             let line = &self.text[at..end];
-            let spaces = line.len() - line.trim_start_matches(' ').len();
+            let spaces = spaces(line);
             if spaces < line.len() {
                 return (spaces > parent && widest <= spaces).then_some(spaces);
             }

@@ -1,0 +1,247 @@
+//! Many releases: what is too much to be held at once is judged circle by circle, each as if it came alone.
+//!
+//! It is a shorter way to a pass, and never to a refusal: whatever is not the plain case, and whatever is refused, is
+//! judged as a whole.
+
+use std::collections::HashMap;
+
+use memchr::{memchr, memmem};
+
+use super::answer::Answer;
+use super::near::brings;
+use super::whole::{State, Whole};
+use super::{Current, Request, inputs};
+use crate::finding::{Finding, Input};
+use crate::kube::circles::{self, Circles, Node, Sketch};
+use crate::kube::{Object, workload};
+use crate::milvus::operator;
+use crate::milvus::release::inventory;
+use crate::options::Options;
+use crate::stage::Stage;
+use crate::state;
+use crate::stream::Bytes;
+use crate::stream::survey::{Seen, Survey};
+use crate::timings::Clock;
+use crate::value::Value;
+use crate::yaml;
+
+/// The documents of one circle, of what comes and of what is deployed.
+type Documents = [Vec<usize>; 2];
+
+/// Both streams, surveyed, and the circles that hold a release, in the order of their first workloads.
+struct Parts {
+    target: Survey,
+    current: Survey,
+    circles: Vec<Documents>,
+}
+
+/// Judges circle by circle. `None` where the inputs are to be judged as a whole.
+pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
+    let Current::Manifests(current) = &request.current else {
+        return None;
+    };
+    let plain = request.options.stage == Stage::All
+        && request.options.order == Options::default().order
+        && request.patches.is_empty()
+        && request.stored_values.is_none();
+    if !plain || request.target.len() <= request.held.0 || !state::is_stream(current) {
+        return None;
+    }
+    let files = inputs::read_values(&request.values, &mut Vec::new())?;
+    clock.lap("read the values");
+    let parts = Parts::of(&request.target, current, clock)?;
+    let mut done = Answer::default();
+    for circle in &parts.circles {
+        let part = judged(&parts, circle, &files, request, clock)?;
+        done.releases.extend(part.releases);
+        done.findings.extend(part.findings);
+        done.changes.extend(part.changes);
+        done.targets.extend(part.targets);
+    }
+    done.target = Some(parts.target.into_stream());
+    done.current = Some(state::part(parts.current.into_stream()));
+    Some(done)
+}
+
+/// The judgement of one circle, where it passes.
+fn judged(parts: &Parts, circle: &Documents, files: &[Value], request: &Request, clock: &Clock) -> Option<Answer> {
+    let [coming, standing] = circle;
+    let target = parts.target.part(coming, None)?;
+    clock.lap("read the manifests");
+    let source = state::part(parts.current.part(standing, Some(&target))?);
+    clock.lap("read what is deployed");
+    let (came, before) = (inventory(&target.objects), source.inventory());
+    // One of several releases is deployed under its own name; what stands alone could be known without (MU004).
+    let known = came.releases.iter().all(|r| before.releases.iter().any(|b| b.is(r)));
+    if came.releases.is_empty() || !known {
+        return None;
+    }
+    let whole = Whole {
+        target: &target,
+        state: &State::Source(&source),
+        files,
+        overlays: &[],
+        options: &request.options,
+        host_command: request.host_command.as_deref(),
+        clock,
+    };
+    let done = whole.judge(&came, vec![]);
+    (!done.findings.iter().any(Finding::refuses)).then_some(done)
+}
+
+impl Parts {
+    /// Reads both streams and draws the circles. `None` where there are not several with a release each, or something
+    /// is there that is looked at across all of them.
+    fn of(target: &Bytes, current: &Bytes, clock: &Clock) -> Option<Parts> {
+        let mut sketch = Sketch::default();
+        // The node of each document, of what comes and of what is deployed, and of the workloads that run Milvus.
+        let mut nodes: [Vec<(usize, Node)>; 2] = Default::default();
+        let mut running: Vec<Node> = Vec::new();
+        let mut add = |object: &Object| {
+            let facts = Facts::of(object);
+            facts.stands_apart().then(|| (sketch.add(object), facts.runs))
+        };
+        let target = Survey::of(target, Input::Target, None, |document, seen| {
+            let Seen::Object(object) = seen else { return false };
+            let Some((node, runs)) = add(object) else { return false };
+            nodes[0].push((document, node));
+            running.extend(runs.then_some(node));
+            true
+        })?;
+        clock.lap("read the manifests");
+        let [coming, standing] = &mut nodes;
+        let current = Survey::of(current, Input::Current, Some(&target), |document, seen| {
+            let node = match seen {
+                Seen::Object(object) => add(object).map(|(node, _)| node),
+                Seen::Twin(twin) => {
+                    let at = coming.binary_search_by_key(&twin, |(document, _)| *document);
+                    at.ok().map(|at| coming[at].1)
+                }
+            };
+            standing.extend(node.map(|node| (document, node)));
+            node.is_some()
+        })?;
+        clock.lap("read what is deployed");
+        let drawn = drawn(sketch, [&target, &current], &nodes)?;
+        let circles = grouped(&drawn, &nodes, &running)?;
+        clock.lap("draw the circles");
+        Some(Parts {
+            target,
+            current,
+            circles,
+        })
+    }
+}
+
+/// What decides whether an object can be judged with its circle alone.
+#[derive(Debug, PartialEq, Eq)]
+struct Facts {
+    /// It is a workload that belongs to a release.
+    runs: bool,
+    /// It says to which instance, by which workloads of one release are known in all streams.
+    names_an_instance: bool,
+    /// It was rendered, and nothing of it is looked at beside all others.
+    plain: bool,
+}
+
+impl Facts {
+    fn of(object: &Object) -> Facts {
+        Facts {
+            runs: workload::template(object).is_some() && !inventory(std::slice::from_ref(object)).releases.is_empty(),
+            names_an_instance: circles::names_an_instance(object),
+            plain: state::is_plain(object) && !operator::is_resource(object),
+        }
+    }
+
+    fn stands_apart(&self) -> bool {
+        self.plain && (self.names_an_instance || !self.runs)
+    }
+}
+
+/// The circles of all documents, by what their texts name.
+fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &[Vec<(usize, Node)>; 2]) -> Option<Circles> {
+    let mut circles = sketch.named(&brings());
+    for (survey, nodes) in streams.into_iter().zip(nodes) {
+        for (document, body) in survey.bodies() {
+            let at = nodes.binary_search_by_key(&document, |(of, _)| *of).ok()?;
+            let node = nodes[at].1;
+            // The words of a value stand in its text, but for those that are written with escapes or encoded.
+            let plainly = memchr(b'\\', body.as_bytes()).is_none() && memmem::find(body.as_bytes(), b"!!").is_none();
+            match plainly {
+                true => circles.mentioned_in(node, body),
+                false => circles.mentioned(node, &yaml::read(body).ok()??),
+            }
+        }
+    }
+    circles.select();
+    Some(circles)
+}
+
+/// The documents of each circle that holds a release; what has to do with none stands with the first. `None` where there is
+/// only one.
+fn grouped(drawn: &Circles, nodes: &[Vec<(usize, Node)>; 2], running: &[Node]) -> Option<Vec<Documents>> {
+    let mut order: HashMap<Node, usize> = HashMap::new();
+    for node in running {
+        let next = order.len();
+        order.entry(drawn.around_node(*node)).or_insert(next);
+    }
+    let mut circles: Vec<Documents> = order.iter().map(|_| Documents::default()).collect();
+    for (side, nodes) in nodes.iter().enumerate() {
+        for (document, node) in nodes {
+            let circle = order.get(&drawn.around_node(*node)).copied();
+            circles.get_mut(circle.unwrap_or_default())?[side].push(*document);
+        }
+    }
+    (circles.len() > 1).then_some(circles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Stream;
+
+    /// All streams of `testdata`.
+    fn streams(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            let named = |name: &str| path.file_name().is_some_and(|n| n == name);
+            if path.is_dir() {
+                streams(&path, found);
+            } else if named("target.yaml") || named("current.yaml") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// What a survey sees of an object is all that the circles are drawn from, and all that these facts look at.
+    #[test]
+    fn a_survey_sees_what_is_looked_at() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+        let (mut files, mut objects) = (Vec::new(), 0);
+        streams(&root, &mut files);
+        for file in files {
+            let bytes = Bytes::from(std::fs::read(&file).unwrap());
+            let Ok(stream) = Stream::read(&bytes, Input::Target) else {
+                continue;
+            };
+            let mut whole = stream.objects.iter();
+            let _ = Survey::of(&bytes, Input::Target, None, |document, seen| {
+                let (Seen::Object(seen), Some(read)) = (seen, whole.next()) else {
+                    panic!("{}: more documents than objects", file.display())
+                };
+                let sketched = |object: &Object| {
+                    let mut sketch = Sketch::default();
+                    sketch.add(object);
+                    sketch
+                };
+                let place = format!("{} document {document}", file.display());
+                assert_eq!((document, &seen.reference), (read.document, &read.reference), "{place}");
+                assert_eq!(sketched(seen), sketched(read), "{place}");
+                assert_eq!(Facts::of(seen), Facts::of(read), "{place}");
+                objects += 1;
+                true
+            });
+        }
+        assert!(objects > 1000, "{objects}");
+    }
+}

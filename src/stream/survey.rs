@@ -1,0 +1,173 @@
+//! A stream too large to be held: each of its documents is read and let go, and read again in the part it belongs to.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use memchr::memmem;
+
+use super::{Bytes, Stream, behind_comments};
+use crate::finding::Input;
+use crate::host::{FILENAME, Host, krm, sources};
+use crate::kube::Object;
+use crate::yaml::{self, Wanted};
+
+/// What is seen of a document: what names an object, selects or labels it and its pods, and what they run.
+const SEEN: Wanted = {
+    const TEMPLATE: Wanted = Wanted::Keys(&[
+        ("metadata", Wanted::All),
+        (
+            "spec",
+            Wanted::Keys(&[(
+                "containers",
+                Wanted::Keys(&[("command", Wanted::All), ("args", Wanted::All)]),
+            )]),
+        ),
+    ]);
+    Wanted::Keys(&[
+        ("apiVersion", Wanted::All),
+        ("kind", Wanted::All),
+        ("type", Wanted::All),
+        ("items", Wanted::All),
+        ("metadata", Wanted::All),
+        (
+            "spec",
+            Wanted::Keys(&[
+                ("selector", Wanted::All),
+                ("podSelector", Wanted::All),
+                ("ingress", Wanted::All),
+                ("egress", Wanted::All),
+                (
+                    "containers",
+                    Wanted::Keys(&[("command", Wanted::All), ("args", Wanted::All)]),
+                ),
+                ("template", TEMPLATE),
+                (
+                    "jobTemplate",
+                    Wanted::Keys(&[("spec", Wanted::Keys(&[("template", TEMPLATE)]))]),
+                ),
+            ]),
+        ),
+    ])
+};
+
+/// A stream of which every document was read and none is held.
+#[derive(Debug)]
+pub struct Survey {
+    /// The stream without its objects.
+    stream: Stream,
+    /// The documents that are an object, ascending, each with the document of the same bytes in the stream beside it.
+    objects: Vec<(u32, Option<u32>)>,
+}
+
+/// What a document of a stream turned out to be.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// This object, as far as it is seen: its identity, labels and selectors, and what its containers run.
+    Object(&'a Object),
+    /// The very bytes of this document of the stream beside it.
+    Twin(usize),
+}
+
+impl Survey {
+    /// Reads every document of a stream and shows what it is, with its number, until `see` has seen enough. `None` for
+    /// that, and where the stream cannot be cut into parts or be read: a document that is no object, a List, an envelope.
+    pub fn of(
+        bytes: &Bytes,
+        input: Input,
+        beside: Option<&Survey>,
+        mut see: impl FnMut(usize, Seen) -> bool,
+    ) -> Option<Survey> {
+        let text = Arc::clone(bytes.text()?);
+        let documents = yaml::split(&text).ok()?;
+        let known: HashMap<_, _> = beside.into_iter().flat_map(Survey::by_text).collect();
+        let from_helm4 = beside.is_some_and(|b| b.stream.host == Host::Helm4);
+        let mut objects = Vec::with_capacity(documents.len());
+        let mut helm4 = false;
+        for document in &documents {
+            let body = &text[document.body.clone()];
+            let number = u32::try_from(document.index).ok()?;
+            if let Some(twin) = known.get(body) {
+                objects.push((number, Some(*twin)));
+                helm4 |= from_helm4 && memmem::find(body.as_bytes(), FILENAME.as_bytes()).is_some();
+                if !see(document.index, Seen::Twin(*twin as usize)) {
+                    return None;
+                }
+                continue;
+            }
+            let Some(value) = yaml::excerpt(body, &SEEN).ok()? else {
+                continue;
+            };
+            if krm::is_envelope(&value) {
+                return None;
+            }
+            let found = Object::all_in(document.index, value).ok()?;
+            let [object] = &found[..] else { return None };
+            if !object.pointer.is_empty() || !see(document.index, Seen::Object(object)) {
+                return None;
+            }
+            helm4 |= object.annotation(FILENAME).is_some();
+            objects.push((number, None));
+        }
+        let host = if helm4 { Host::Helm4 } else { sources(&text) };
+        let stream = Stream {
+            text,
+            documents: documents.into(),
+            objects: vec![],
+            input,
+            host,
+            hides_secrets: Arc::default(),
+            as_read: Arc::default(),
+        };
+        Some(Survey { stream, objects })
+    }
+
+    fn by_text(&self) -> impl Iterator<Item = (&str, u32)> {
+        let each = self.objects.iter();
+        each.map(|(document, _)| (self.stream.body(*document as usize), *document))
+    }
+
+    /// The stream, without its objects.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The same for good.
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// The text of each object that has no twin, behind comments such as a licence, with the number of its document.
+    pub fn bodies(&self) -> impl Iterator<Item = (usize, &str)> {
+        let own = self.objects.iter().filter(|(_, twin)| twin.is_none());
+        own.map(|(document, _)| {
+            let document = *document as usize;
+            let body = self.stream.body(document);
+            (document, &body[behind_comments(body)..])
+        })
+    }
+
+    /// The stream with the objects of some of its documents (ascending), read again; what has the bytes of a document of
+    /// `beside` shares what was read of that.
+    pub fn part(&self, documents: &[usize], beside: Option<&Stream>) -> Option<Stream> {
+        let mut objects = Vec::with_capacity(documents.len());
+        for document in documents {
+            let at = self
+                .objects
+                .binary_search_by_key(document, |(of, _)| *of as usize)
+                .ok()?;
+            let twin = self.objects[at].1.zip(beside).and_then(|(twin, beside)| {
+                let at = beside
+                    .objects
+                    .binary_search_by_key(&(twin as usize), |o| o.document)
+                    .ok()?;
+                Some(Arc::clone(&beside.objects[at].value))
+            });
+            let value = match twin {
+                Some(value) => value,
+                None => yaml::read(self.stream.body(*document)).ok()??.into(),
+            };
+            objects.push(Object::alone_in(*document, value).ok()?);
+        }
+        Some(self.stream.with(objects))
+    }
+}

@@ -1,0 +1,193 @@
+//! What is judged circle by circle is judged as it would be as a whole: every case of `testdata` beside another release.
+
+mod support;
+
+use std::path::Path;
+
+use libtest_mimic::{Arguments, Trial};
+use milvus_uplift::judge::{Current, Held, Judgement, Request, judge};
+use support::scenario::{Deployed, Scenario};
+
+const TARGET: &str = include_str!("../testdata/example/target.yaml");
+const CURRENT: &str = include_str!("../testdata/example/current.yaml");
+
+fn main() {
+    let args = Arguments::from_args();
+    let mut trials = support::case_trials(run);
+    trials.push(Trial::test("many", || many().map_err(Into::into)));
+    trials.push(Trial::test("what_is_looked_at_across_all", || {
+        across().map_err(Into::into)
+    }));
+    libtest_mimic::run(&args, trials).exit();
+}
+
+/// All that a judgement says, but for what it read and how long that took.
+fn said(judgement: &Judgement) -> Vec<String> {
+    let mut all = vec![format!("{:?} {:?}", judgement.host, judgement.text())];
+    all.extend(judgement.releases.iter().map(|release| format!("{release:?}")));
+    all.extend(judgement.findings.iter().map(|finding| format!("{finding:?}")));
+    all.extend(judgement.changes.iter().map(|change| format!("{change:?}")));
+    all
+}
+
+/// Judges both ways and compares; whether the one was circle by circle.
+fn same(request: impl Fn(Held) -> Request) -> Result<bool, String> {
+    let [whole, apart] = [Held(usize::MAX), Held(0)].map(|held| judge(&request(held)));
+    let (a, b) = (said(&whole), said(&apart));
+    let of_a = a.iter().find(|line| !b.contains(line));
+    let of_b = b.iter().find(|line| !a.contains(line));
+    if of_a.is_some() || of_b.is_some() {
+        return Err(format!("as a whole:\n{of_a:#?}\ncircle by circle:\n{of_b:#?}"));
+    }
+    if let Some((a, b)) = a.iter().zip(&b).find(|(a, b)| a != b) {
+        return Err(format!("in another order, first\n{a}\n{b}"));
+    }
+    Ok(apart.read.0.is_none() && whole.read.0.is_some())
+}
+
+fn named(text: &str, name: &str) -> String {
+    text.replace("my-release", name)
+}
+
+fn joined<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let ended = texts
+        .into_iter()
+        .map(|text| format!("{}\n", text.trim_end_matches('\n')));
+    ended.collect::<Vec<_>>().join("---\n")
+}
+
+/// A case before the example, and behind it.
+fn run(folder: &Path) -> Result<(), String> {
+    let Some(scenario) = Scenario::read(folder).or_else(|| Scenario::read_refused(folder)) else {
+        return Ok(());
+    };
+    let Deployed::Text(current) = &scenario.current else {
+        return Ok(());
+    };
+    let Ok(current) = std::str::from_utf8(current) else {
+        return Ok(());
+    };
+    let (target, deployed) = (named(TARGET, "zebra"), named(CURRENT, "zebra"));
+    for case_first in [true, false] {
+        let order = |case: &str, other: &str| match case_first {
+            true => joined([case, other]),
+            false => joined([other, case]),
+        };
+        let beside = scenario
+            .with_target(order(&scenario.target, &target))
+            .with_current(order(current, &deployed));
+        same(|held| Request {
+            held,
+            ..beside.request()
+        })?;
+    }
+    Ok(())
+}
+
+fn umbrella(names: &[&str], held: Held) -> Request {
+    let all = |text: &str| {
+        let each: Vec<String> = names.iter().map(|name| named(text, name)).collect();
+        joined(each.iter().map(String::as_str))
+    };
+    Request {
+        target: all(TARGET).into(),
+        current: Current::Manifests(all(CURRENT).into()),
+        held,
+        ..Request::default()
+    }
+}
+
+fn many() -> Result<(), String> {
+    let names = ["north", "south.eu", "east-1", "west"];
+    let interleaved = |text: &str| {
+        let mut documents: Vec<&str> = text.split("---\n").filter(|d| !d.trim().is_empty()).collect();
+        // As Helm orders them: by kind, whichever release they are of.
+        documents.sort_by_key(|d| d.lines().find(|l| l.starts_with("kind: ")));
+        joined(documents)
+    };
+    let by_kind = |held| {
+        let request = umbrella(&names, held);
+        let Current::Manifests(current) = &request.current else {
+            unreachable!("it is manifests")
+        };
+        Request {
+            target: interleaved(request.target.text().expect("text")).into(),
+            current: Current::Manifests(interleaved(current.text().expect("text")).into()),
+            ..request
+        }
+    };
+    let apart = [same(|held| umbrella(&names, held))?, same(by_kind)?];
+    let alone = same(|held| umbrella(&names[..1], held))?;
+    if apart != [true, true] || alone {
+        return Err(format!("circle by circle: {apart:?}, of one release: {alone}"));
+    }
+    Ok(())
+}
+
+/// Something beside two releases, and whether they are judged circle by circle all the same.
+fn across() -> Result<(), String> {
+    let object =
+        |kind: &str, rest: &str| format!("---\napiVersion: v1\nkind: {kind}\nmetadata:\n  name: beside\n{rest}");
+    let cases = [
+        ("a comment", "---\n# nothing\n".to_owned(), true),
+        ("an object", object("ConfigMap", "data:\n  a: b\n"), true),
+        (
+            "a long name",
+            object("ConfigMap", &format!("data:\n  a: {}\n", "x".repeat(300))),
+            true,
+        ),
+        (
+            "what names one of them",
+            object("ConfigMap", "data:\n  a: http://north-milvus:1\n"),
+            true,
+        ),
+        (
+            "what names both",
+            object("ConfigMap", "data:\n  a: north-milvus south-milvus\n"),
+            false,
+        ),
+        (
+            "both, with escapes",
+            object("ConfigMap", "data:\n  a: \"\\x6eorth-milvus\\tsouth-milvus\"\n"),
+            false,
+        ),
+        (
+            "what selects both",
+            object("Service", "spec:\n  selector:\n    component: proxy\n"),
+            false,
+        ),
+        (
+            "what selects one",
+            object("Service", "spec:\n  selector:\n    app.kubernetes.io/instance: north\n"),
+            true,
+        ),
+        (
+            "a List",
+            "---\napiVersion: v1\nkind: List\nitems: []\n".to_owned(),
+            false,
+        ),
+        ("what is live", object("ConfigMap", "  uid: a\n"), false),
+        ("no object", "---\na: b\n".to_owned(), false),
+        ("no YAML", "---\na: [\n".to_owned(), false),
+        (
+            "a release record",
+            object("Secret", "  labels:\n    owner: helm\ntype: helm.sh/release.v1\n"),
+            false,
+        ),
+    ];
+    for (what, beside, wanted) in cases {
+        let request = |held| {
+            let request = umbrella(&["north", "south"], held);
+            let target = format!("{}{beside}", request.target.text().expect("text"));
+            Request {
+                target: target.into(),
+                ..request
+            }
+        };
+        let apart = same(request).map_err(|e| format!("{what}: {e}"))?;
+        if apart != wanted {
+            return Err(format!("{what}: circle by circle {apart}, wanted {wanted}"));
+        }
+    }
+    Ok(())
+}
