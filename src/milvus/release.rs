@@ -117,7 +117,8 @@ pub fn inventory_of_made(objects: &[Object]) -> Inventory {
 fn taken(objects: &[Object], counts: impl Fn(&Object) -> bool) -> Inventory {
     let mut found = Inventory::default();
     for (i, object) in objects.iter().enumerate() {
-        if object.is_hook() || workload::is_finished(object) || !counts(object) {
+        let makes_pods = workload::template_pointer(&object.reference.kind).is_some();
+        if !makes_pods || object.is_hook() || workload::is_finished(object) || !counts(object) {
             continue;
         }
         let mut stray = |container: &str, why: String| {
