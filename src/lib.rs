@@ -24,7 +24,8 @@
 //! * [`state`] reads what is deployed out of everything `--current` accepts.
 //! * [`verify`] looks at the cluster afterwards: live objects against what was deployed before.
 //! * [`timings`] is what each of these steps cost.
-//! * [`judge`] walks that way once; [`plan`] walks it for every stop between two versions; [`cli`] is the program around it.
+//! * [`judge`] walks that way once, circle by circle where there is too much to be held at once; [`plan`] walks it for
+//!   every stop between two versions; [`cli`] is the program around it.
 
 pub mod apply;
 pub mod cli;

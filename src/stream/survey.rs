@@ -11,44 +11,35 @@ use crate::host::{FILENAME, Host, krm, sources};
 use crate::kube::Object;
 use crate::yaml::{self, Wanted};
 
-/// What is seen of a document: what names an object, selects or labels it and its pods, and what they run.
-const SEEN: Wanted = {
-    const TEMPLATE: Wanted = Wanted::Keys(&[
-        ("metadata", Wanted::All),
-        (
-            "spec",
-            Wanted::Keys(&[(
-                "containers",
-                Wanted::Keys(&[("command", Wanted::All), ("args", Wanted::All)]),
-            )]),
-        ),
-    ]);
-    Wanted::Keys(&[
-        ("apiVersion", Wanted::All),
-        ("kind", Wanted::All),
-        ("type", Wanted::All),
-        ("items", Wanted::All),
-        ("metadata", Wanted::All),
-        (
-            "spec",
-            Wanted::Keys(&[
-                ("selector", Wanted::All),
-                ("podSelector", Wanted::All),
-                ("ingress", Wanted::All),
-                ("egress", Wanted::All),
-                (
-                    "containers",
-                    Wanted::Keys(&[("command", Wanted::All), ("args", Wanted::All)]),
-                ),
-                ("template", TEMPLATE),
-                (
-                    "jobTemplate",
-                    Wanted::Keys(&[("spec", Wanted::Keys(&[("template", TEMPLATE)]))]),
-                ),
-            ]),
-        ),
-    ])
-};
+/// What is seen of a document: what names an object, selects or labels it and its pods, and what these run.
+const SEEN: Wanted = Wanted::Keys(&[
+    ("apiVersion", Wanted::All),
+    ("kind", Wanted::All),
+    ("type", Wanted::All),
+    ("items", Wanted::All),
+    ("metadata", Wanted::All),
+    ("spec", SPEC),
+]);
+
+const SPEC: Wanted = Wanted::Keys(&[
+    ("selector", Wanted::All),
+    ("podSelector", Wanted::All),
+    ("ingress", Wanted::All),
+    ("egress", Wanted::All),
+    ("containers", CONTAINERS),
+    ("template", TEMPLATE),
+    (
+        "jobTemplate",
+        Wanted::Keys(&[("spec", Wanted::Keys(&[("template", TEMPLATE)]))]),
+    ),
+]);
+
+const TEMPLATE: Wanted = Wanted::Keys(&[
+    ("metadata", Wanted::All),
+    ("spec", Wanted::Keys(&[("containers", CONTAINERS)])),
+]);
+
+const CONTAINERS: Wanted = Wanted::Keys(&[("command", Wanted::All), ("args", Wanted::All)]);
 
 /// A stream of which every document was read and none is held.
 #[derive(Debug)]
