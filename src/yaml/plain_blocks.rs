@@ -50,6 +50,7 @@ fn read_lines(text: &str, came: bool, wanted: &'static Wanted) -> Option<(Option
     let mut reader = Reader {
         text,
         at: 0,
+        known: (0, 0),
         ended: came,
         depth: 0,
         unstable: false,
@@ -75,8 +76,18 @@ fn is_plain(bytes: &[u8]) -> bool {
     pieces.all(|piece| !piece.iter().fold(false, |found, b| found | odd(b)))
 }
 
-/// Words that are booleans or null to somebody, in any case.
-const NO_TEXTS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+/// Whether a word is a boolean or null to somebody, in any case.
+fn is_no_text(word: &str) -> bool {
+    let words: &[&str] = match word.len() {
+        1 => &["y", "n"],
+        2 => &["no", "on"],
+        3 => &["yes", "off"],
+        4 => &["true", "null"],
+        5 => &["false"],
+        _ => &[],
+    };
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
 
 /// Which bytes words are made of.
 const WORD: [bool; 256] = {
@@ -116,6 +127,8 @@ struct Reader<'t> {
     text: &'t str,
     /// Always at the start of a line, or behind an indicator where a node begins on the same line.
     at: usize,
+    /// A line of content and its indentation: it is asked for by each node that ends before it.
+    known: (usize, usize),
     /// Whether the text came with its last line break.
     ended: bool,
     depth: usize,
@@ -144,6 +157,10 @@ impl<'t> Reader<'t> {
     /// Skips blank lines and comments; the indentation of the next line of content, `None` at the end. Leaves `at` on
     /// the start of that line.
     fn content(&mut self) -> Option<usize> {
+        let (line, indent) = self.known;
+        if line == self.at && line > 0 {
+            return Some(indent);
+        }
         let bytes = self.text.as_bytes();
         while self.at < bytes.len() {
             let mut i = self.at;
@@ -153,7 +170,10 @@ impl<'t> Reader<'t> {
             match bytes[i] {
                 b'\n' => self.at = i + 1,
                 b'#' => self.at = self.line_end(i) + 1,
-                _ => return Some(i - self.at),
+                _ => {
+                    self.known = (self.at, i - self.at);
+                    return Some(i - self.at);
+                }
             }
         }
         None
@@ -275,9 +295,7 @@ impl<'t> Reader<'t> {
             b'a'..=b'z' | b'A'..=b'Z' => {
                 let end = start + bytes[start..].iter().position(|b| !WORD[usize::from(*b)])?;
                 let key = &self.text[start..end];
-                // None of them begins otherwise.
-                let may_be = key.len() <= 5 && matches!(bytes[start] | 0x20, b'f' | b'n' | b'o' | b't' | b'y');
-                if may_be && NO_TEXTS.iter().any(|word| word.eq_ignore_ascii_case(key)) {
+                if is_no_text(key) {
                     return None;
                 }
                 (key, end)
