@@ -44,7 +44,8 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
         && request.options.order == Options::default().order
         && request.patches.is_empty()
         && request.stored_values.is_none();
-    if !plain || request.target.len() <= request.held.0 || !state::is_stream(current) {
+    let much = request.target.len().max(current.len()) > request.held.0;
+    if !plain || !much || !state::is_stream(current) {
         return None;
     }
     let files = inputs::read_values(&request.values, &mut Vec::new())?;
@@ -138,7 +139,7 @@ impl Parts {
 struct Facts {
     /// It is a workload that belongs to a release.
     runs: bool,
-    /// It says to which instance, by which workloads of one release are known in all streams.
+    /// It names its instance: all workloads of a release do so alike, and are in one circle by that.
     names_an_instance: bool,
     /// It was rendered, and nothing of it is looked at beside all others.
     plain: bool,

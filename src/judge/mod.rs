@@ -73,8 +73,9 @@ pub struct Request {
     pub held: Held,
 }
 
-/// Up to how many bytes of manifests all are held as values at once. What is longer is judged circle by circle, which
-/// takes as little memory for a thousand releases as for one, and reads each document once more.
+/// Up to how many bytes of a stream all is held as values at once. What is longer, as it comes or as it is deployed, is
+/// judged circle by circle, which takes as little memory for a thousand releases as for one, and reads each document
+/// once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held(pub usize);
 
