@@ -4,16 +4,19 @@
 //! the others each time takes time squared. The circles are drawn in three steps, none of which keeps an object: a
 //! [`Sketch`] takes the names, labels and selectors, then [`Circles`] join what names what, and what selects what.
 
+mod labels;
+
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 use memchr::{memchr, memchr_iter};
 
 use super::object::{Object, at};
 use super::{selector, workload};
-use crate::value::{Text, Value};
+use crate::value::Value;
+use labels::{Bearers, Labels, Selector};
 
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
@@ -147,12 +150,7 @@ impl Circles {
     pub fn select(&mut self) {
         let labels = std::mem::take(&mut self.labels);
         let bearers = Bearers::of(&labels);
-        let new: Vec<u32> = self
-            .coming
-            .new
-            .iter()
-            .filter_map(|word| labels.words.get(*word).copied())
-            .collect();
+        let new: Vec<u32> = self.coming.new.iter().filter_map(|word| labels.known(word)).collect();
         for selector in std::mem::take(&mut self.selectors) {
             bearers.selected(&selector, &new, |other| self.nodes.join(selector.node, other));
         }
@@ -334,213 +332,5 @@ fn selectors(object: &Object) -> Vec<(&Value, bool)> {
     of_pods.chain(of_services).collect()
 }
 
-/// A key of a label and its value, each by the number of its word.
-type Pair = (u32, u32);
-
-/// What carries which label, as numbers: the same few words stand at every object.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Labels {
-    words: HashMap<Text, u32>,
-    pairs: Vec<Pair>,
-    /// Each set of labels: whose, and where its pairs end.
-    sets: Vec<(Node, u32)>,
-}
-
-/// The labels that a selector asks for, whatever else it asks. Without any it may select anything.
-#[derive(Debug, PartialEq, Eq)]
-struct Selector {
-    node: Node,
-    asked: Vec<Pair>,
-}
-
-impl Labels {
-    fn add(&mut self, node: Node, labels: &Value) {
-        for (key, value) in labels.as_object().into_iter().flatten() {
-            if let Value::String(value) = value {
-                let pair = (self.word(key), self.word(value));
-                self.pairs.push(pair);
-            }
-        }
-        self.sets.push((node, number(self.pairs.len())));
-    }
-
-    fn word(&mut self, word: &Text) -> u32 {
-        if let Some(known) = self.words.get(word) {
-            return *known;
-        }
-        let number = number(self.words.len());
-        self.words.insert(word.clone(), number);
-        number
-    }
-
-    /// `None` for what selects nothing, whatever there is.
-    fn selector(&mut self, node: Node, selector: &Value, plain: bool) -> Option<Selector> {
-        let labels = if plain {
-            Some(selector)
-        } else {
-            selector.get("matchLabels")
-        };
-        let mut asked = Vec::new();
-        for (key, value) in labels.and_then(Value::as_object).into_iter().flatten() {
-            let Value::String(value) = value else { return None };
-            asked.push((self.word(key), self.word(value)));
-        }
-        (!plain || !asked.is_empty()).then_some(Selector { node, asked })
-    }
-
-    fn set(&self, i: usize) -> &[Pair] {
-        let start = i.checked_sub(1).map_or(0, |before| self.sets[before].1);
-        &self.pairs[start as usize..self.sets[i].1 as usize]
-    }
-}
-
-/// The sets of labels in which each pair is.
-struct Bearers<'l> {
-    labels: &'l Labels,
-    of: HashMap<Pair, Vec<u32>>,
-}
-
-impl<'l> Bearers<'l> {
-    fn of(labels: &'l Labels) -> Bearers<'l> {
-        let mut of: HashMap<Pair, Vec<u32>> = HashMap::new();
-        for i in 0..labels.sets.len() {
-            for pair in labels.set(i) {
-                of.entry(*pair).or_default().push(number(i));
-            }
-        }
-        Bearers { labels, of }
-    }
-
-    /// Calls with the node of each that has all labels a selector asks for, but for those whose value is of `new`; only
-    /// those are looked at that carry the rarest.
-    fn selected(&self, selector: &Selector, new: &[u32], mut join: impl FnMut(Node)) {
-        let firm: Vec<Pair> = selector
-            .asked
-            .iter()
-            .filter(|(_, value)| !new.contains(value))
-            .copied()
-            .collect();
-        let bearers: Option<Vec<&Vec<u32>>> = firm.iter().map(|pair| self.of.get(pair)).collect();
-        let Some(bearers) = bearers else { return };
-        let all = |i: &usize| firm.iter().all(|pair| self.labels.set(*i).contains(pair));
-        match bearers.into_iter().min_by_key(|list| list.len()) {
-            Some(list) => list
-                .iter()
-                .map(|i| *i as usize)
-                .filter(all)
-                .for_each(|i| join(self.labels.sets[i].0)),
-            // Without such a label it may select anything.
-            None => self.labels.sets.iter().for_each(|(node, _)| join(*node)),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::value::json;
-
-    fn objects(values: Vec<Value>) -> Vec<Object> {
-        let all = values.into_iter().enumerate();
-        all.flat_map(|(i, v)| Object::all_in(i, v).unwrap()).collect()
-    }
-
-    fn workload(name: &str, labels: Value, mounts: &str) -> Value {
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
-            "spec": {"template": {"metadata": {"labels": labels}, "spec": {"volumes": [{"configMap": {"name": mounts}}]}}}})
-    }
-
-    fn map(name: &str, text: &str) -> Value {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"user.yaml": text}})
-    }
-
-    fn service(name: &str, selector: Value) -> Value {
-        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": selector}})
-    }
-
-    fn together(all: &[Object], a: &str, b: &str) -> bool {
-        let circles = Circles::of(&[all], &["mixcoord"]);
-        let around = |name: &str| circles.around(all.iter().find(|o| o.reference.name == name).unwrap());
-        around(a).unwrap() == around(b).unwrap()
-    }
-
-    #[test]
-    fn releases_that_share_nothing_stay_apart() {
-        let all = objects(vec![
-            workload("a-proxy", json!({"release": "a", "component": "proxy"}), "a-config"),
-            map("a-config", "etcd: {endpoints: [a-etcd:2379]}"),
-            workload("b-proxy", json!({"release": "b", "component": "proxy"}), "b-config"),
-            map("b-config", ""),
-            service("a-etcd", json!({"release": "a", "app": "etcd"})),
-        ]);
-        assert!(together(&all, "a-proxy", "a-config"));
-        assert!(together(&all, "a-config", "a-etcd"));
-        assert!(!together(&all, "a-proxy", "b-proxy"));
-        assert!(!together(&all, "a-config", "b-config"));
-    }
-
-    #[test]
-    fn what_names_or_selects_both_joins_them() {
-        let two = || {
-            vec![
-                workload("a-proxy", json!({"release": "a", "component": "proxy"}), "x"),
-                workload("b-proxy", json!({"release": "b", "component": "proxy"}), "y"),
-            ]
-        };
-        let scale = |target: &str| {
-            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "s", "labels": {"release": "b"}},
-                "spec": {"scaleTargetRef": {"kind": "Deployment", "name": target}}})
-        };
-        let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n"},
-            "spec": {"podSelector": {}}});
-        let chosen_by = |expressions: Value| {
-            json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "p"},
-                "spec": {"selector": {"matchExpressions": expressions}}})
-        };
-        for (joins, other) in [
-            (true, service("s", json!({"component": "proxy"}))),
-            (false, service("s", json!({"component": "proxy", "release": "b"}))),
-            (false, service("s", json!({"component": "querynode"}))),
-            (true, scale("a-proxy")),
-            (true, scale("a-mixcoord")),
-            (false, scale("b-proxy")),
-            (false, scale("b-mixcoord-rg1")),
-            (false, scale("c-mixcoord")),
-            (true, policy),
-            (true, service("s", json!({"component": "mixcoord"}))),
-            (false, service("s", json!({"component": "mixcoord", "release": "b"}))),
-            (false, service("s", json!({"component": "mixcoord", "app": "other"}))),
-            (
-                true,
-                chosen_by(json!([{"key": "component", "operator": "In", "values": ["mixcoord"]}])),
-            ),
-            (true, map("m", "http://a-proxy.ns.svc:1/ and tcp://b-proxy:2")),
-            (false, map("m", "a-proxyb b-proxy")),
-        ] {
-            let mut values = two();
-            values.push(other.clone());
-            assert_eq!(together(&objects(values), "a-proxy", "b-proxy"), joins, "{other}");
-        }
-    }
-
-    #[test]
-    fn dashes_name_nothing_that_has_no_name_yet() {
-        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "j-"},
-            "spec": {"template": {"spec": {"volumes": [{"configMap": {"name": "a"}}]}}}});
-        let all = objects(vec![map("a", ""), map("b", "- -- ---\n\n"), job]);
-        assert!(together(&all, "a", ""));
-        assert!(!together(&all, "b", ""));
-    }
-
-    #[test]
-    fn what_was_not_there_is_found_by_its_instance() {
-        let all = objects(vec![workload("a-proxy", json!({"release": "a"}), "x")]);
-        let circles = Circles::of(&[&all], &[]);
-        let new = objects(vec![
-            workload("a-mixcoord", json!({"release": "a"}), "x"),
-            workload("c-mixcoord", json!({"release": "c"}), "x"),
-        ]);
-        assert_eq!(circles.around(&new[0]), circles.around(&all[0]));
-        assert_eq!(circles.around(&new[1]), None);
-    }
-}
+mod tests;
