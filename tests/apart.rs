@@ -157,6 +157,19 @@ fn across() -> Result<(), String> {
             false,
         ),
         (
+            "what selects what comes to both",
+            object("Service", "spec:\n  selector:\n    component: mixcoord\n"),
+            false,
+        ),
+        (
+            "what scales what comes to one",
+            object(
+                "HorizontalPodAutoscaler",
+                "spec:\n  scaleTargetRef: {kind: Deployment, name: north-milvus-mixcoord}\n",
+            ),
+            true,
+        ),
+        (
             "what selects one",
             object("Service", "spec:\n  selector:\n    app.kubernetes.io/instance: north\n"),
             true,
@@ -175,6 +188,16 @@ fn across() -> Result<(), String> {
             false,
         ),
     ];
+    let new = |names: &[&str]| {
+        let comes = umbrella(&["north", "south", "east"], Held(0)).target;
+        same(|held| Request {
+            target: comes.clone(),
+            ..umbrella(names, held)
+        })
+    };
+    if new(&["north", "south"])? || !new(&["north", "south", "east"])? {
+        return Err("a release that is not deployed is judged as a whole".into());
+    }
     for (what, beside, wanted) in cases {
         let request = |held| {
             let request = umbrella(&["north", "south"], held);
