@@ -383,6 +383,13 @@ fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
                 release(0) + &many(n, |i| object("NetworkPolicy", i, rest))
             }),
         ),
+        (
+            "a word with dots beside releases",
+            8000,
+            Box::new(|n| {
+                release(0) + &release(1) + &object("ConfigMap", 0, &format!("data:\n  a: {}x\n", "r.".repeat(n)))
+            }),
+        ),
         ("unreadable documents", 300, Box::new(|n| "---\na: [\n".repeat(n))),
         (
             "documents without an object",

@@ -21,6 +21,10 @@ use labels::{Bearers, Labels, Selector};
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
 
+/// How far from its beginning a word with dots can name an object: no name has more than 253 characters, and what is to be
+/// made beside one is called by less than 64 more. Source: Kubernetes, object names (DNS subdomains).
+const REACH: usize = 253 + 64;
+
 /// What stands for all objects of one name.
 pub type Node = u32;
 
@@ -117,7 +121,8 @@ impl Circles {
             let run = &bytes[at..at + least + more];
             self.mention(node, run);
             if memchr(b'.', run).is_some() {
-                let ends = memchr_iter(b'.', run).map(|i| &run[..i]);
+                let ends = memchr_iter(b'.', run).take_while(|i| *i <= REACH);
+                let ends = ends.map(|i| &run[..i]);
                 ends.chain(run.split(|b| *b == b'.'))
                     .filter(|part| part.len() >= least)
                     .for_each(|part| self.mention(node, part));
