@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use milvus_uplift::judge::{Current, Judgement, Places, Request, ValuesFile, judge};
+use milvus_uplift::judge::{Current, Held, Judgement, Places, Request, ValuesFile, judge};
 use milvus_uplift::stream::Bytes;
 use serde_json::json;
 
@@ -412,32 +412,45 @@ fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
 #[test]
 fn time_is_linear_in_the_size() {
     for (name, unit, shape) in shapes() {
-        let (small, large) = (shape(unit), shape(4 * unit));
-        let time = |text: &str| {
-            let request = Request {
-                target: text.into(),
-                current: Current::Manifests(text.into()),
-                places: Places::IfRefused,
-                ..Request::default()
-            };
-            cpu_time(|| drop(judge(&request)))
-        };
-        // Squared it would be 16 times, however often it is measured; what shares the machine only ever adds.
-        let limit = |of_small: Duration| 9 * of_small.max(Duration::from_millis(5));
-        let (mut of_small, mut of_large) = (time(&small), time(&large));
-        for _ in 0..10 {
-            if of_large < limit(of_small) {
-                break;
-            }
-            (of_small, of_large) = (of_small.min(time(&small)), of_large.min(time(&large)));
-        }
-        assert!(
-            of_large < limit(of_small),
-            "{name}: {} bytes take {of_small:?}, {} take {of_large:?}",
-            small.len(),
-            large.len()
-        );
+        linear(name, &shape(unit), &shape(4 * unit), Held::default());
     }
+}
+
+#[test]
+fn so_it_is_beside_releases_circle_by_circle() {
+    let two = many(2, |i| release(9000 + i));
+    for (name, unit, shape) in shapes() {
+        let [small, large] = [unit, 4 * unit].map(|n| format!("{two}---\n{}", shape(n)));
+        linear(name, &small, &large, Held(0));
+    }
+}
+
+fn linear(name: &str, small: &str, large: &str, held: Held) {
+    let time = |text: &str| {
+        let request = Request {
+            target: text.into(),
+            current: Current::Manifests(text.into()),
+            places: Places::IfRefused,
+            held,
+            ..Request::default()
+        };
+        cpu_time(|| drop(judge(&request)))
+    };
+    // Squared it would be 16 times, however often it is measured; what shares the machine only ever adds.
+    let limit = |of_small: Duration| 9 * of_small.max(Duration::from_millis(5));
+    let (mut of_small, mut of_large) = (time(small), time(large));
+    for _ in 0..10 {
+        if of_large < limit(of_small) {
+            break;
+        }
+        (of_small, of_large) = (of_small.min(time(small)), of_large.min(time(large)));
+    }
+    assert!(
+        of_large < limit(of_small),
+        "{name}: {} bytes take {of_small:?}, {} take {of_large:?}",
+        small.len(),
+        large.len()
+    );
 }
 
 /// Runs the program with no more address space than this many MiB.
