@@ -12,11 +12,11 @@ use super::near::brings;
 use super::whole::{State, Whole};
 use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
+use crate::kube::Object;
 use crate::kube::circles::{self, Circles, Node, Sketch};
-use crate::kube::{Object, workload};
 use crate::milvus::operator;
 use crate::milvus::release::inventory;
-use crate::options::Options;
+use crate::order::Order;
 use crate::stage::Stage;
 use crate::state;
 use crate::stream::Bytes;
@@ -25,14 +25,17 @@ use crate::timings::Clock;
 use crate::value::Value;
 use crate::yaml;
 
-/// The documents of one circle, of what comes and of what is deployed.
-type Documents = [Vec<usize>; 2];
+/// The objects of one circle by their numbers, of what comes and of what is deployed.
+type Members = [Vec<usize>; 2];
+
+/// The node of each object, of what comes and of what is deployed.
+type Nodes = [Vec<Node>; 2];
 
 /// Both streams, surveyed, and the circles that hold a release, in the order of their first workloads.
 struct Parts {
     target: Survey,
     current: Survey,
-    circles: Vec<Documents>,
+    circles: Vec<Members>,
 }
 
 /// Judges circle by circle. `None` where the inputs are to be judged as a whole.
@@ -41,7 +44,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
         return None;
     };
     let plain = request.options.stage == Stage::All
-        && request.options.order == Options::default().order
+        && request.options.order == Order::Unsaid
         && request.patches.is_empty()
         && request.stored_values.is_none();
     let much = request.target.len().max(current.len()) > request.held.0;
@@ -65,7 +68,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
 }
 
 /// The judgement of one circle, where it passes.
-fn judged(parts: &Parts, circle: &Documents, files: &[Value], request: &Request, clock: &Clock) -> Option<Answer> {
+fn judged(parts: &Parts, circle: &Members, files: &[Value], request: &Request, clock: &Clock) -> Option<Answer> {
     let [coming, standing] = circle;
     let target = parts.target.part(coming, None)?;
     clock.lap("read the manifests");
@@ -95,31 +98,28 @@ impl Parts {
     /// is there that is looked at across all of them.
     fn of(target: &Bytes, current: &Bytes, clock: &Clock) -> Option<Parts> {
         let mut sketch = Sketch::default();
-        // The node of each document, of what comes and of what is deployed, and of the workloads that run Milvus.
-        let mut nodes: [Vec<(usize, Node)>; 2] = Default::default();
+        let mut nodes = Nodes::default();
+        // Those of the workloads that run Milvus.
         let mut running: Vec<Node> = Vec::new();
         let mut add = |object: &Object| {
             let facts = Facts::of(object);
             facts.stands_apart().then(|| (sketch.add(object), facts.runs))
         };
-        let target = Survey::of(target, Input::Target, None, |document, seen| {
+        let target = Survey::of(target, Input::Target, None, |seen| {
             let Seen::Object(object) = seen else { return false };
             let Some((node, runs)) = add(object) else { return false };
-            nodes[0].push((document, node));
+            nodes[0].push(node);
             running.extend(runs.then_some(node));
             true
         })?;
         clock.lap("read the manifests");
         let [coming, standing] = &mut nodes;
-        let current = Survey::of(current, Input::Current, Some(&target), |document, seen| {
+        let current = Survey::of(current, Input::Current, Some(&target), |seen| {
             let node = match seen {
                 Seen::Object(object) => add(object).map(|(node, _)| node),
-                Seen::Twin(twin) => {
-                    let at = coming.binary_search_by_key(&twin, |(document, _)| *document);
-                    at.ok().map(|at| coming[at].1)
-                }
+                Seen::Twin(twin) => Some(coming[twin]),
             };
-            standing.extend(node.map(|node| (document, node)));
+            standing.extend(node);
             node.is_some()
         })?;
         clock.lap("read what is deployed");
@@ -148,7 +148,7 @@ struct Facts {
 impl Facts {
     fn of(object: &Object) -> Facts {
         Facts {
-            runs: workload::template(object).is_some() && !inventory(std::slice::from_ref(object)).releases.is_empty(),
+            runs: !inventory(std::slice::from_ref(object)).releases.is_empty(),
             names_an_instance: circles::names_an_instance(object),
             plain: state::is_plain(object) && !operator::is_resource(object),
         }
@@ -159,13 +159,12 @@ impl Facts {
     }
 }
 
-/// The circles of all documents, by what their texts name.
-fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &[Vec<(usize, Node)>; 2]) -> Option<Circles> {
+/// The circles of all objects, by what their texts name.
+fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &Nodes) -> Option<Circles> {
     let mut circles = sketch.named(&brings());
     for (survey, nodes) in streams.into_iter().zip(nodes) {
-        for (document, body) in survey.bodies() {
-            let at = nodes.binary_search_by_key(&document, |(of, _)| *of).ok()?;
-            let node = nodes[at].1;
+        for (nth, body) in survey.own() {
+            let node = nodes[nth];
             // The words of a value stand in its text, but for those that are written with escapes or encoded.
             let plainly = memchr(b'\\', body.as_bytes()).is_none() && memmem::find(body.as_bytes(), b"!!").is_none();
             match plainly {
@@ -178,19 +177,19 @@ fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &[Vec<(usize, Node)>; 2])
     Some(circles)
 }
 
-/// The documents of each circle that holds a release; what has to do with none stands with the first. `None` where there is
+/// The objects of each circle that holds a release; what has to do with none stands with the first. `None` where there is
 /// only one.
-fn grouped(drawn: &Circles, nodes: &[Vec<(usize, Node)>; 2], running: &[Node]) -> Option<Vec<Documents>> {
+fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<Members>> {
     let mut order: HashMap<Node, usize> = HashMap::new();
     for node in running {
         let next = order.len();
         order.entry(drawn.around_node(*node)).or_insert(next);
     }
-    let mut circles: Vec<Documents> = order.iter().map(|_| Documents::default()).collect();
+    let mut circles: Vec<Members> = order.iter().map(|_| Members::default()).collect();
     for (side, nodes) in nodes.iter().enumerate() {
-        for (document, node) in nodes {
+        for (nth, node) in nodes.iter().enumerate() {
             let circle = order.get(&drawn.around_node(*node)).copied();
-            circles.get_mut(circle.unwrap_or_default())?[side].push(*document);
+            circles.get_mut(circle.unwrap_or_default())?[side].push(nth);
         }
     }
     (circles.len() > 1).then_some(circles)
@@ -226,7 +225,7 @@ mod tests {
                 continue;
             };
             let mut whole = stream.objects.iter();
-            let _ = Survey::of(&bytes, Input::Target, None, |document, seen| {
+            let _ = Survey::of(&bytes, Input::Target, None, |seen| {
                 let (Seen::Object(seen), Some(read)) = (seen, whole.next()) else {
                     panic!("{}: more documents than objects", file.display())
                 };
@@ -235,8 +234,12 @@ mod tests {
                     sketch.add(object);
                     sketch
                 };
-                let place = format!("{} document {document}", file.display());
-                assert_eq!((document, &seen.reference), (read.document, &read.reference), "{place}");
+                let place = format!("{} document {}", file.display(), seen.document);
+                assert_eq!(
+                    (seen.document, &seen.reference),
+                    (read.document, &read.reference),
+                    "{place}"
+                );
                 assert_eq!(sketched(seen), sketched(read), "{place}");
                 assert_eq!(Facts::of(seen), Facts::of(read), "{place}");
                 objects += 1;

@@ -55,18 +55,18 @@ pub struct Survey {
 pub enum Seen<'a> {
     /// This object, as far as it is seen: its identity, labels and selectors, and what its containers run.
     Object(&'a Object),
-    /// The very bytes of this document of the stream beside it.
+    /// The very bytes of this object of the stream beside it, by its number among those.
     Twin(usize),
 }
 
 impl Survey {
-    /// Reads every document of a stream and shows what it is, with its number, until `see` has seen enough. `None` for
+    /// Reads every document of a stream and shows each that is an object, in order, until `see` has seen enough. `None` for
     /// that, and where the stream cannot be cut into parts or be read: a document that is no object, a List, an envelope.
     pub fn of(
         bytes: &Bytes,
         input: Input,
         beside: Option<&Survey>,
-        mut see: impl FnMut(usize, Seen) -> bool,
+        mut see: impl FnMut(Seen) -> bool,
     ) -> Option<Survey> {
         let text = Arc::clone(bytes.text()?);
         let documents = yaml::split(&text).ok()?;
@@ -77,10 +77,10 @@ impl Survey {
         for document in &documents {
             let body = &text[document.body.clone()];
             let number = u32::try_from(document.index).ok()?;
-            if let Some(twin) = known.get(body) {
+            if let Some((nth, twin)) = known.get(body) {
                 objects.push((number, Some(*twin)));
                 helm4 |= from_helm4 && memmem::find(body.as_bytes(), FILENAME.as_bytes()).is_some();
-                if !see(document.index, Seen::Twin(*twin as usize)) {
+                if !see(Seen::Twin(*nth)) {
                     return None;
                 }
                 continue;
@@ -93,7 +93,7 @@ impl Survey {
             }
             let found = Object::all_in(document.index, value).ok()?;
             let [object] = &found[..] else { return None };
-            if !object.pointer.is_empty() || !see(document.index, Seen::Object(object)) {
+            if !object.pointer.is_empty() || !see(Seen::Object(object)) {
                 return None;
             }
             helm4 |= object.annotation(FILENAME).is_some();
@@ -112,41 +112,34 @@ impl Survey {
         Some(Survey { stream, objects })
     }
 
-    fn by_text(&self) -> impl Iterator<Item = (&str, u32)> {
-        let each = self.objects.iter();
-        each.map(|(document, _)| (self.stream.body(*document as usize), *document))
+    /// The number of each object and its document, by its text.
+    fn by_text(&self) -> impl Iterator<Item = (&str, (usize, u32))> {
+        let each = self.objects.iter().enumerate();
+        each.map(|(nth, (document, _))| (self.stream.body(*document as usize), (nth, *document)))
     }
 
     /// The stream, without its objects.
-    pub fn stream(&self) -> &Stream {
-        &self.stream
-    }
-
-    /// The same for good.
     pub fn into_stream(self) -> Stream {
         self.stream
     }
 
-    /// The text of each object that has no twin, behind comments such as a licence, with the number of its document.
-    pub fn bodies(&self) -> impl Iterator<Item = (usize, &str)> {
-        let own = self.objects.iter().filter(|(_, twin)| twin.is_none());
-        own.map(|(document, _)| {
-            let document = *document as usize;
-            let body = self.stream.body(document);
-            (document, &body[behind_comments(body)..])
+    /// The number of each object that has no twin, and its text behind comments such as a licence.
+    pub fn own(&self) -> impl Iterator<Item = (usize, &str)> {
+        let own = self.objects.iter().enumerate().filter(|(_, (_, twin))| twin.is_none());
+        own.map(|(nth, (document, _))| {
+            let body = self.stream.body(*document as usize);
+            (nth, &body[behind_comments(body)..])
         })
     }
 
-    /// The stream with the objects of some of its documents (ascending), read again; what has the bytes of a document of
+    /// The stream with some of its objects (by their numbers, ascending), read again; what has the bytes of a document of
     /// `beside` shares what was read of that.
-    pub fn part(&self, documents: &[usize], beside: Option<&Stream>) -> Option<Stream> {
-        let mut objects = Vec::with_capacity(documents.len());
-        for document in documents {
-            let at = self
-                .objects
-                .binary_search_by_key(document, |(of, _)| *of as usize)
-                .ok()?;
-            let twin = self.objects[at].1.zip(beside).and_then(|(twin, beside)| {
+    pub fn part(&self, which: &[usize], beside: Option<&Stream>) -> Option<Stream> {
+        let mut objects = Vec::with_capacity(which.len());
+        for nth in which {
+            let (document, twin) = self.objects[*nth];
+            let document = document as usize;
+            let twin = twin.zip(beside).and_then(|(twin, beside)| {
                 let at = beside
                     .objects
                     .binary_search_by_key(&(twin as usize), |o| o.document)
@@ -155,9 +148,9 @@ impl Survey {
             });
             let value = match twin {
                 Some(value) => value,
-                None => yaml::read(self.stream.body(*document)).ok()??.into(),
+                None => yaml::read(self.stream.body(document)).ok()??.into(),
             };
-            objects.push(Object::alone_in(*document, value).ok()?);
+            objects.push(Object::alone_in(document, value).ok()?);
         }
         Some(self.stream.with(objects))
     }
