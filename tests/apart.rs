@@ -144,21 +144,34 @@ fn across() -> Result<(), String> {
         (
             "what names both",
             object("ConfigMap", "data:\n  a: north-milvus south-milvus\n"),
-            false,
+            true,
         ),
         (
             "both, with escapes",
             object("ConfigMap", "data:\n  a: \"\\x6eorth-milvus\\tsouth-milvus\"\n"),
-            false,
+            true,
         ),
         (
             "what selects both",
             object("Service", "spec:\n  selector:\n    component: proxy\n"),
-            false,
+            true,
         ),
         (
             "what selects what comes to both",
             object("Service", "spec:\n  selector:\n    component: mixcoord\n"),
+            true,
+        ),
+        (
+            "what selects both, of one",
+            object(
+                "Service",
+                "  labels: {release: north}\nspec:\n  selector:\n    component: proxy\n",
+            ),
+            false,
+        ),
+        (
+            "what selects a role of both that leaves",
+            object("Service", "spec:\n  selector:\n    component: indexnode\n"),
             false,
         ),
         (

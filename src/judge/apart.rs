@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use memchr::{memchr, memmem};
 
 use super::answer::Answer;
-use super::near::brings;
+use super::near::{self, brings};
 use super::whole::{State, Whole};
 use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
@@ -35,6 +35,7 @@ type Nodes = [Vec<Node>; 2];
 struct Parts {
     target: Survey,
     current: Survey,
+    drawn: Circles,
     circles: Vec<Members>,
 }
 
@@ -90,7 +91,8 @@ fn judged(parts: &Parts, circle: &Members, files: &[Value], request: &Request, c
         clock,
     };
     let done = whole.judge(&came, vec![]);
-    (!done.findings.iter().any(Finding::refuses)).then_some(done)
+    let passes = !done.findings.iter().any(Finding::refuses);
+    (passes && !near::crosses(&parts.drawn, &done.changes, &done.findings)).then_some(done)
 }
 
 impl Parts {
@@ -103,7 +105,9 @@ impl Parts {
         let mut running: Vec<Node> = Vec::new();
         let mut add = |object: &Object| {
             let facts = Facts::of(object);
-            facts.stands_apart().then(|| (sketch.add(object), facts.runs))
+            facts
+                .stands_apart()
+                .then(|| (sketch.add(object, facts.runs), facts.runs))
         };
         let target = Survey::of(target, Input::Target, None, |seen| {
             let Seen::Object(object) = seen else { return false };
@@ -129,6 +133,7 @@ impl Parts {
         Some(Parts {
             target,
             current,
+            drawn,
             circles,
         })
     }
@@ -188,8 +193,15 @@ fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<Membe
     let mut circles: Vec<Members> = order.iter().map(|_| Members::default()).collect();
     for (side, nodes) in nodes.iter().enumerate() {
         for (nth, node) in nodes.iter().enumerate() {
-            let circle = order.get(&drawn.around_node(*node)).copied();
-            circles.get_mut(circle.unwrap_or_default())?[side].push(nth);
+            let circle = drawn.around_node(*node);
+            let shared = drawn.shared(circle).iter().chain([&circle]);
+            let mut which: Vec<usize> = shared.filter_map(|circle| order.get(circle).copied()).collect();
+            if which.is_empty() {
+                which.push(0);
+            }
+            for circle in which {
+                circles.get_mut(circle)?[side].push(nth);
+            }
         }
     }
     (circles.len() > 1).then_some(circles)
@@ -231,7 +243,7 @@ mod tests {
                 };
                 let sketched = |object: &Object| {
                     let mut sketch = Sketch::default();
-                    sketch.add(object);
+                    sketch.add(object, false);
                     sketch
                 };
                 let place = format!("{} document {}", file.display(), seen.document);

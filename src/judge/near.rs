@@ -2,14 +2,18 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::whole::Judged;
+use crate::finding::Finding;
 use crate::kube::circles::{Circles, Node};
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Inventory, Release, inventory};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp};
+use crate::rules::{mu114_immutable_field_changed, mu205_orphaned_reference};
 use crate::stream::Stream;
+use crate::value::Value;
 
 /// A circle of objects that holds a release: the streams as far as they belong to it.
 pub(super) struct Near {
@@ -75,21 +79,52 @@ impl Proposal {
     }
 }
 
+/// Draws the circles around the releases of both streams; none where the target holds but one.
+pub(super) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventory, before: &Inventory) -> Circles {
+    if came.releases.len() < 2 {
+        return Circles::default();
+    }
+    let deployed = current.map_or(&[][..], |stream| &stream.objects);
+    let running = [(&target.objects[..], came), (deployed, before)];
+    let running: HashSet<*const Value> = running
+        .into_iter()
+        .flat_map(|(objects, inventory)| {
+            let components = inventory.releases.iter().flat_map(|r| &r.components);
+            components.map(|c| Arc::as_ptr(&objects[c.object].value))
+        })
+        .collect();
+    let runs = |object: &Object| running.contains(&Arc::as_ptr(&object.value));
+    Circles::of(&[&target.objects, deployed], runs, &brings())
+}
+
+/// Whether what was decided or found of objects that stand in several circles is for all of those together to say:
+/// whether anything of them changes, and whether anything stays that they mean.
+pub(super) fn crosses(circles: &Circles, changes: &[Change], findings: &[Finding]) -> bool {
+    let shared = |object: &ObjectRef| {
+        let circle = circles.named(&object.name);
+        circle.is_some_and(|circle| !circles.shared(circle).is_empty())
+    };
+    let mut changes = changes.iter().filter(|c| c.op != ChangeOp::Restyle);
+    let by_all = [&mu114_immutable_field_changed::RULE, &mu205_orphaned_reference::RULE];
+    let mut found = findings
+        .iter()
+        .filter(|f| by_all.iter().any(|rule| rule.code == f.code))
+        .filter_map(|f| f.object.as_ref());
+    circles.shares() && (changes.any(|c| shared(&c.object)) || found.any(shared))
+}
+
 impl Nears {
-    /// Draws the circles; none where the stream holds one release, or all have to do with each other.
+    /// What stands in each circle; nothing where all have to do with each other.
     /// `lead` is the release (index) that speaks for what has to do with none.
     pub(super) fn of(
+        circles: Circles,
         target: &Stream,
         current: Option<&Stream>,
         came: &Inventory,
         gone: &[usize],
         lead: usize,
     ) -> Nears {
-        if came.releases.len() < 2 {
-            return Nears::default();
-        }
         let deployed = current.map_or(&[][..], |stream| &stream.objects);
-        let circles = Circles::of(&[&target.objects, deployed], &brings());
         let around = |release: &Release| circles.around(&target.objects[release.components[0].object]);
         let mut parts: HashMap<Node, [Vec<usize>; 2]> = came
             .releases
@@ -97,13 +132,22 @@ impl Nears {
             .filter_map(around)
             .map(|circle| (circle, Default::default()))
             .collect();
-        let Some(lead) = around(&came.releases[lead]).filter(|_| parts.len() > 1) else {
+        let first = came.releases.get(lead).and_then(around);
+        let Some(lead) = first.filter(|_| parts.len() > 1) else {
             return Nears::default();
         };
         for (side, objects) in [&target.objects[..], deployed].into_iter().enumerate() {
             for (i, object) in objects.iter().enumerate() {
-                let circle = circles.around(object).filter(|circle| parts.contains_key(circle));
-                parts.entry(circle.unwrap_or(lead)).or_default()[side].push(i);
+                let mut stands = false;
+                for circle in standing(&circles, circles.around(object)) {
+                    if let Some(part) = parts.get_mut(&circle) {
+                        part[side].push(i);
+                        stands = true;
+                    }
+                }
+                if !stands {
+                    parts.entry(lead).or_default()[side].push(i);
+                }
             }
         }
         let leaving: HashSet<usize> = gone.iter().copied().collect();
@@ -158,6 +202,16 @@ impl Nears {
         }
     }
 
+    /// The circles themselves.
+    pub(super) fn circles(&self) -> &Circles {
+        &self.circles
+    }
+
+    /// Draws them anew, larger: what stands in several joins them.
+    pub(super) fn into_joined(self) -> Circles {
+        self.circles.joined()
+    }
+
     /// Changes by the circle they belong to, in the order of the releases; all in one part where there are no circles, or
     /// a release is judged by everything.
     pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Vec<(Option<Node>, Vec<Change>)> {
@@ -192,11 +246,16 @@ impl Nears {
             for object in &proposed {
                 let circle = brought.get(&object.reference).copied();
                 let circle = circle.or_else(|| self.circles.around(object));
-                let circle = circle.filter(|circle| self.all.contains_key(circle));
-                circles
-                    .entry(circle.unwrap_or(self.lead))
-                    .or_default()
-                    .push(object.clone());
+                let mut stands = false;
+                for circle in standing(&self.circles, circle) {
+                    if self.all.contains_key(&circle) {
+                        circles.entry(circle).or_default().push(object.clone());
+                        stands = true;
+                    }
+                }
+                if !stands {
+                    circles.entry(self.lead).or_default().push(object.clone());
+                }
             }
         }
         let each = circles.into_iter();
@@ -205,6 +264,14 @@ impl Nears {
             whole: Applied::of(proposed),
         }
     }
+}
+
+/// The circles in which stands what is in one, or is shared by several.
+fn standing(circles: &Circles, circle: Option<Node>) -> Vec<Node> {
+    circle.map_or(vec![], |circle| match circles.shared(circle) {
+        [] => vec![circle],
+        several => several.to_vec(),
+    })
 }
 
 /// The values that a component's label may come to have.
@@ -221,3 +288,6 @@ fn brought<'j>(judged: &'j [Judged]) -> HashMap<&'j ObjectRef, Node> {
     };
     each.flat_map(injected).collect()
 }
+
+#[cfg(test)]
+mod tests;

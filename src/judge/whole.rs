@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::answer::Answer;
-use super::near::{Nears, Scope};
+use super::near::{self, Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
-use crate::kube::circles::Node;
+use crate::kube::circles::{Circles, Node};
 use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
@@ -69,21 +69,42 @@ impl Whole<'_> {
             _ => Inventory::default(),
         };
         self.streams(came, &before, &mut findings);
+        let mut circles = near::circles(self.target, self.current_stream(), came, &before);
+        // What is held back or given a wave is every object.
+        if self.options.stage != Stage::All || self.options.order != Order::Unsaid {
+            circles = circles.joined();
+        }
+        loop {
+            match self.by_circles(circles, came, &before, findings.clone()) {
+                Ok(answer) => return answer,
+                Err(joined) => circles = joined,
+            }
+        }
+    }
+
+    /// The judgement by circles; larger ones where something is for several of these together to say.
+    pub(super) fn by_circles(
+        &self,
+        circles: Circles,
+        came: &Inventory,
+        before: &Inventory,
+        mut findings: Vec<Finding>,
+    ) -> Result<Answer, Circles> {
         let gone = self.gone(came);
         // Of several releases the first that is deployed speaks for all objects.
         let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
         let lead = came.releases.iter().position(known).unwrap_or_default();
-        let nears = Nears::of(self.target, self.current_stream(), came, &gone, lead);
+        let nears = Nears::of(circles, self.target, self.current_stream(), came, &gone, lead);
         let scope = |release| {
             let everything = Scope {
                 target: self.target,
                 release,
                 current: self.current_stream(),
-                deployed: deployed(release, came, &before),
+                deployed: deployed(release, came, before),
                 gone: &gone,
                 circle: None,
             };
-            self.decide(&nears.scope(everything), &before)
+            self.decide(&nears.scope(everything), before)
         };
         let mut judged: Vec<Judged> = came.releases.iter().map(scope).collect();
         let mut led: HashSet<Option<Node>> = HashSet::new();
@@ -94,6 +115,10 @@ impl Whole<'_> {
         self.clock.lap("take the inventory, tell the transition");
         let mut changes = self.changes(&judged, &mut findings);
         self.clock.lap("decide the changes");
+        if near::crosses(nears.circles(), &changes, &[]) {
+            drop(judged);
+            return Err(nears.into_joined());
+        }
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
         let stages = self.hold_back(&nears, &judged, &mut changes);
         if self.options.order == Order::ArgoCd {
@@ -116,15 +141,19 @@ impl Whole<'_> {
         if let Some(all_at_once) = all_at_once {
             self.whole_way(&nears, &judged, &stages, &all_at_once, &mut findings);
         }
-        self.source(&judged, &changes, came, &before, &mut findings);
+        if near::crosses(nears.circles(), &[], &findings) {
+            drop(judged);
+            return Err(nears.into_joined());
+        }
+        self.source(&judged, &changes, came, before, &mut findings);
         self.clock.lap("judge by the rules");
-        Answer {
+        Ok(Answer {
             releases,
             findings,
             changes,
             targets,
             ..Answer::default()
-        }
+        })
     }
 
     /// What is wrong with the streams as a whole, whatever the way of each release.

@@ -5,6 +5,8 @@
 //! [`Sketch`] takes the names, labels and selectors, then [`Circles`] join what names what, and what selects what.
 
 mod labels;
+mod nodes;
+mod share;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -17,6 +19,8 @@ use super::object::{Object, at};
 use super::{selector, workload};
 use crate::value::Value;
 use labels::{Bearers, Labels, Selector};
+use nodes::Nodes;
+use share::Shared;
 
 /// Labels that say to which instance an object belongs.
 const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
@@ -39,18 +43,26 @@ pub struct Sketch {
 /// The circles of some objects. Two objects are in one circle where one names the other in any text, selects its pods
 /// (or Services), or carries the same instance; and so on through others. Namespaces are left out of account: rather one
 /// circle too large than a relation overlooked.
+///
+/// What belongs to nothing that runs and has to do with several circles, such as a Secret that all releases name, does not
+/// join them: it stands in each ([`Circles::shared`]).
 #[derive(Debug, Default)]
 pub struct Circles {
     nodes: Nodes,
     labels: Labels,
     selectors: Vec<Selector>,
     coming: Coming,
+    shared: Shared,
 }
 
 impl Sketch {
-    /// Takes what is to be known of an object before others are looked at.
-    pub fn add(&mut self, object: &Object) -> Node {
+    /// Takes what is to be known of an object before others are looked at. `runs` where the circles are drawn around it:
+    /// what carries its instance belongs to it.
+    pub fn add(&mut self, object: &Object, runs: bool) -> Node {
         let node = self.nodes.of_name(&object.reference.name);
+        if runs {
+            self.nodes.runs(node);
+        }
         for labels in label_maps(object) {
             self.labels.add(node, labels);
         }
@@ -68,8 +80,10 @@ impl Sketch {
 
     /// Ends the sketch: now what an object mentions can be joined with what has that name. `new` are values that labels of
     /// pods may have which are still to be made beside these: what selects them may select any of theirs.
-    pub fn named(self, new: &[&'static str]) -> Circles {
+    pub fn named(mut self, new: &[&'static str]) -> Circles {
+        self.nodes.own();
         Circles {
+            shared: Shared::new(),
             coming: Coming::of(new, &self.nodes.names),
             nodes: self.nodes,
             labels: self.labels,
@@ -80,14 +94,14 @@ impl Sketch {
 
 impl Circles {
     /// Draws the circles around all objects of several sets (what is deployed, what comes). `new` is as for
-    /// [`Sketch::named`].
-    pub fn of(sets: &[&[Object]], new: &[&'static str]) -> Circles {
+    /// [`Sketch::named`], `runs` as for [`Sketch::add`].
+    pub fn of(sets: &[&[Object]], runs: impl Fn(&Object) -> bool, new: &[&'static str]) -> Circles {
         // What an upgrade leaves alone is in both sets, as one value of one name: it is looked at once.
         let mut known = HashSet::new();
         let mut once: Vec<&Object> = sets.iter().copied().flatten().collect();
         once.retain(|object| known.insert(Arc::as_ptr(&object.value)));
         let mut sketch = Sketch::default();
-        let nodes: Vec<Node> = once.iter().map(|object| sketch.add(object)).collect();
+        let nodes: Vec<Node> = once.iter().map(|object| sketch.add(object, runs(object))).collect();
         let mut circles = sketch.named(new);
         for (node, object) in nodes.iter().zip(&once) {
             circles.mentioned(*node, &object.value);
@@ -146,19 +160,39 @@ impl Circles {
         let names = &self.nodes.names;
         let beside = || names.get(self.coming.beside(word)?);
         if let Some(other) = names.get(word).or_else(beside).copied() {
-            self.nodes.join(node, other);
+            self.nodes.relate(node, other);
         }
     }
 
-    /// Joins what selects with what it selects, or could select once that has a label with a value of what is new. The
-    /// last step.
+    /// Joins what selects with what it selects, or could select once that has a label with a value of what is new, and
+    /// tells what stands in several circles. The last step.
     pub fn select(&mut self) {
         let labels = std::mem::take(&mut self.labels);
-        let bearers = Bearers::of(&labels);
         let new: Vec<u32> = self.coming.new.iter().filter_map(|word| labels.known(word)).collect();
+        let mut bearers = Bearers::of(&labels, new);
         for selector in std::mem::take(&mut self.selectors) {
-            bearers.selected(&selector, &new, |other| self.nodes.join(selector.node, other));
+            bearers.select(selector, &mut self.nodes);
         }
+        self.shared = share::share(&mut self.nodes);
+    }
+
+    /// Joins what stands in several circles with all of them.
+    #[must_use]
+    pub fn joined(mut self) -> Circles {
+        for (one, owners) in std::mem::take(&mut self.shared) {
+            owners.iter().for_each(|owner| self.nodes.join(one, *owner));
+        }
+        self
+    }
+
+    /// The circles that share what a circle holds; none where that is a circle of its own.
+    pub fn shared(&self, circle: Node) -> &[Node] {
+        self.shared.get(&circle).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anything stands in several circles.
+    pub fn shares(&self) -> bool {
+        !self.shared.is_empty()
     }
 
     /// The circle of the objects with a name.
@@ -181,62 +215,6 @@ impl Circles {
             each.filter_map(|instance| nodes.instances.get(instance)).next()
         };
         named.or_else(instance).map(|node| nodes.root(*node))
-    }
-}
-
-/// Names and instances, and what has been joined of them.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Nodes {
-    names: HashMap<Rc<[u8]>, Node>,
-    instances: HashMap<String, Node>,
-    parents: Vec<Node>,
-}
-
-impl Nodes {
-    fn of_name(&mut self, name: &str) -> Node {
-        if let Some(known) = self.names.get(name.as_bytes()) {
-            return *known;
-        }
-        let node = self.another();
-        self.names.insert(name.as_bytes().into(), node);
-        node
-    }
-
-    fn of_instance(&mut self, instance: &str) -> Node {
-        if let Some(known) = self.instances.get(instance) {
-            return *known;
-        }
-        let node = self.another();
-        self.instances.insert(instance.to_owned(), node);
-        node
-    }
-
-    fn another(&mut self) -> Node {
-        let node = number(self.parents.len());
-        self.parents.push(node);
-        node
-    }
-
-    fn root(&self, mut node: Node) -> Node {
-        while self.parents[node as usize] != node {
-            node = self.parents[node as usize];
-        }
-        node
-    }
-
-    fn join(&mut self, a: Node, b: Node) {
-        let (a, b) = (self.shortened(a), self.shortened(b));
-        self.parents[a.max(b) as usize] = a.min(b);
-    }
-
-    /// The root of a node; the way to it is half as long the next time.
-    fn shortened(&mut self, mut node: Node) -> Node {
-        while self.parents[node as usize] != node {
-            let next = self.parents[self.parents[node as usize] as usize];
-            self.parents[node as usize] = next;
-            node = next;
-        }
-        node
     }
 }
 

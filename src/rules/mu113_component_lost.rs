@@ -215,7 +215,7 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
                 let chosen = |o: &&Object| backs(before, service, o);
                 let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
                 let gone = |o: &&Object| case.after.find(&o.reference.kind, &o.reference.name).is_none();
-                for deployed in before.objects.iter().filter(serves).filter(gone).filter(chosen) {
+                for deployed in before.objects.iter().filter(serves).filter(chosen).filter(gone) {
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
                     if !told && !deployed.is_kept() {
                         let message = format!(

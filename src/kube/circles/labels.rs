@@ -2,6 +2,7 @@
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::nodes::Nodes;
 use super::{Node, number};
 use crate::value::{Text, Value};
 
@@ -70,43 +71,79 @@ impl Labels {
     }
 }
 
+/// How many sets of labels are looked at for selectors, for each that there is.
+const LOOKS: usize = 64;
+
 /// The sets of labels in which each pair is.
 pub(super) struct Bearers<'l> {
     labels: &'l Labels,
     of: HashMap<Pair, Vec<u32>>,
+    /// Values that labels may come to have.
+    new: Vec<u32>,
+    /// What stands for the selectors that were met, by whether they belong to what runs and what they ask for.
+    met: HashMap<(bool, Vec<Pair>), Node>,
+    /// How many sets may still be looked at.
+    left: usize,
 }
 
 impl<'l> Bearers<'l> {
-    pub(super) fn of(labels: &'l Labels) -> Bearers<'l> {
+    /// `new` are values that labels may come to have: what asks for one may select whatever else fits.
+    pub(super) fn of(labels: &'l Labels, new: Vec<u32>) -> Bearers<'l> {
         let mut of: HashMap<Pair, Vec<u32>> = HashMap::new();
         for i in 0..labels.sets.len() {
             for pair in labels.set(i) {
                 of.entry(*pair).or_default().push(number(i));
             }
         }
-        Bearers { labels, of }
+        Bearers {
+            labels,
+            of,
+            new,
+            met: HashMap::new(),
+            left: labels.sets.len() * LOOKS + (1 << 16),
+        }
     }
 
-    /// Calls with the node of each that has all labels a selector asks for, but for those whose value is of `new`; only
-    /// those are looked at that carry the rarest.
-    pub(super) fn selected(&self, selector: &Selector, new: &[u32], mut join: impl FnMut(Node)) {
-        let firm: Vec<Pair> = selector
-            .asked
-            .iter()
-            .filter(|(_, value)| !new.contains(value))
-            .copied()
-            .collect();
+    /// Relates what selects with each that has all labels it asks for, but for those whose value is new. All selectors
+    /// that ask for the same are one.
+    pub(super) fn select(&mut self, selector: Selector, nodes: &mut Nodes) {
+        let mut firm = selector.asked;
+        firm.retain(|(_, value)| !self.new.contains(value));
+        firm.sort_unstable();
         let bearers: Option<Vec<&Vec<u32>>> = firm.iter().map(|pair| self.of.get(pair)).collect();
         let Some(bearers) = bearers else { return };
-        let all = |i: &usize| firm.iter().all(|pair| self.labels.set(*i).contains(pair));
-        match bearers.into_iter().min_by_key(|list| list.len()) {
-            Some(list) => list
-                .iter()
-                .map(|i| *i as usize)
-                .filter(all)
-                .for_each(|i| join(self.labels.sets[i].0)),
-            // Without such a label it may select anything.
-            None => self.labels.sets.iter().for_each(|(node, _)| join(*node)),
+        let rarest = bearers.iter().map(|list| list.len()).min();
+        let looks = rarest.unwrap_or(self.labels.sets.len());
+        if looks > self.left && firm.len() > 1 {
+            // Rather one circle too large: as if it asked for the rarest alone.
+            firm = firm
+                .into_iter()
+                .min_by_key(|pair| self.of[pair].len())
+                .into_iter()
+                .collect();
         }
+        // What runs is joined with what it selects; beside it stands a node for all that ask for the same.
+        let owned = nodes.is_owned(selector.node);
+        if let Some(met) = self.met.get(&(owned, firm.clone())) {
+            nodes.relate(selector.node, *met);
+            return;
+        }
+        self.left = self.left.saturating_sub(looks);
+        let met = if owned { selector.node } else { nodes.another() };
+        nodes.relate(selector.node, met);
+        let sets = &self.labels.sets;
+        match firm.iter().map(|pair| &self.of[pair]).min_by_key(|list| list.len()) {
+            Some(list) => {
+                let all = |i: &&u32| {
+                    let labels = self.labels.set(**i as usize);
+                    firm.iter().all(|pair| labels.contains(pair))
+                };
+                let selected = list.iter().filter(all);
+                selected.for_each(|i| nodes.relate(met, sets[*i as usize].0));
+            }
+            // Without such a label it may select anything.
+            None => sets.iter().for_each(|(node, _)| nodes.relate(met, *node)),
+        }
+        self.met.insert((owned, firm), met);
     }
 }

@@ -21,10 +21,33 @@ fn service(name: &str, selector: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": selector}})
 }
 
+/// The circles around workloads that say their instance.
+fn drawn(all: &[Object]) -> Circles {
+    let runs = |o: &Object| o.reference.kind == "Deployment" && names_an_instance(o);
+    Circles::of(&[all], runs, &["mixcoord"])
+}
+
+fn around(circles: &Circles, all: &[Object], name: &str) -> Node {
+    let object = all.iter().find(|o| o.reference.name == name);
+    circles.around(object.unwrap()).unwrap()
+}
+
 fn together(all: &[Object], a: &str, b: &str) -> bool {
-    let circles = Circles::of(&[all], &["mixcoord"]);
-    let around = |name: &str| circles.around(all.iter().find(|o| o.reference.name == name).unwrap());
-    around(a).unwrap() == around(b).unwrap()
+    let circles = drawn(all);
+    around(&circles, all, a) == around(&circles, all, b)
+}
+
+/// Whether one of others stands in the circles of both, without joining them.
+fn shared(all: &[Object], what: &str, a: &str, b: &str) -> bool {
+    let circles = drawn(all);
+    let mut both = [a, b].map(|name| around(&circles, all, name));
+    both.sort_unstable();
+    let whats = around(&circles, all, what);
+    let joined = circles.joined();
+    let [first, second, third] = [what, a, b].map(|name| around(&joined, all, name));
+    let shares = drawn(all).shared(whats) == both && both[0] != both[1];
+    assert!(!shares || (first == second && second == third));
+    shares
 }
 
 #[test]
@@ -51,7 +74,7 @@ fn what_names_or_selects_both_joins_them() {
         ]
     };
     let scale = |target: &str| {
-        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "s", "labels": {"release": "b"}},
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "s"},
             "spec": {"scaleTargetRef": {"kind": "Deployment", "name": target}}})
     };
     let policy = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "n"},
@@ -82,8 +105,87 @@ fn what_names_or_selects_both_joins_them() {
     ] {
         let mut values = two();
         values.push(other.clone());
-        assert_eq!(together(&objects(values), "a-proxy", "b-proxy"), joins, "{other}");
+        let all = objects(values);
+        let name = all[2].reference.name.clone();
+        // An autoscaler means one: it is that one's.
+        let means_both = joins && other["kind"] != "HorizontalPodAutoscaler";
+        assert_eq!(shared(&all, &name, "a-proxy", "b-proxy"), means_both, "{other}");
+        assert!(!together(&all, "a-proxy", "b-proxy"), "{other}");
+        // What is one release's own is no third's.
+        let mut own = other.clone();
+        own["metadata"]["labels"] = json!({"release": "b"});
+        let mut values = two();
+        values.push(own);
+        let all = objects(values);
+        assert_eq!(together(&all, "a-proxy", "b-proxy"), joins, "{other} of b");
+        assert!(together(&all, &name, "b-proxy"), "{other} of b");
     }
+}
+
+#[test]
+fn what_several_name_is_shared_with_all_that_belongs_to_it() {
+    let mut values = vec![
+        service("etcd", json!({"app": "etcd"})),
+        workload("etcd", json!({"app": "etcd"}), "etcd-config"),
+        map("etcd-config", ""),
+    ];
+    for name in ["a", "b", "c"] {
+        values.push(workload(
+            &format!("{name}-proxy"),
+            json!({"release": name}),
+            &format!("{name}-config"),
+        ));
+        let etcd = if name == "c" { "elsewhere" } else { "etcd" };
+        values.push(map(&format!("{name}-config"), &format!("endpoints: [{etcd}:2379]")));
+    }
+    let all = objects(values);
+    assert!(shared(&all, "etcd", "a-proxy", "b-proxy"));
+    assert!(shared(&all, "etcd-config", "a-proxy", "b-proxy"));
+    for name in ["a", "b", "c"] {
+        assert!(together(&all, &format!("{name}-config"), &format!("{name}-proxy")));
+    }
+}
+
+#[test]
+fn what_one_of_several_mounts_and_another_names_in_what_it_mounts_joins_them() {
+    let all = objects(vec![
+        workload("a-proxy", json!({"release": "a"}), "common"),
+        map("common", ""),
+        workload("b-proxy", json!({"release": "b"}), "b-config"),
+        map("b-config", "see common"),
+    ]);
+    assert!(together(&all, "a-proxy", "b-proxy"));
+}
+
+#[test]
+fn selectors_that_ask_for_the_same_are_one() {
+    let named = |i: usize| format!("s{i}");
+    let mut values: Vec<Value> = (0..1000)
+        .map(|i| service(&named(i), json!({"app": "milvus"})))
+        .collect();
+    for name in ["a", "b"] {
+        let labels = json!({"release": name, "app": "milvus"});
+        values.push(workload(&format!("{name}-proxy"), labels, "x"));
+    }
+    let all = objects(values);
+    for i in [0, 999] {
+        assert!(shared(&all, &named(i), "a-proxy", "b-proxy"));
+    }
+}
+
+#[test]
+fn what_would_stand_in_too_many_circles_joins_them() {
+    // A thousand maps, each naming the next, and all of a hundred releases name the first.
+    let mut values: Vec<Value> = (0..1000)
+        .map(|i| map(&format!("chain-{i}"), &format!("then chain-{}", i + 1)))
+        .collect();
+    for i in 0..100 {
+        let name = format!("r{i}");
+        values.push(workload(&format!("{name}-proxy"), json!({"release": name}), "chain-0"));
+    }
+    let all = objects(values);
+    assert!(together(&all, "r0-proxy", "r99-proxy"));
+    assert!(together(&all, "chain-999", "r99-proxy"));
 }
 
 #[test]
@@ -98,7 +200,7 @@ fn dashes_name_nothing_that_has_no_name_yet() {
 #[test]
 fn what_was_not_there_is_found_by_its_instance() {
     let all = objects(vec![workload("a-proxy", json!({"release": "a"}), "x")]);
-    let circles = Circles::of(&[&all], &[]);
+    let circles = Circles::of(&[&all], |_| true, &[]);
     let new = objects(vec![
         workload("a-mixcoord", json!({"release": "a"}), "x"),
         workload("c-mixcoord", json!({"release": "c"}), "x"),
