@@ -121,7 +121,44 @@ fn many() -> Result<(), String> {
     if apart != [true, true] || alone {
         return Err(format!("circle by circle: {apart:?}, of one release: {alone}"));
     }
+    let request = aliases(&names, Held(0));
+    let is_apart = same(|held| aliases(&names, held))?;
+    let releases = judge(&request).releases.len();
+    if !is_apart || releases != names.len() {
+        return Err(format!("aliases: circle by circle: {is_apart}, {releases} releases"));
+    }
     Ok(())
+}
+
+/// Releases as an umbrella chart renders its subcharts under aliases: all carry the umbrella's instance, and stand on the
+/// same stores.
+fn aliases(names: &[&str], held: Held) -> Request {
+    let is_store = |d: &&str| {
+        let stores = ["-etcd", "-minio", "-pulsar"];
+        stores
+            .iter()
+            .any(|w| d.contains(&format!("name: my-release{w}")) && !d.contains("name: my-release-milvus"))
+    };
+    let all = |text: &str| {
+        let (stores, own): (Vec<&str>, Vec<&str>) = text.split("---\n").partition(is_store);
+        let own = own.join("---\n");
+        let each = names.iter().map(|name| {
+            own.replace(
+                "app.kubernetes.io/name: milvus",
+                &format!("app.kubernetes.io/name: {name}"),
+            )
+            .replace("my-release-milvus", &format!("my-release-{name}"))
+            .replace("# Source: milvus/", &format!("# Source: umbrella/charts/{name}/"))
+        });
+        let each: Vec<String> = each.chain([stores.join("---\n")]).collect();
+        joined(each.iter().map(String::as_str))
+    };
+    Request {
+        target: all(TARGET).into(),
+        current: Current::Manifests(all(CURRENT).into()),
+        held,
+        ..Request::default()
+    }
 }
 
 /// Something beside two releases, and whether they are judged circle by circle all the same.

@@ -99,6 +99,50 @@ fn each_release_is_judged_as_it_would_be_alone() {
     }
 }
 
+/// A release as the subchart of an umbrella renders it under an alias: all carry the umbrella's instance, each its own
+/// application, and what they stand on is the umbrella's.
+fn aliased(text: &str, alias: &str) -> String {
+    let own = text.split("---\n").filter(|d| {
+        !["-etcd", "-minio", "-pulsar"]
+            .iter()
+            .any(|w| d.contains(&format!("\n  name: my-release{w}")))
+    });
+    own.collect::<Vec<_>>()
+        .join("---\n")
+        .replace(
+            "app.kubernetes.io/name: milvus",
+            &format!("app.kubernetes.io/name: {alias}"),
+        )
+        .replace("my-release-milvus", &format!("my-release-{alias}"))
+        .replace("# Source: milvus/", &format!("# Source: umbrella/charts/{alias}/"))
+}
+
+#[test]
+fn so_is_each_alias_of_an_umbrella() {
+    let names = ["north", "south", "east", "west"];
+    let each: Vec<(String, String)> = names
+        .iter()
+        .zip(FAULTS)
+        .map(|(name, (_, fault))| (aliased(&fault(TARGET), name), aliased(CURRENT, name)))
+        .collect();
+    let (targets, currents): (Vec<String>, Vec<String>) = each.iter().cloned().unzip();
+    let mut alone = BTreeSet::new();
+    for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
+        let judgement = judged(target.clone(), current.clone(), Options::default());
+        assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
+        alone.extend(said(&judgement));
+    }
+    let together = judged(targets.join("\n---\n"), currents.join("\n---\n"), Options::default());
+    assert_eq!(together.releases.len(), names.len());
+    let together = said(&together);
+    let missing: Vec<_> = alone.difference(&together).collect();
+    let new: Vec<_> = together.difference(&alone).collect();
+    assert!(
+        missing.is_empty() && new.is_empty(),
+        "missing: {missing:#?}\nnew: {new:#?}"
+    );
+}
+
 #[test]
 fn what_belongs_to_none_is_judged_beside_any_number_of_releases() {
     let claim = |size: &str| {

@@ -4,6 +4,7 @@
 //! the others each time takes time squared. The circles are drawn in three steps, none of which keeps an object: a
 //! [`Sketch`] takes the names, labels and selectors, then [`Circles`] join what names what, and what selects what.
 
+mod instances;
 mod labels;
 mod nodes;
 mod share;
@@ -18,12 +19,10 @@ use memchr::{memchr, memchr_iter};
 use super::object::{Object, at};
 use super::{selector, workload};
 use crate::value::Value;
+use instances::Instances;
 use labels::{Bearers, Labels, Selector};
 use nodes::Nodes;
 use share::Shared;
-
-/// Labels that say to which instance an object belongs.
-const INSTANCE: [&str; 2] = ["app.kubernetes.io/instance", "release"];
 
 /// How far from its beginning a word with dots can name an object: no name has more than 253 characters, and what is to be
 /// made beside one is called by less than 64 more. Source: Kubernetes, object names (DNS subdomains).
@@ -36,6 +35,7 @@ pub type Node = u32;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sketch {
     nodes: Nodes,
+    instances: Instances,
     labels: Labels,
     selectors: Vec<Selector>,
 }
@@ -49,6 +49,7 @@ pub struct Sketch {
 #[derive(Debug, Default)]
 pub struct Circles {
     nodes: Nodes,
+    instances: Instances,
     labels: Labels,
     selectors: Vec<Selector>,
     coming: Coming,
@@ -66,12 +67,7 @@ impl Sketch {
         for labels in label_maps(object) {
             self.labels.add(node, labels);
         }
-        for labels in label_maps(object).chain(workload::match_labels(object)) {
-            for instance in instances(labels) {
-                let other = self.nodes.of_instance(instance);
-                self.nodes.join(node, other);
-            }
-        }
+        self.instances.add(node, object, runs);
         for (selector, plain) in selectors(object) {
             self.selectors.extend(self.labels.selector(node, selector, plain));
         }
@@ -81,8 +77,10 @@ impl Sketch {
     /// Ends the sketch: now what an object mentions can be joined with what has that name. `new` are values that labels of
     /// pods may have which are still to be made beside these: what selects them may select any of theirs.
     pub fn named(mut self, new: &[&'static str]) -> Circles {
+        self.instances.join(&mut self.nodes);
         self.nodes.own();
         Circles {
+            instances: self.instances,
             shared: Shared::new(),
             coming: Coming::of(new, &self.nodes.names),
             nodes: self.nodes,
@@ -210,11 +208,8 @@ impl Circles {
     pub fn around(&self, object: &Object) -> Option<Node> {
         let nodes = &self.nodes;
         let named = nodes.names.get(object.reference.name.as_bytes());
-        let instance = || {
-            let each = label_maps(object).flat_map(instances);
-            each.filter_map(|instance| nodes.instances.get(instance)).next()
-        };
-        named.or_else(instance).map(|node| nodes.root(*node))
+        let known = named.copied().or_else(|| self.instances.around(object));
+        known.map(|node| nodes.root(node))
     }
 }
 
@@ -291,15 +286,14 @@ fn label_maps(object: &Object) -> impl Iterator<Item = &Value> {
     own.into_iter().chain(workload::pod_labels(object))
 }
 
-/// The instances that labels name.
-fn instances(labels: &Value) -> impl Iterator<Item = &str> {
-    INSTANCE.iter().filter_map(|key| labels.get(key)?.as_str())
+/// Those and what its selector asks for.
+fn all_labels(object: &Object) -> impl Iterator<Item = &Value> {
+    label_maps(object).chain(workload::match_labels(object))
 }
 
 /// Whether an object, its pods or its selector say to which instance they belong.
 pub fn names_an_instance(object: &Object) -> bool {
-    let all = label_maps(object).chain(workload::match_labels(object));
-    all.flat_map(instances).next().is_some()
+    all_labels(object).flat_map(instances::of).next().is_some()
 }
 
 /// The selectors of an object, and whether each is a plain map of labels.

@@ -1,4 +1,4 @@
-//! Names and instances as numbers, and what has been joined of them.
+//! Names as numbers, and what has been joined of them.
 
 use std::rc::Rc;
 
@@ -6,11 +6,10 @@ use foldhash::{HashMap, HashSet};
 
 use super::{Node, number};
 
-/// Names and instances, and what has been joined of them.
+/// Names and what else has to do with them, and what has been joined of them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Nodes {
     pub(super) names: HashMap<Rc<[u8]>, Node>,
-    pub(super) instances: HashMap<String, Node>,
     parents: Vec<Node>,
     /// Whether a node belongs to something that runs. Of what is joined the root's counts, until [`Nodes::own`].
     owned: Vec<bool>,
@@ -25,15 +24,6 @@ impl Nodes {
         }
         let node = self.another();
         self.names.insert(name.as_bytes().into(), node);
-        node
-    }
-
-    pub(super) fn of_instance(&mut self, instance: &str) -> Node {
-        if let Some(known) = self.instances.get(instance) {
-            return *known;
-        }
-        let node = self.another();
-        self.instances.insert(instance.to_owned(), node);
         node
     }
 

@@ -208,3 +208,46 @@ fn what_was_not_there_is_found_by_its_instance() {
     assert_eq!(circles.around(&new[0]), circles.around(&all[0]));
     assert_eq!(circles.around(&new[1]), None);
 }
+
+#[test]
+fn applications_tell_apart_what_carries_one_instance() {
+    let of = |app: &str| json!({"app.kubernetes.io/instance": "one", "app.kubernetes.io/name": app});
+    let umbrella = |last: Value| {
+        objects(vec![
+            workload("a-proxy", of("a"), "a-config"),
+            workload("a-datanode", of("a"), "x"),
+            workload("b-proxy", of("b"), "b-config"),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "z", "labels": of("b")}}),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "labels": of("etcd")}}),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a-config", "labels": of("etcd")}}),
+            last,
+        ])
+    };
+    let all = umbrella(workload("c-proxy", of("c"), "y"));
+    for (a, b, joined) in [
+        ("a-proxy", "a-datanode", true),
+        ("a-proxy", "b-proxy", false),
+        ("b-proxy", "z", true),
+        ("a-proxy", "a-config", true),
+        ("s", "a-proxy", false),
+        ("s", "a-config", false),
+    ] {
+        assert_eq!(together(&all, a, b), joined, "{a} {b}");
+    }
+    let new = objects(vec![
+        workload("b-mixcoord", of("b"), "x"),
+        workload("d-mixcoord", of("d"), "x"),
+    ]);
+    let circles = drawn(&all);
+    assert_eq!(circles.around(&new[0]), circles.around(&all[2]));
+    assert_eq!(circles.around(&new[1]), None);
+    // Of one nobody can tell the application: it may be any of theirs.
+    let unsaid = workload("c-proxy", json!({"release": "one"}), "y");
+    let mut two = workload("c-proxy", of("c"), "y");
+    two["spec"]["template"]["metadata"]["labels"] = of("d");
+    for third in [unsaid, two] {
+        let all = umbrella(third);
+        assert!(together(&all, "a-proxy", "b-proxy"));
+        assert!(together(&all, "s", "c-proxy"));
+    }
+}
