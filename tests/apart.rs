@@ -199,6 +199,14 @@ fn across() -> Result<(), String> {
             true,
         ),
         (
+            "what selects a role that leaves and one that stays",
+            object(
+                "PodDisruptionBudget",
+                "spec:\n  selector:\n    matchExpressions: [{key: component, operator: In, values: [rootcoord, proxy]}]\n",
+            ),
+            true,
+        ),
+        (
             "what selects both, of one",
             object(
                 "Service",
@@ -209,7 +217,7 @@ fn across() -> Result<(), String> {
         (
             "what selects a role of both that leaves",
             object("Service", "spec:\n  selector:\n    component: indexnode\n"),
-            false,
+            true,
         ),
         (
             "what scales what comes to one",
@@ -238,6 +246,18 @@ fn across() -> Result<(), String> {
             false,
         ),
     ];
+    let stays = |held| {
+        let request = umbrella(&["north", "south"], held);
+        let beside = object("Service", "spec:\n  selector:\n    component: indexnode\n");
+        let all = [named(TARGET, "north"), named(CURRENT, "south"), beside];
+        Request {
+            target: joined(all.iter().map(|text| text.trim_start_matches("---\n"))).into(),
+            ..request
+        }
+    };
+    if same(stays).map_err(|e| format!("what serves nobody in one circle alone: {e}"))? {
+        return Err("what one circle drops and another keeps is for both to say".into());
+    }
     let new = |names: &[&str]| {
         let comes = umbrella(&["north", "south", "east"], Held(0)).target;
         same(|held| Request {

@@ -286,6 +286,27 @@ fn release(number: usize) -> String {
     each.collect()
 }
 
+/// A release that is upgraded: its target is the same with another version. `claims` is what it carries as the labels by
+/// which it is known.
+fn upgraded(number: usize, claims: &str) -> String {
+    const ROLES: [&str; 5] = ["mixcoord", "indexnode", "datanode", "querynode", "proxy"];
+    let each = ROLES.iter().map(|role| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: r{number}-milvus-{role}\nspec:\n  selector:\n    matchLabels: &l\n      \
+             {claims}\n      component: {role}\n  template:\n    metadata:\n      labels: *l\n    spec:\n      imagePullSecrets: [name: pull]\n      \
+             containers:\n      - name: {role}\n        image: milvusdb/milvus:{FROM}\n        args: [milvus, run, {role}]\n"
+        )
+    });
+    each.collect()
+}
+
+fn by_instance(number: usize) -> String {
+    upgraded(number, &format!("app.kubernetes.io/instance: r{number}"))
+}
+
+const FROM: &str = "v2.5.22";
+const TO: &str = "v2.6.16";
+
 /// Streams of about a size: what they hold most of, and how much of it for one unit.
 #[allow(clippy::type_complexity)]
 fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
@@ -397,9 +418,41 @@ fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
             Box::new(|n| "---\na: b\n".repeat(n)),
         ),
         ("releases", 40, Box::new(|n| many(n, release))),
+        ("upgrades", 80, Box::new(|n| many(n, by_instance))),
+        (
+            "upgrades that name one Secret",
+            80,
+            Box::new(|n| many(n, by_instance) + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: pull}\n"),
+        ),
+        (
+            "upgrades under one policy",
+            80,
+            Box::new(|n| many(n, by_instance) + &object("NetworkPolicy", 0, "spec: {podSelector: {}}\n")),
+        ),
+        (
+            "upgrades with a Service of what leaves",
+            80,
+            Box::new(|n| many(n, by_instance) + &object("Service", 0, "spec: {selector: {component: indexnode}}\n")),
+        ),
+        (
+            "upgrades with a budget of what leaves and what stays",
+            80,
+            Box::new(|n| {
+                let of = "{matchExpressions: [{key: component, operator: In, values: [indexnode, proxy]}]}";
+                many(n, by_instance) + &object("PodDisruptionBudget", 0, &format!("spec: {{selector: {of}}}\n"))
+            }),
+        ),
+        (
+            "upgrades of an umbrella's aliases",
+            80,
+            Box::new(|n| {
+                let alias = |i| format!("app.kubernetes.io/instance: all\n      app.kubernetes.io/name: r{i}-milvus");
+                many(n, |i| upgraded(i, &alias(i)))
+            }),
+        ),
         (
             "releases of a Helm 4 stream",
-            40,
+            80,
             Box::new(|n| {
                 let note = "  annotations:\n    postrenderer.helm.sh/postrender-filename: m/templates/x.yaml\n";
                 let texts = format!("{note}data:\n  a: >\n    b\n      c\n");
@@ -428,7 +481,7 @@ fn so_it_is_beside_releases_circle_by_circle() {
 fn linear(name: &str, small: &str, large: &str, held: Held) {
     let time = |text: &str| {
         let request = Request {
-            target: text.into(),
+            target: text.replace(FROM, TO).into(),
             current: Current::Manifests(text.into()),
             places: Places::IfRefused,
             held,

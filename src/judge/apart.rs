@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use memchr::{memchr, memmem};
 
 use super::answer::Answer;
-use super::near::{self, brings};
+use super::crossing::Crossing;
+use super::near::brings;
 use super::whole::{State, Whole};
 use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
@@ -17,6 +18,7 @@ use crate::kube::circles::{self, Circles, Node, Sketch};
 use crate::milvus::operator;
 use crate::milvus::release::inventory;
 use crate::order::Order;
+use crate::rewrite::{Change, ChangeOp};
 use crate::stage::Stage;
 use crate::state;
 use crate::stream::Bytes;
@@ -36,7 +38,7 @@ struct Parts {
     target: Survey,
     current: Survey,
     drawn: Circles,
-    circles: Vec<Members>,
+    circles: Vec<(Node, Members)>,
 }
 
 /// Judges circle by circle. `None` where the inputs are to be judged as a whole.
@@ -56,12 +58,24 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     clock.lap("read the values");
     let parts = Parts::of(&request.target, current, clock)?;
     let mut done = Answer::default();
-    for circle in &parts.circles {
-        let part = judged(&parts, circle, &files, request, clock)?;
+    let mut crossing = Crossing::new(&parts.drawn);
+    let mut taken: HashMap<usize, Node> = HashMap::new();
+    for (circle, members) in &parts.circles {
+        let part = judged(&parts, members, &files, request, clock)?;
+        crossing.decided(Some(*circle), &part.changes);
+        crossing.found(Some(*circle), &part.findings);
         done.releases.extend(part.releases);
         done.findings.extend(part.findings);
-        done.changes.extend(part.changes);
+        // What stands in several is changed once.
+        let first = |c: &Change| {
+            let own = c.op == ChangeOp::Inject || !parts.drawn.is_shared(&c.object.name);
+            own || taken.entry(c.document).or_insert(*circle) == circle
+        };
+        done.changes.extend(part.changes.into_iter().filter(first));
         done.targets.extend(part.targets);
+    }
+    if !crossing.agrees(&done.changes) {
+        return None;
     }
     done.target = Some(parts.target.into_stream());
     done.current = Some(state::part(parts.current.into_stream()));
@@ -92,7 +106,7 @@ fn judged(parts: &Parts, circle: &Members, files: &[Value], request: &Request, c
     };
     let done = whole.judge(&came, vec![]);
     let passes = !done.findings.iter().any(Finding::refuses);
-    (passes && !near::crosses(&parts.drawn, &done.changes, &done.findings)).then_some(done)
+    passes.then_some(done)
 }
 
 impl Parts {
@@ -184,13 +198,16 @@ fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &Nodes) -> Option<Circles
 
 /// The objects of each circle that holds a release; what has to do with none stands with the first. `None` where there is
 /// only one.
-fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<Members>> {
+fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<(Node, Members)>> {
     let mut order: HashMap<Node, usize> = HashMap::new();
+    let mut circles: Vec<(Node, Members)> = Vec::new();
     for node in running {
-        let next = order.len();
-        order.entry(drawn.around_node(*node)).or_insert(next);
+        let circle = drawn.around_node(*node);
+        order.entry(circle).or_insert_with(|| {
+            circles.push((circle, Members::default()));
+            circles.len() - 1
+        });
     }
-    let mut circles: Vec<Members> = order.iter().map(|_| Members::default()).collect();
     for (side, nodes) in nodes.iter().enumerate() {
         for (nth, node) in nodes.iter().enumerate() {
             let circle = drawn.around_node(*node);
@@ -200,7 +217,7 @@ fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<Membe
                 which.push(0);
             }
             for circle in which {
-                circles.get_mut(circle)?[side].push(nth);
+                circles.get_mut(circle)?.1[side].push(nth);
             }
         }
     }

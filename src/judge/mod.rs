@@ -2,6 +2,7 @@
 
 mod answer;
 mod apart;
+mod crossing;
 mod inputs;
 mod near;
 mod release;

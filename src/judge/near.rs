@@ -5,13 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::whole::Judged;
-use crate::finding::Finding;
 use crate::kube::circles::{Circles, Node};
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::release::{Inventory, Release, inventory};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp};
-use crate::rules::{mu114_immutable_field_changed, mu205_orphaned_reference};
 use crate::stream::Stream;
 use crate::value::Value;
 
@@ -95,22 +93,6 @@ pub(super) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventor
         .collect();
     let runs = |object: &Object| running.contains(&Arc::as_ptr(&object.value));
     Circles::of(&[&target.objects, deployed], runs, &brings())
-}
-
-/// Whether what was decided or found of objects that stand in several circles is for all of those together to say:
-/// whether anything of them changes, and whether anything stays that they mean.
-pub(super) fn crosses(circles: &Circles, changes: &[Change], findings: &[Finding]) -> bool {
-    let shared = |object: &ObjectRef| {
-        let circle = circles.named(&object.name);
-        circle.is_some_and(|circle| !circles.shared(circle).is_empty())
-    };
-    let mut changes = changes.iter().filter(|c| c.op != ChangeOp::Restyle);
-    let by_all = [&mu114_immutable_field_changed::RULE, &mu205_orphaned_reference::RULE];
-    let mut found = findings
-        .iter()
-        .filter(|f| by_all.iter().any(|rule| rule.code == f.code))
-        .filter_map(|f| f.object.as_ref());
-    circles.shares() && (changes.any(|c| shared(&c.object)) || found.any(shared))
 }
 
 impl Nears {

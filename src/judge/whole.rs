@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::answer::Answer;
+use super::crossing::Crossing;
 use super::near::{self, Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
@@ -115,7 +116,11 @@ impl Whole<'_> {
         self.clock.lap("take the inventory, tell the transition");
         let mut changes = self.changes(&judged, &mut findings);
         self.clock.lap("decide the changes");
-        if near::crosses(nears.circles(), &changes, &[]) {
+        let mut crossing = Crossing::new(nears.circles());
+        for one in &judged {
+            crossing.decided(one.circle, &one.rewrite.changes);
+        }
+        if !crossing.agrees(&changes) {
             drop(judged);
             return Err(nears.into_joined());
         }
@@ -132,7 +137,9 @@ impl Whole<'_> {
             Ok(proposed) => {
                 let proposal = nears.proposal(proposed, &judged);
                 for (one, stage) in judged.iter().zip(&stages) {
+                    let before = findings.len();
                     self.rules(one, *stage, proposal.of(one), &mut findings, &mut releases);
+                    crossing.found(one.circle, &findings[before..]);
                     targets.push(one.transition.target().cloned());
                 }
             }
@@ -141,7 +148,7 @@ impl Whole<'_> {
         if let Some(all_at_once) = all_at_once {
             self.whole_way(&nears, &judged, &stages, &all_at_once, &mut findings);
         }
-        if near::crosses(nears.circles(), &[], &findings) {
+        if !crossing.agrees(&changes) {
             drop(judged);
             return Err(nears.into_joined());
         }

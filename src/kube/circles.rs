@@ -188,6 +188,11 @@ impl Circles {
         self.shared.get(&circle).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the objects with a name stand in several circles.
+    pub fn is_shared(&self, name: &str) -> bool {
+        self.shares() && self.named(name).is_some_and(|circle| !self.shared(circle).is_empty())
+    }
+
     /// Whether anything stands in several circles.
     pub fn shares(&self) -> bool {
         !self.shared.is_empty()

@@ -16,7 +16,12 @@ const TARGET: &str = include_str!("../../../testdata/example/target.yaml");
 const CURRENT: &str = include_str!("../../../testdata/example/current.yaml");
 
 /// What has to do with two releases: in what is deployed, and in what comes. `ALL` stands for labels that both have.
-const BESIDE: [(&str, &str, &str); 14] = [
+const BESIDE: [(&str, &str, &str); 15] = [
+    (
+        "a budget of roles",
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nspec: {minAvailable: 1, selector: {matchExpressions: [{key: component, operator: In, values: [rootcoord, proxy]}]}}",
+        "",
+    ),
     (
         "a map that names both",
         "kind: ConfigMap\ndata: {a: IN_CASE zebra-milvus}",
