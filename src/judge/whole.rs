@@ -78,7 +78,7 @@ impl Whole<'_> {
         loop {
             match self.by_circles(circles, came, &before, findings.clone()) {
                 Ok(answer) => return answer,
-                Err(joined) => circles = joined,
+                Err(joined) => circles = *joined,
             }
         }
     }
@@ -90,7 +90,7 @@ impl Whole<'_> {
         came: &Inventory,
         before: &Inventory,
         mut findings: Vec<Finding>,
-    ) -> Result<Answer, Circles> {
+    ) -> Result<Answer, Box<Circles>> {
         let gone = self.gone(came);
         // Of several releases the first that is deployed speaks for all objects.
         let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
@@ -122,7 +122,7 @@ impl Whole<'_> {
         }
         if !crossing.agrees(&changes) {
             drop(judged);
-            return Err(nears.into_joined());
+            return Err(Box::new(nears.into_joined()));
         }
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
         let stages = self.hold_back(&nears, &judged, &mut changes);
@@ -150,7 +150,7 @@ impl Whole<'_> {
         }
         if !crossing.agrees(&changes) {
             drop(judged);
-            return Err(nears.into_joined());
+            return Err(Box::new(nears.into_joined()));
         }
         self.source(&judged, &changes, came, before, &mut findings);
         self.clock.lap("judge by the rules");

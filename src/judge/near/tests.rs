@@ -9,7 +9,7 @@ use crate::finding::{Finding, Input};
 use crate::milvus::release::inventory;
 use crate::options::{Options, RewriteMode};
 use crate::state;
-use crate::stream::{Bytes, Stream};
+use crate::stream::Stream;
 use crate::timings::Clock;
 
 const TARGET: &str = include_str!("../../../testdata/example/target.yaml");
@@ -131,7 +131,7 @@ fn object(text: &str, named: &str) -> String {
 
 /// Judges both ways; whether what is shared was left to each release. What cannot be read is left out.
 fn compare(target: &str, current: &str, options: &Options) -> Result<bool, String> {
-    let Ok(target) = Stream::read(&Bytes::from(target.as_bytes().to_vec()), Input::Target) else {
+    let Ok(target) = Stream::read(target.as_bytes(), Input::Target) else {
         return Ok(false);
     };
     let came = inventory(&target.objects);
@@ -184,7 +184,7 @@ fn what_is_shared_says_what_it_says_when_it_joins() {
         let read = |name: &str| std::fs::read_to_string(case.join(name)).unwrap_or_default();
         let (target, current) = (read("target.yaml"), read("current.yaml"));
         let first = inventory(
-            &Stream::read(&Bytes::from(current.clone().into_bytes()), Input::Current)
+            &Stream::read(current.as_bytes(), Input::Current)
                 .map(|s| s.objects)
                 .unwrap_or_default(),
         );
