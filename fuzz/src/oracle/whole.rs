@@ -21,20 +21,30 @@ pub fn render(data: &[u8]) {
         holds(&request(&sections, target, options(&sections)));
         // It takes several times as long.
         if data.len().is_multiple_of(8) {
-            beside_another(&sections, target);
+            beside_another(&sections, target, SHARED[data.len() / 8 % SHARED.len()]);
         }
     }
 }
 
+/// What two releases may share.
+const SHARED: [&str; 4] = [
+    "",
+    "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {podSelector: {}, ingress: [{}]}\n",
+    "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {component: indexnode}}\n",
+    "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {selector: {matchExpressions: \
+     [{key: component, operator: In, values: [datacoord, proxy]}]}}\n",
+];
+
 /// Beside another release all is judged the same, as a whole and circle by circle.
-fn beside_another(sections: &[Section], target: &[u8]) {
+fn beside_another(sections: &[Section], target: &[u8], shared: &str) {
     const TARGET: &[u8] = include_bytes!("../../../testdata/rewrite/consolidate/target.yaml");
     const CURRENT: &[u8] = include_bytes!("../../../testdata/rewrite/consolidate/current.yaml");
     let Some(current) = sections::get(sections, "current") else {
         return;
     };
-    let target = [TARGET, b"\n---\n", target].concat();
-    let current = [CURRENT, b"\n---\n", current].concat();
+    let between = [shared.as_bytes(), b"\n---\n"].concat();
+    let target = [TARGET, b"\n", &between, target].concat();
+    let current = [CURRENT, b"\n", &between, current].concat();
     let others = sections.iter().filter(|s| s.name != "current").cloned();
     let both = Section {
         name: "current",
