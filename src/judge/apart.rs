@@ -3,7 +3,7 @@
 //! It is a shorter way to a pass, and never to a refusal: whatever is not the plain case, and whatever is refused, is
 //! judged as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use memchr::{memchr, memmem};
 
@@ -22,7 +22,7 @@ use crate::rewrite::{Change, ChangeOp};
 use crate::stage::Stage;
 use crate::state;
 use crate::stream::Bytes;
-use crate::stream::survey::{Seen, Survey};
+use crate::stream::survey::{Kept, Seen, Survey};
 use crate::timings::Clock;
 use crate::value::Value;
 use crate::yaml;
@@ -33,12 +33,17 @@ type Members = [Vec<usize>; 2];
 /// The node of each object, of what comes and of what is deployed.
 type Nodes = [Vec<Node>; 2];
 
+/// The circles with what stands in each, and what stands in several of them.
+type Grouped = (Vec<(Node, Members)>, [HashSet<usize>; 2]);
+
 /// Both streams, surveyed, and the circles that hold a release, in the order of their first workloads.
 struct Parts {
     target: Survey,
     current: Survey,
     drawn: Circles,
     circles: Vec<(Node, Members)>,
+    /// What stands in several of them, of what comes and of what is deployed.
+    again: [HashSet<usize>; 2],
 }
 
 /// Judges circle by circle. `None` where the inputs are to be judged as a whole.
@@ -56,12 +61,13 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     }
     let files = inputs::read_values(&request.values, &mut Vec::new())?;
     clock.lap("read the values");
-    let parts = Parts::of(&request.target, current, clock)?;
+    let mut parts = Parts::of(&request.target, current, clock)?;
     let mut done = Answer::default();
     let mut crossing = Crossing::new(&parts.drawn);
     let mut taken: HashMap<usize, Node> = HashMap::new();
+    let mut kept = std::mem::take(&mut parts.again).map(Kept::new);
     for (circle, members) in &parts.circles {
-        let part = judged(&parts, members, &files, request, clock)?;
+        let part = judged(&parts, members, &mut kept, &files, request, clock)?;
         crossing.decided(Some(*circle), &part.changes);
         crossing.found(Some(*circle), &part.findings);
         done.releases.extend(part.releases);
@@ -83,11 +89,18 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
 }
 
 /// The judgement of one circle, where it passes.
-fn judged(parts: &Parts, circle: &Members, files: &[Value], request: &Request, clock: &Clock) -> Option<Answer> {
-    let [coming, standing] = circle;
-    let target = parts.target.part(coming, None)?;
+fn judged(
+    parts: &Parts,
+    circle: &Members,
+    kept: &mut [Kept; 2],
+    files: &[Value],
+    request: &Request,
+    clock: &Clock,
+) -> Option<Answer> {
+    let ([coming, standing], [of_target, of_current]) = (circle, kept);
+    let target = parts.target.part(coming, None, of_target)?;
     clock.lap("read the manifests");
-    let source = state::part(parts.current.part(standing, Some(&target))?);
+    let source = state::part(parts.current.part(standing, Some(&target), of_current)?);
     clock.lap("read what is deployed");
     let (came, before) = (inventory(&target.objects), source.inventory());
     // One of several releases is deployed under its own name; what stands alone could be known without (MU004).
@@ -142,13 +155,14 @@ impl Parts {
         })?;
         clock.lap("read what is deployed");
         let drawn = drawn(sketch, [&target, &current], &nodes)?;
-        let circles = grouped(&drawn, &nodes, &running)?;
+        let (circles, again) = grouped(&drawn, &nodes, &running)?;
         clock.lap("draw the circles");
         Some(Parts {
             target,
             current,
             drawn,
             circles,
+            again,
         })
     }
 }
@@ -198,9 +212,10 @@ fn drawn(sketch: Sketch, streams: [&Survey; 2], nodes: &Nodes) -> Option<Circles
 
 /// The objects of each circle that holds a release; what has to do with none stands with the first. `None` where there is
 /// only one.
-fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<(Node, Members)>> {
+fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Grouped> {
     let mut order: HashMap<Node, usize> = HashMap::new();
     let mut circles: Vec<(Node, Members)> = Vec::new();
+    let mut again = <[HashSet<usize>; 2]>::default();
     for node in running {
         let circle = drawn.around_node(*node);
         order.entry(circle).or_insert_with(|| {
@@ -216,12 +231,15 @@ fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Vec<(Node
             if which.is_empty() {
                 which.push(0);
             }
+            if which.len() > 1 {
+                again[side].insert(nth);
+            }
             for circle in which {
                 circles.get_mut(circle)?.1[side].push(nth);
             }
         }
     }
-    (circles.len() > 1).then_some(circles)
+    (circles.len() > 1).then_some((circles, again))
 }
 
 #[cfg(test)]

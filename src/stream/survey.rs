@@ -1,5 +1,6 @@
 //! A stream too large to be held: each of its documents is read and let go, and read again in the part it belongs to.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -9,6 +10,7 @@ use super::{Bytes, Stream, behind_comments};
 use crate::finding::Input;
 use crate::host::{FILENAME, Host, krm, sources};
 use crate::kube::Object;
+use crate::value::Value;
 use crate::yaml::{self, Wanted};
 
 /// What is seen of a document: what names an object, selects or labels it and its pods, and what these run.
@@ -57,6 +59,28 @@ pub enum Seen<'a> {
     Object(&'a Object),
     /// The very bytes of this object of the stream beside it, by its number among those.
     Twin(usize),
+}
+
+/// How many bytes of documents that stand in several parts are held as values.
+const KEPT: usize = 4 << 20;
+
+/// What parts have in common.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The numbers of the objects that stand in several.
+    again: HashSet<usize>,
+    read: HashMap<usize, Arc<Value>>,
+    size: usize,
+}
+
+impl Kept {
+    /// `again` are the numbers of the objects that stand in several parts.
+    pub fn new(again: HashSet<usize>) -> Kept {
+        Kept {
+            again,
+            ..Kept::default()
+        }
+    }
 }
 
 impl Survey {
@@ -133,8 +157,8 @@ impl Survey {
     }
 
     /// The stream with some of its objects (by their numbers, ascending), read again; what has the bytes of a document of
-    /// `beside` shares what was read of that.
-    pub fn part(&self, which: &[usize], beside: Option<&Stream>) -> Option<Stream> {
+    /// `beside` shares what was read of that, and what stands in several parts was read with the first.
+    pub fn part(&self, which: &[usize], beside: Option<&Stream>, kept: &mut Kept) -> Option<Stream> {
         let mut objects = Vec::with_capacity(which.len());
         for nth in which {
             let (document, twin) = self.objects[*nth];
@@ -146,9 +170,17 @@ impl Survey {
                     .ok()?;
                 Some(Arc::clone(&beside.objects[at].value))
             });
-            let value = match twin {
+            let value = match twin.or_else(|| kept.read.get(nth).cloned()) {
                 Some(value) => value,
-                None => yaml::read(self.stream.body(document)).ok()??.into(),
+                None => {
+                    let body = self.stream.body(document);
+                    let value = Arc::new(yaml::read(body).ok()??);
+                    if kept.again.contains(nth) && kept.size + body.len() <= KEPT {
+                        kept.size += body.len();
+                        kept.read.insert(*nth, Arc::clone(&value));
+                    }
+                    value
+                }
             };
             objects.push(Object::alone_in(document, value).ok()?);
         }
