@@ -1,12 +1,14 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
+use std::collections::{HashMap, HashSet};
+
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
 use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;
-use crate::kube::{Object, selector, workload};
+use crate::kube::{Object, ObjectRef, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
 use crate::value::{Map, Value};
@@ -41,12 +43,14 @@ fn check(case: &Case) -> Vec<Finding> {
     let dependencies = Dependencies::new(case);
     let mut said = Vec::new();
     let mut first: Option<&Object> = None;
+    let mut named: HashMap<&str, Vec<&Object>> = HashMap::new();
+    for object in before.objects.iter().filter(|o| serves(o)) {
+        named.entry(&object.reference.name).or_default().push(object);
+    }
     for object in case.after.objects.iter().filter(|o| dependencies.holds(case, o)) {
-        let Some(deployed) = before
-            .objects
-            .iter()
-            .find(|o| o.reference.same_object(&object.reference))
-        else {
+        let reference = &object.reference;
+        let deployed = named.get(reference.name.as_str()).into_iter().flatten();
+        let Some(deployed) = deployed.into_iter().find(|o| o.reference.same_object(reference)) else {
             continue;
         };
         if let Some(what) = change(deployed, object) {
@@ -90,6 +94,8 @@ struct Dependencies<'a> {
     charts: Option<String>,
     /// The selectors of the Services behind the configured addresses.
     services: Vec<&'a Value>,
+    /// The workloads that came in: what the rewrite brings is Milvus, of this release or of another in the stream.
+    came: HashSet<&'a ObjectRef>,
 }
 
 impl<'a> Dependencies<'a> {
@@ -129,11 +135,17 @@ impl<'a> Dependencies<'a> {
         Dependencies {
             charts,
             services: services.collect(),
+            came: case
+                .target
+                .objects
+                .iter()
+                .filter(|o| serves(o))
+                .map(|o| &o.reference)
+                .collect(),
         }
     }
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
-        let kind = object.reference.kind.as_str();
         let milvus = || {
             case.after
                 .release
@@ -142,7 +154,7 @@ impl<'a> Dependencies<'a> {
                 .any(|c| std::ptr::eq(case.after.object(c), object))
         };
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
-        if !ours || !workload::SERVING_KINDS.contains(&kind) || object.is_hook() || milvus() {
+        if !ours || !serves(object) || object.is_hook() || milvus() {
             return false;
         }
         let template = host::template_of(case.target, object.document);
@@ -154,9 +166,13 @@ impl<'a> Dependencies<'a> {
                 labels.is_some_and(served) || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
             }
         };
-        // What the rewrite brings is Milvus, of this release or of another in the stream.
-        meant && case.target.objects.iter().any(|o| o.reference == object.reference)
+        meant && self.came.contains(&object.reference)
     }
+}
+
+/// Whether it is a workload that runs until it is stopped.
+fn serves(object: &Object) -> bool {
+    workload::SERVING_KINDS.contains(&object.reference.kind.as_str())
 }
 
 /// Whether pod labels name this release and a known dependency.
