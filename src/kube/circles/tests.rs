@@ -241,6 +241,12 @@ fn applications_tell_apart_what_carries_one_instance() {
     let circles = drawn(&all);
     assert_eq!(circles.around(&new[0]), circles.around(&all[2]));
     assert_eq!(circles.around(&new[1]), None);
+    // Where only one runs, all that carries the instance is its own.
+    let alone = objects(vec![
+        workload("a-proxy", of("a"), "x"),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "labels": of("etcd")}}),
+    ]);
+    assert!(together(&alone, "a-proxy", "s"));
     // Of one nobody can tell the application: it may be any of theirs.
     let unsaid = workload("c-proxy", json!({"release": "one"}), "y");
     let mut two = workload("c-proxy", of("c"), "y");
