@@ -83,15 +83,17 @@ pub(super) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventor
         return Circles::default();
     }
     let deployed = current.map_or(&[][..], |stream| &stream.objects);
-    let running = [(&target.objects[..], came), (deployed, before)];
-    let running: HashSet<*const Value> = running
-        .into_iter()
-        .flat_map(|(objects, inventory)| {
-            let components = inventory.releases.iter().flat_map(|r| &r.components);
-            components.map(|c| Arc::as_ptr(&objects[c.object].value))
-        })
-        .collect();
-    let runs = |object: &Object| running.contains(&Arc::as_ptr(&object.value));
+    let mut running: HashMap<*const Value, usize> = HashMap::new();
+    let known = |release: &Release| came.releases.iter().position(|r| r.is(release));
+    for (objects, inventory) in [(&target.objects[..], came), (deployed, before)] {
+        for (i, release) in inventory.releases.iter().enumerate() {
+            let which = known(release).unwrap_or(came.releases.len() + i);
+            for component in &release.components {
+                running.insert(Arc::as_ptr(&objects[component.object].value), which);
+            }
+        }
+    }
+    let runs = |object: &Object| running.get(&Arc::as_ptr(&object.value)).copied();
     Circles::of(&[&target.objects, deployed], runs, &brings())
 }
 

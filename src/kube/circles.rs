@@ -92,14 +92,23 @@ impl Sketch {
 
 impl Circles {
     /// Draws the circles around all objects of several sets (what is deployed, what comes). `new` is as for
-    /// [`Sketch::named`], `runs` as for [`Sketch::add`].
-    pub fn of(sets: &[&[Object]], runs: impl Fn(&Object) -> bool, new: &[&'static str]) -> Circles {
+    /// [`Sketch::named`]; `runs` tells of what the circles are drawn around (see [`Sketch::add`]) to which release it belongs.
+    pub fn of(sets: &[&[Object]], runs: impl Fn(&Object) -> Option<usize>, new: &[&'static str]) -> Circles {
         // What an upgrade leaves alone is in both sets, as one value of one name: it is looked at once.
         let mut known = HashSet::new();
         let mut once: Vec<&Object> = sets.iter().copied().flatten().collect();
         once.retain(|object| known.insert(Arc::as_ptr(&object.value)));
         let mut sketch = Sketch::default();
-        let nodes: Vec<Node> = once.iter().map(|object| sketch.add(object, runs(object))).collect();
+        let mut firsts: HashMap<usize, Node> = HashMap::default();
+        let mut nodes: Vec<Node> = Vec::with_capacity(once.len());
+        for object in &once {
+            let release = runs(object);
+            let node = sketch.add(object, release.is_some());
+            // Without labels nothing else may tell that they belong together.
+            let first = release.map(|release| *firsts.entry(release).or_insert(node));
+            first.into_iter().for_each(|first| sketch.nodes.join(first, node));
+            nodes.push(node);
+        }
         let mut circles = sketch.named(new);
         for (node, object) in nodes.iter().zip(&once) {
             circles.mentioned(*node, &object.value);

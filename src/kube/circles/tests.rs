@@ -23,7 +23,8 @@ fn service(name: &str, selector: Value) -> Value {
 
 /// The circles around workloads that say their instance.
 fn drawn(all: &[Object]) -> Circles {
-    let runs = |o: &Object| o.reference.kind == "Deployment" && names_an_instance(o);
+    let place = |o: &Object| all.iter().position(|other| std::ptr::eq(other, o));
+    let runs = |o: &Object| place(o).filter(|_| o.reference.kind == "Deployment" && names_an_instance(o));
     Circles::of(&[all], runs, &["mixcoord"])
 }
 
@@ -200,7 +201,7 @@ fn dashes_name_nothing_that_has_no_name_yet() {
 #[test]
 fn what_was_not_there_is_found_by_its_instance() {
     let all = objects(vec![workload("a-proxy", json!({"release": "a"}), "x")]);
-    let circles = Circles::of(&[&all], |_| true, &[]);
+    let circles = Circles::of(&[&all], |_| Some(0), &[]);
     let new = objects(vec![
         workload("a-mixcoord", json!({"release": "a"}), "x"),
         workload("c-mixcoord", json!({"release": "c"}), "x"),
@@ -256,4 +257,24 @@ fn applications_tell_apart_what_carries_one_instance() {
         assert!(together(&all, "a-proxy", "b-proxy"));
         assert!(together(&all, "s", "c-proxy"));
     }
+}
+
+#[test]
+fn what_runs_in_one_release_is_together_whatever_it_carries() {
+    let all = objects(vec![
+        workload("a-proxy", json!({}), "x"),
+        workload("a-datanode", json!({}), "x"),
+        workload("b-proxy", json!({}), "x"),
+        map("x", ""),
+    ]);
+    let runs = |o: &Object| match &o.reference.name[..1] {
+        "a" => Some(0),
+        "b" => Some(1),
+        _ => None,
+    };
+    let circles = Circles::of(&[&all], runs, &[]);
+    let around = |name: &str| around(&circles, &all, name);
+    assert_eq!(around("a-proxy"), around("a-datanode"));
+    assert_ne!(around("a-proxy"), around("b-proxy"));
+    assert_eq!(circles.shared(around("x")).len(), 2);
 }
