@@ -1,5 +1,7 @@
 //! MU113: something that is deployed is nowhere in the target.
 
+use foldhash::HashSet;
+
 use super::case::{Case, Side};
 use super::component::{list, since_streaming};
 use super::{Check, Rule};
@@ -200,6 +202,10 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
 /// Workloads behind the addresses in Milvus' configuration: the configuration still names them, the stream lost them.
 /// Milvus' own are judged by their roles: a nameOverride (`etcd`) can make a dependency's Service choose them too.
 fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
+    let gone = gone(case, before);
+    if gone.is_empty() {
+        return;
+    }
     let config = case.after.effective.config();
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
         for address in config.list(key) {
@@ -213,9 +219,7 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
                 let chosen = |o: &&Object| backs(before, service, o);
-                let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
-                let gone = |o: &&Object| case.after.find(&o.reference.kind, &o.reference.name).is_none();
-                for deployed in before.objects.iter().filter(serves).filter(chosen).filter(gone) {
+                for deployed in gone.iter().copied().filter(chosen) {
                     let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
                     if !told && !deployed.is_kept() {
                         let message = format!(
@@ -228,6 +232,20 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+fn named(object: &Object) -> (&str, &str) {
+    (&object.reference.kind, &object.reference.name)
+}
+
+/// The deployed workloads that the manifests do not hold.
+fn gone<'a>(case: &Case, before: Side<'a>) -> Vec<&'a Object> {
+    let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
+    let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
+    let stays = case.after.objects.iter().filter(serves).filter(here);
+    let stays: HashSet<(&str, &str)> = stays.map(named).collect();
+    let all = before.objects.iter().filter(serves);
+    all.filter(|o| !stays.contains(&named(o))).collect()
 }
 
 /// A deployed object that the manifests do not hold.

@@ -1,6 +1,6 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::case::Case;
 use super::{Check, Rule};
@@ -43,7 +43,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let dependencies = Dependencies::new(case);
     let mut said = Vec::new();
     let mut first: Option<&Object> = None;
-    let mut named: HashMap<&str, Vec<&Object>> = HashMap::new();
+    let mut named: HashMap<&str, Vec<&Object>> = HashMap::default();
     for object in before.objects.iter().filter(|o| serves(o)) {
         named.entry(&object.reference.name).or_default().push(object);
     }
