@@ -3,7 +3,9 @@
 //! Source: argo-cd docs/user-guide/sync-waves.md and sync-options.md: a wave is applied when all of the one before is
 //! healthy; what is pruned goes first in its wave, with PruneLast=true after all waves.
 
-use crate::kube::{Object, workload};
+use std::collections::HashMap;
+
+use crate::kube::{Object, ObjectRef, workload};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stage::{self, LAST, Scene};
@@ -41,14 +43,19 @@ pub fn kind(kind: Option<Kind>) -> Kind {
 /// Notes every object's wave as a change of its own, or in the object that comes. `scene.last` is what `changes` make of
 /// the stream.
 pub fn waves(scene: &Scene, changes: &mut Vec<Change>) {
+    let coming = changes.iter().enumerate().filter(|(_, c)| c.op == ChangeOp::Inject);
+    let mut comes: HashMap<ObjectRef, Vec<usize>> = HashMap::new();
+    for (i, change) in coming {
+        comes.entry(change.object.clone()).or_default().push(i);
+    }
     for object in scene.last.iter().filter(|o| !o.is_hook()) {
         let patch = annotations(scene, object);
         if patch.is_empty() {
             continue;
         }
-        let comes = |c: &&mut Change| c.op == ChangeOp::Inject && c.object == object.reference && stands_for(c, object);
-        match changes.iter_mut().find(comes) {
-            Some(change) => dress(change, &patch),
+        let mut known = comes.get(&object.reference).into_iter().flatten();
+        match known.find(|i| stands_for(&changes[**i], object)) {
+            Some(i) => dress(&mut changes[*i], &patch),
             None => {
                 let wave = wave(scene, object);
                 let why = format!("Argo CD's wave {wave}: {}", stage::describe(scene.kind, wave));

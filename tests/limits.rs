@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use milvus_uplift::judge::{Current, Held, Judgement, Places, Request, ValuesFile, judge};
+use milvus_uplift::options::Options;
+use milvus_uplift::order::Order;
+use milvus_uplift::stage::Stage;
 use milvus_uplift::stream::Bytes;
 use serde_json::json;
 
@@ -478,13 +481,42 @@ fn so_it_is_beside_releases_circle_by_circle() {
     }
 }
 
+#[test]
+fn so_it_is_stage_by_stage() {
+    // What several releases share makes one circle of them here: every object is moved.
+    let share = ["name one Secret", "under one policy", "of what leaves"];
+    let first = by_instance(9000);
+    for (name, unit, shape) in shapes() {
+        if share.iter().any(|words| name.contains(words)) {
+            continue;
+        }
+        let [small, large] = [unit, 4 * unit].map(|n| format!("{first}---\n{}", shape(n)));
+        for (way, stage, order) in [
+            ("the next stage", Stage::Next, Order::Unsaid),
+            ("waves", Stage::All, Order::ArgoCd),
+        ] {
+            let options = Options {
+                stage,
+                order,
+                ..Options::default()
+            };
+            linear_with(&format!("{name}, {way}"), &small, &large, Held::default(), &options);
+        }
+    }
+}
+
 fn linear(name: &str, small: &str, large: &str, held: Held) {
+    linear_with(name, small, large, held, &Options::default());
+}
+
+fn linear_with(name: &str, small: &str, large: &str, held: Held, options: &Options) {
     let time = |text: &str| {
         let request = Request {
             target: text.replace(FROM, TO).into(),
             current: Current::Manifests(text.into()),
             places: Places::IfRefused,
             held,
+            options: options.clone(),
             ..Request::default()
         };
         cpu_time(|| drop(judge(&request)))

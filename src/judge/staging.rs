@@ -55,6 +55,7 @@ impl Whole<'_> {
             current,
             before: deployed,
             kind,
+            known: stage::Known::of(one.target, &objects, current),
         };
         let wanted = match self.options.stage {
             Stage::All => last,
@@ -87,6 +88,7 @@ impl Whole<'_> {
                 current: one.target,
                 before: one.came,
                 kind: order::kind(one.transition.kind),
+                known: stage::Known::of(one.target, &objects, one.target),
             };
             order::waves(&scene, changes);
         }

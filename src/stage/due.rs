@@ -1,10 +1,13 @@
 //! Which stage is due: the first that changes anything.
 
+use std::collections::HashSet;
+
 use super::hold::{hold_back, is_scaled};
-use super::scene::{Others, is_live};
+use super::scene::{Others, is_live, scaled};
 use super::{LAST, Scene};
 use crate::diff::tree;
 use crate::host;
+use crate::kube::named::Named;
 use crate::kube::{Object, workload};
 use crate::order;
 use crate::rewrite::Change;
@@ -39,11 +42,13 @@ pub fn next(scene: &Scene, changes: &[Change]) -> u8 {
 /// What another Milvus release beside this one moves is that one's.
 fn differs(scene: &Scene, others: &Others, proposed: &[Object]) -> bool {
     let own = |o: &&Object| counts(o) && !others.own_after(o);
+    let scaled: HashSet<(&str, &str)> = scaled(proposed).collect();
     let changed = proposed.iter().filter(own).any(|o| match scene.deployed(o) {
-        Some(current) => moves(scene, proposed, o, current),
+        Some(current) => moves(scene, &scaled, o, current),
         None => scene.shows(&o.reference.kind),
     });
-    let left = |c: &&Object| !proposed.iter().any(|o| o.reference.same_object(&c.reference));
+    let names = Named::of(proposed);
+    let left = |c: &&Object| !names.holds(&c.reference);
     changed
         || scene
             .current
@@ -75,18 +80,18 @@ fn leaves(scene: &Scene, others: &Others, current: &Object) -> bool {
 
 /// Whether what is proposed changes what is deployed. What a live object holds and nobody proposes is no change: a
 /// controller put it there, or it leaves with the stage that its workload moves in.
-fn moves(scene: &Scene, proposed: &[Object], object: &Object, current: &Object) -> bool {
+fn moves(scene: &Scene, scaled: &HashSet<(&str, &str)>, object: &Object, current: &Object) -> bool {
     let live = is_live(current);
     let scope = tree::Scope {
         kind: &object.reference.kind,
         live: (live, false),
     };
     let tree = tree::compare(&scope, Some(&current.value), Some(&object.value));
-    let scaled = || is_scaled(&scene.current.objects, current) || is_scaled(proposed, object);
+    let by_scaler = || is_scaled(&scene.known.scaled, current) || is_scaled(scaled, object);
     tree.changes().iter().any(|change| {
         let idle = is_idle(&change.path);
         let stays = live && (change.moved || change.after.is_none() && !is_command(&change.path));
-        let by_others = change.path == "/spec/replicas" && scaled();
+        let by_others = change.path == "/spec/replicas" && by_scaler();
         !idle && !stays && !by_others
     })
 }

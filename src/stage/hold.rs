@@ -1,12 +1,14 @@
 //! What moves in a later stage stays as it is deployed.
 
+use std::collections::HashSet;
+
 use super::Scene;
 use super::scene::{is_live, serves};
 use crate::diff::{self, server, tree};
 use crate::host;
 use crate::kube::delta::{delta, without_server_fields};
 use crate::kube::object::namespaces_agree;
-use crate::kube::{Object, selector, workload};
+use crate::kube::{Object, workload};
 use crate::rewrite::{Change, ChangeOp, add, place};
 use crate::value::{Map, Value};
 use crate::yaml::PatchOp;
@@ -18,12 +20,11 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
     let mut out: Vec<Change> = Vec::new();
     for change in changes {
         let object = match change.op {
-            ChangeOp::Inject => scene.last.iter().find(|o| o.reference == change.object),
-            _ => scene
-                .stream
-                .objects
-                .iter()
-                .find(|o| o.document == change.document && o.pointer == change.pointer),
+            ChangeOp::Inject => {
+                let mut same = scene.known.last.same(&change.object);
+                same.find(|o| o.reference == change.object)
+            }
+            _ => scene.known.places.get(&(change.document, &change.pointer[..])).copied(),
         };
         if !object.is_some_and(later) || change.op == ChangeOp::Restyle {
             out.push(change.clone());
@@ -48,12 +49,8 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
         }
     }
     for current in scene.current.objects.iter().filter(|o| !o.is_hook()) {
-        let rendered = || {
-            let objects = &scene.stream.objects;
-            objects.iter().any(|o| o.reference.same_object(&current.reference))
-        };
         if let Some(why) = stays(scene, stage, current)
-            && !rendered()
+            && !scene.known.stream.holds(&current.reference)
         {
             out.push(inject(scene, current, why));
         }
@@ -65,8 +62,7 @@ pub fn hold_back(scene: &Scene, stage: u8, changes: &[Change]) -> Vec<Change> {
 fn stays(scene: &Scene, stage: u8, current: &Object) -> Option<String> {
     let moves = scene.stage_of(current);
     if moves > stage && scene.owns(current) {
-        let rendered = scene.last.iter().any(|o| o.reference.same_object(&current.reference));
-        return Some(match rendered {
+        return Some(match scene.known.last.holds(&current.reference) {
             true => format!("it moves in stage {moves} and stays as it is deployed"),
             false => format!("it leaves in stage {moves}"),
         });
@@ -109,8 +105,8 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
             live.retain(|key, _| rendered.is_some_and(|r| r.contains_key(key)));
         }
     }
-    let unseen = !scene.shows("HorizontalPodAutoscaler") && is_scaled(scene.last, object);
-    if workload::replicas(object).is_none() && (unseen || is_scaled(&scene.current.objects, current)) {
+    let unseen = !scene.shows("HorizontalPodAutoscaler") && is_scaled(&scene.known.scaled_last, object);
+    if workload::replicas(object).is_none() && (unseen || is_scaled(&scene.known.scaled, current)) {
         // Once written down it would be taken away later, and the server then starts again at one.
         if let Some(spec) = kept.get_mut("spec").and_then(Value::as_object_mut) {
             spec.remove("replicas");
@@ -127,14 +123,9 @@ fn back(scene: &Scene, object: &Object, current: &Object) -> Vec<PatchOp> {
     }
 }
 
-/// Whether an autoscaler among the objects sets the replicas of a workload.
-pub fn is_scaled(objects: &[Object], workload: &Object) -> bool {
-    let target = (workload.reference.kind.as_str(), workload.reference.name.as_str());
-    let scales = |o: &&Object| matches!(o.reference.kind.as_str(), "HorizontalPodAutoscaler" | "ScaledObject");
-    objects
-        .iter()
-        .filter(scales)
-        .any(|o| selector::scale_target(&o.reference.kind, &o.value) == Some(target))
+/// Whether a workload is among what autoscalers scale: they set its replicas.
+pub fn is_scaled(scaled: &HashSet<(&str, &str)>, workload: &Object) -> bool {
+    scaled.contains(&(&workload.reference.kind[..], &workload.reference.name[..]))
 }
 
 /// A deployed object as it would be applied again: without the server's fields, with this host's bookkeeping.
@@ -148,11 +139,8 @@ fn kept(current: &Object, bookkeeping: Map) -> Value {
 /// Brings back an object that is deployed and not rendered any more.
 fn inject(scene: &Scene, current: &Object, why: String) -> Change {
     let kind = current.reference.kind.as_str();
-    let objects = &scene.stream.objects;
-    let at = objects
-        .iter()
-        .rfind(|o| o.reference.kind == kind)
-        .map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o));
+    let neighbour = scene.known.last_of_kind.get(kind);
+    let at = neighbour.map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o));
     let template = host::template_of(scene.current, current.document).or_else(|| template(scene, current));
     let mut kept = kept(current, Map::new());
     if is_live(current)

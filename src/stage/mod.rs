@@ -18,7 +18,7 @@ use crate::transition::Kind;
 
 pub use due::next;
 pub use hold::hold_back;
-pub use scene::Scene;
+pub use scene::{Known, Scene};
 
 /// `--stage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! What belongs to a release, and in which stage it moves.
 
+use std::collections::{HashMap, HashSet};
+
 use super::of_role;
 use crate::host;
+use crate::kube::named::Named;
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
 use crate::milvus::release::{Component, Release, inventory};
@@ -29,6 +32,59 @@ pub struct Scene<'a> {
     pub before: &'a Release,
     /// The kind of the transition.
     pub kind: Kind,
+    /// What is known of all objects at once.
+    pub known: Known<'a>,
+}
+
+/// What is known of all objects of a scene at once: to look at all of them for each of them takes time squared.
+pub struct Known<'a> {
+    /// Those of the stream as it came in, by name.
+    pub stream: Named<'a>,
+    /// Those after the whole rewrite.
+    pub last: Named<'a>,
+    /// Those that are deployed.
+    pub current: Named<'a>,
+    /// The objects of the stream by their document and the pointer to them in it.
+    pub places: HashMap<(usize, &'a str), &'a Object>,
+    /// What autoscalers scale after the whole rewrite.
+    pub scaled_last: HashSet<(&'a str, &'a str)>,
+    /// What deployed ones scale.
+    pub scaled: HashSet<(&'a str, &'a str)>,
+    /// The last object of each kind in the stream.
+    pub last_of_kind: HashMap<&'a str, &'a Object>,
+    /// Whether what is deployed was read from a cluster.
+    live: bool,
+    /// The kinds of what is deployed.
+    kinds: HashSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    /// Looks at what came in, at what it is after the whole rewrite, and at what is deployed.
+    pub fn of(stream: &'a Stream, last: &'a [Object], current: &'a Stream) -> Known<'a> {
+        let kind = |o: &'a Object| o.reference.kind.as_str();
+        Known {
+            stream: Named::of(&stream.objects),
+            last: Named::of(last),
+            current: Named::of(&current.objects),
+            places: stream
+                .objects
+                .iter()
+                .map(|o| ((o.document, &o.pointer[..]), o))
+                .collect(),
+            scaled_last: scaled(last).collect(),
+            scaled: scaled(&current.objects).collect(),
+            last_of_kind: stream.objects.iter().map(|o| (kind(o), o)).collect(),
+            live: current.objects.iter().any(is_live),
+            kinds: current.objects.iter().map(kind).collect(),
+        }
+    }
+}
+
+/// What autoscalers among objects scale (kind, name).
+pub fn scaled(objects: &[Object]) -> impl Iterator<Item = (&str, &str)> {
+    let scales = |o: &&Object| matches!(o.reference.kind.as_str(), "HorizontalPodAutoscaler" | "ScaledObject");
+    let all = objects.iter().filter(scales);
+    all.filter_map(|o| selector::scale_target(&o.reference.kind, &o.value))
 }
 
 impl Scene<'_> {
@@ -93,16 +149,15 @@ impl Scene<'_> {
         let folder_of = |stream: &Stream, document: usize| {
             host::template_of(stream, document).and_then(|t| host::template_folder(&t).map(str::to_owned))
         };
-        for (stream, release) in [(self.stream, self.came), (self.current, self.before)] {
+        for (stream, release, names) in [
+            (self.stream, self.came, &self.known.stream),
+            (self.current, self.before, &self.known.current),
+        ] {
             let ours = release
                 .components
                 .first()
                 .and_then(|c| folder_of(stream, stream.objects[c.object].document));
-            let Some(here) = stream
-                .objects
-                .iter()
-                .find(|o| o.reference.same_object(&object.reference))
-            else {
+            let Some(here) = names.same(&object.reference).next() else {
                 continue;
             };
             if ours.is_some() && folder_of(stream, here.document) == ours {
@@ -115,21 +170,20 @@ impl Scene<'_> {
     /// What is deployed under the identity of an object. A stream that leaves its namespaces to the client is compared
     /// with those of the release, also where a List of the whole cluster holds namesakes in others.
     pub fn deployed(&self, object: &Object) -> Option<&Object> {
-        let named = |o: &&Object| o.reference.same_object(&object.reference);
         let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &self.before.namespace);
-        let all = || self.current.objects.iter().filter(named);
+        let all = || self.known.current.same(&object.reference);
         all().find(here).or_else(|| all().next())
     }
 
     /// Whether what is deployed was read from a cluster: there it holds more than this release, and as much of it as
     /// somebody asked kubectl for.
     pub fn is_live(&self) -> bool {
-        self.current.objects.iter().any(is_live)
+        self.known.live
     }
 
     /// Whether what is deployed can tell that there is no such object: a List shows the kinds that were asked for.
     pub fn shows(&self, kind: &str) -> bool {
-        !self.is_live() || self.current.objects.iter().any(|o| o.reference.kind == kind)
+        !self.is_live() || self.known.kinds.contains(kind)
     }
 
     /// Whether a deployed object was applied with this release: what is no live object was; on a live one Helm writes it

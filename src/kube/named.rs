@@ -1,0 +1,70 @@
+//! Objects by what names them.
+
+use foldhash::HashMap;
+
+use super::object::{Object, ObjectRef};
+
+/// Some objects by kind and name: to look among all of them for each of them takes time squared.
+#[derive(Debug, Default)]
+pub struct Named<'o> {
+    of: HashMap<(&'o str, &'o str), Vec<&'o Object>>,
+}
+
+impl<'o> Named<'o> {
+    /// The objects, in their order below each name.
+    pub fn of(objects: &'o [Object]) -> Named<'o> {
+        let mut of: HashMap<(&str, &str), Vec<&Object>> = HashMap::default();
+        for object in objects {
+            let named = (&object.reference.kind[..], &object.reference.name[..]);
+            of.entry(named).or_default().push(object);
+        }
+        Named { of }
+    }
+
+    /// Those that are the same object in a cluster as one of this reference ([`ObjectRef::same_object`]), in their order.
+    pub fn same<'n>(&'n self, reference: &'n ObjectRef) -> impl Iterator<Item = &'o Object> + use<'n, 'o> {
+        let named = self.of.get(&(&reference.kind[..], &reference.name[..]));
+        let all = named.into_iter().flatten().copied();
+        all.filter(|o| o.reference.same_object(reference))
+    }
+
+    /// Whether any of them is the same object.
+    pub fn holds(&self, reference: &ObjectRef) -> bool {
+        self.same(reference).next().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    #[test]
+    fn what_is_the_same_object_is_found_in_order() {
+        let object = |namespace: &str, version: &str| {
+            let value =
+                json!({"apiVersion": version, "kind": "Ingress", "metadata": {"name": "a", "namespace": namespace}});
+            Object::all_in(0, value).unwrap().remove(0)
+        };
+        let all = [
+            object("x", "networking.k8s.io/v1"),
+            object("y", "networking.k8s.io/v1"),
+            object("", "extensions/v1beta1"),
+            object("x", "example.com/v1"),
+        ];
+        let names = Named::of(&all);
+        let same = |i: usize| -> Vec<usize> {
+            let place = |o: &Object| all.iter().position(|other| std::ptr::eq(other, o)).unwrap();
+            names.same(&all[i].reference).map(place).collect()
+        };
+        assert_eq!(
+            [same(0), same(1), same(2), same(3)],
+            [vec![0, 2], vec![1, 2], vec![0, 1, 2], vec![3]]
+        );
+        let other = ObjectRef {
+            name: "b".to_owned(),
+            ..all[0].reference.clone()
+        };
+        assert!(names.holds(&all[0].reference) && !names.holds(&other));
+    }
+}
