@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::inputs::Inputs;
 use super::{HelmOutcome, Missing, Request};
+use crate::kube::named::Named;
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Inventory, Release, inventory, inventory_of_made};
@@ -214,16 +215,12 @@ impl<'a> Live<'a> {
             let mut all = self.inventory.releases.iter().flat_map(|r| &r.components);
             all.any(|c| c.object == *i) || self.inventory.strays.iter().any(|s| s.object == *i)
         };
-        let before = inputs
-            .before
-            .as_ref()
-            .map(|b| &b.stream.objects[..])
-            .unwrap_or_default();
+        let before = inputs.before.as_ref();
+        let before = Named::of(before.map(|b| &b.stream.objects[..]).unwrap_or_default());
         let found = objects.iter().enumerate().filter(|(i, o)| {
             let serving =
                 workload::SERVING_KINDS.contains(&o.reference.kind.as_str()) && o.reference.kind != "ReplicaSet";
-            let own = before.iter().any(|b| b.reference.same_object(&o.reference))
-                || o.annotation("meta.helm.sh/release-name") == Some(&release.name);
+            let own = before.holds(&o.reference) || o.annotation("meta.helm.sh/release-name") == Some(&release.name);
             serving && own && !milvus(i) && namespaces_agree(&o.reference.namespace, &release.namespace)
         });
         found.map(|(_, o)| o).collect()
@@ -241,12 +238,9 @@ impl<'a> Live<'a> {
             .collect();
         let objects = self.source.stream.objects.iter().enumerate();
         let mut others = objects.filter(|(i, o)| !milvus.contains(i) && workload::template(o).is_some());
+        let before = Named::of(&before.stream.objects);
         others.any(|(_, o)| {
-            let was = before
-                .stream
-                .objects
-                .iter()
-                .find(|b| b.reference.same_object(&o.reference));
+            let was = before.same(&o.reference).next();
             was.is_some_and(|was| images(was) != images(o))
         })
     }
