@@ -56,15 +56,34 @@ fn said(judgement: &Judgement) -> BTreeSet<String> {
     findings.chain(changes).collect()
 }
 
-#[test]
-fn each_release_is_judged_as_it_would_be_alone() {
-    let names = ["north", "south.eu", "east-1", "west"];
+/// Releases, each with a fault of its own, say together what they say one by one.
+fn say_the_same(release: impl Fn(&str, &str) -> String, names: [&str; FAULTS.len()], options: impl Fn() -> Options) {
     let each: Vec<(String, String)> = names
         .iter()
         .zip(FAULTS)
-        .map(|(name, (_, fault))| (named(&fault(TARGET), name), named(CURRENT, name)))
+        .map(|(name, (_, fault))| (release(&fault(TARGET), name), release(CURRENT, name)))
         .collect();
     let (targets, currents): (Vec<String>, Vec<String>) = each.iter().cloned().unzip();
+    let mut alone = BTreeSet::new();
+    for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
+        let judgement = judged(target.clone(), current.clone(), options());
+        assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
+        alone.extend(said(&judgement));
+    }
+    let together = judged(targets.join("\n---\n"), currents.join("\n---\n"), options());
+    assert_eq!(together.releases.len(), names.len());
+    let together = said(&together);
+    let missing: Vec<_> = alone.difference(&together).collect();
+    let new: Vec<_> = together.difference(&alone).collect();
+    assert!(
+        missing.is_empty() && new.is_empty(),
+        "{:?}\nmissing: {missing:#?}\nnew: {new:#?}",
+        options()
+    );
+}
+
+#[test]
+fn each_release_is_judged_as_it_would_be_alone() {
     for options in [
         || Options::default(),
         || Options {
@@ -80,22 +99,7 @@ fn each_release_is_judged_as_it_would_be_alone() {
             ..Options::default()
         },
     ] {
-        let mut alone = BTreeSet::new();
-        for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
-            let judgement = judged(target.clone(), current.clone(), options());
-            assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
-            alone.extend(said(&judgement));
-        }
-        let together = judged(targets.join("\n---\n"), currents.join("\n---\n"), options());
-        assert_eq!(together.releases.len(), names.len());
-        let together = said(&together);
-        let missing: Vec<_> = alone.difference(&together).collect();
-        let new: Vec<_> = together.difference(&alone).collect();
-        assert!(
-            missing.is_empty() && new.is_empty(),
-            "{:?}\nmissing: {missing:#?}\nnew: {new:#?}",
-            options()
-        );
+        say_the_same(named, ["north", "south.eu", "east-1", "west"], options);
     }
 }
 
@@ -119,28 +123,7 @@ fn aliased(text: &str, alias: &str) -> String {
 
 #[test]
 fn so_is_each_alias_of_an_umbrella() {
-    let names = ["north", "south", "east", "west"];
-    let each: Vec<(String, String)> = names
-        .iter()
-        .zip(FAULTS)
-        .map(|(name, (_, fault))| (aliased(&fault(TARGET), name), aliased(CURRENT, name)))
-        .collect();
-    let (targets, currents): (Vec<String>, Vec<String>) = each.iter().cloned().unzip();
-    let mut alone = BTreeSet::new();
-    for ((target, current), (what, _)) in each.iter().zip(FAULTS) {
-        let judgement = judged(target.clone(), current.clone(), Options::default());
-        assert_eq!(judgement.refused(), what != "none", "{what}: {:?}", judgement.findings);
-        alone.extend(said(&judgement));
-    }
-    let together = judged(targets.join("\n---\n"), currents.join("\n---\n"), Options::default());
-    assert_eq!(together.releases.len(), names.len());
-    let together = said(&together);
-    let missing: Vec<_> = alone.difference(&together).collect();
-    let new: Vec<_> = together.difference(&alone).collect();
-    assert!(
-        missing.is_empty() && new.is_empty(),
-        "missing: {missing:#?}\nnew: {new:#?}"
-    );
+    say_the_same(aliased, ["north", "south", "east", "west"], Options::default);
 }
 
 #[test]
