@@ -89,6 +89,11 @@ fn umbrella(names: &[&str], held: Held) -> Request {
         let each: Vec<String> = names.iter().map(|name| named(text, name)).collect();
         joined(each.iter().map(String::as_str))
     };
+    upgrade(all, held)
+}
+
+/// The example's upgrade, made of both its streams alike.
+fn upgrade(all: impl Fn(&str) -> String, held: Held) -> Request {
     Request {
         target: all(TARGET).into(),
         current: Current::Manifests(all(CURRENT).into()),
@@ -153,12 +158,7 @@ fn aliases(names: &[&str], held: Held) -> Request {
         let each: Vec<String> = each.chain([stores.join("---\n")]).collect();
         joined(each.iter().map(String::as_str))
     };
-    Request {
-        target: all(TARGET).into(),
-        current: Current::Manifests(all(CURRENT).into()),
-        held,
-        ..Request::default()
-    }
+    upgrade(all, held)
 }
 
 /// Something beside two releases, and whether they are judged circle by circle all the same.

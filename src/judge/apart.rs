@@ -9,7 +9,7 @@ use memchr::{memchr, memmem};
 
 use super::answer::Answer;
 use super::crossing::Crossing;
-use super::near::brings;
+use super::near::{brings, standing};
 use super::whole::{State, Whole};
 use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
@@ -74,7 +74,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
         done.findings.extend(part.findings);
         // What stands in several is changed once.
         let first = |c: &Change| {
-            let own = c.op == ChangeOp::Inject || !parts.drawn.is_shared(&c.object.name);
+            let own = c.op == ChangeOp::Inject || parts.drawn.sharing(&c.object.name).is_empty();
             own || taken.entry(c.document).or_insert(*circle) == circle
         };
         done.changes.extend(part.changes.into_iter().filter(first));
@@ -223,19 +223,16 @@ fn grouped(drawn: &Circles, nodes: &Nodes, running: &[Node]) -> Option<Grouped> 
             circles.len() - 1
         });
     }
+    let lead = circles.first()?.0;
     for (side, nodes) in nodes.iter().enumerate() {
         for (nth, node) in nodes.iter().enumerate() {
-            let circle = drawn.around_node(*node);
-            let shared = drawn.shared(circle).iter().chain([&circle]);
-            let mut which: Vec<usize> = shared.filter_map(|circle| order.get(circle).copied()).collect();
-            if which.is_empty() {
-                which.push(0);
-            }
-            if which.len() > 1 {
+            let circle = Some(drawn.around_node(*node));
+            let stands = standing(drawn, circle, |circle| order.contains_key(circle), lead);
+            if stands.len() > 1 {
                 again[side].insert(nth);
             }
-            for circle in which {
-                circles.get_mut(circle)?.1[side].push(nth);
+            for circle in stands {
+                circles[order[&circle]].1[side].push(nth);
             }
         }
     }

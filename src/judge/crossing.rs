@@ -28,49 +28,42 @@ impl<'c> Crossing<'c> {
 
     /// Notes what was decided by a circle; `None` stands for all objects.
     pub(super) fn decided(&mut self, circle: Option<Node>, changes: &[Change]) {
-        if !self.circles.shares() {
-            return;
-        }
-        let decided = changes.iter().filter(|c| c.op != ChangeOp::Restyle);
-        for change in decided.filter(|c| self.circles.is_shared(&c.object.name)) {
-            self.note(circle, &change.object, decision(change));
+        for change in changes.iter().filter(|c| c.op != ChangeOp::Restyle) {
+            self.note(circle, &change.object, || decision(change));
         }
     }
 
     /// Notes what was found by a circle.
     pub(super) fn found(&mut self, circle: Option<Node>, findings: &[Finding]) {
-        if !self.circles.shares() {
-            return;
-        }
         let by_all = |f: &&Finding| BY_ALL.iter().any(|rule| rule.code == f.code);
         for finding in findings.iter().filter(by_all) {
-            let shared = |object: &&ObjectRef| self.circles.is_shared(&object.name);
-            if let Some(object) = finding.object.as_ref().filter(shared) {
+            if let Some(object) = &finding.object {
                 let said = (finding.code, &finding.message, &finding.help, &finding.anchor);
-                self.note(circle, object, format!("{said:?}"));
+                self.note(circle, object, || format!("{said:?}"));
             }
         }
     }
 
     /// Whether all say the same of each, and nothing else of them is changed.
     pub(super) fn agrees(&self, changes: &[Change]) -> bool {
-        let here = |object: &ObjectRef| {
-            self.circles
-                .named(&object.name)
-                .map_or(0, |c| self.circles.shared(c).len())
-        };
-        if !self.circles.shares() {
-            return true;
-        }
         let mut changed = changes
             .iter()
-            .filter(|c| c.op != ChangeOp::Restyle && self.circles.is_shared(&c.object.name));
+            .filter(|c| c.op != ChangeOp::Restyle && self.is_shared(&c.object));
         changed.all(|c| self.said.contains_key(&(c.object.clone(), decision(c))))
-            && self.said.iter().all(|((object, _), by)| by.len() == here(object))
+            && self
+                .said
+                .iter()
+                .all(|((object, _), by)| by.len() == self.circles.sharing(&object.name).len())
     }
 
-    fn note(&mut self, circle: Option<Node>, object: &ObjectRef, words: String) {
-        self.said.entry((object.clone(), words)).or_default().insert(circle);
+    fn is_shared(&self, object: &ObjectRef) -> bool {
+        !self.circles.sharing(&object.name).is_empty()
+    }
+
+    fn note(&mut self, circle: Option<Node>, object: &ObjectRef, words: impl FnOnce() -> String) {
+        if self.is_shared(object) {
+            self.said.entry((object.clone(), words())).or_default().insert(circle);
+        }
     }
 }
 

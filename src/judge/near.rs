@@ -122,15 +122,9 @@ impl Nears {
         };
         for (side, objects) in [&target.objects[..], deployed].into_iter().enumerate() {
             for (i, object) in objects.iter().enumerate() {
-                let mut stands = false;
-                for circle in standing(&circles, circles.around(object)) {
-                    if let Some(part) = parts.get_mut(&circle) {
-                        part[side].push(i);
-                        stands = true;
-                    }
-                }
-                if !stands {
-                    parts.entry(lead).or_default()[side].push(i);
+                let circle = circles.around(object);
+                for circle in standing(&circles, circle, |circle| parts.contains_key(circle), lead) {
+                    parts.entry(circle).or_default()[side].push(i);
                 }
             }
         }
@@ -230,15 +224,8 @@ impl Nears {
             for object in &proposed {
                 let circle = brought.get(&object.reference).copied();
                 let circle = circle.or_else(|| self.circles.around(object));
-                let mut stands = false;
-                for circle in standing(&self.circles, circle) {
-                    if self.all.contains_key(&circle) {
-                        circles.entry(circle).or_default().push(object.clone());
-                        stands = true;
-                    }
-                }
-                if !stands {
-                    circles.entry(self.lead).or_default().push(object.clone());
+                for circle in standing(&self.circles, circle, |circle| self.all.contains_key(circle), self.lead) {
+                    circles.entry(circle).or_default().push(object.clone());
                 }
             }
         }
@@ -250,12 +237,18 @@ impl Nears {
     }
 }
 
-/// The circles in which stands what is in one, or is shared by several.
-fn standing(circles: &Circles, circle: Option<Node>) -> Vec<Node> {
-    circle.map_or(vec![], |circle| match circles.shared(circle) {
-        [] => vec![circle],
-        several => several.to_vec(),
-    })
+/// The circles with a release in which stands what is in a circle, or is shared by several; the lead where it has to do with
+/// none of them.
+pub(super) fn standing(
+    circles: &Circles,
+    circle: Option<Node>,
+    holds_release: impl Fn(&Node) -> bool,
+    lead: Node,
+) -> Vec<Node> {
+    let shared = circle.map_or(&[][..], |circle| circles.shared(circle));
+    let all = shared.iter().chain(&circle).copied();
+    let found: Vec<Node> = all.filter(|circle| holds_release(circle)).collect();
+    if found.is_empty() { vec![lead] } else { found }
 }
 
 /// The values that a component's label may come to have.

@@ -197,12 +197,15 @@ impl Circles {
         self.shared.get(&circle).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the objects with a name stand in several circles.
-    pub fn is_shared(&self, name: &str) -> bool {
-        self.shares() && self.named(name).is_some_and(|circle| !self.shared(circle).is_empty())
+    /// The circles that share the objects with a name; none where those stand in one.
+    pub fn sharing(&self, name: &str) -> &[Node] {
+        // Mostly nothing is shared, and then no name has to be looked up.
+        let circle = if self.shared.is_empty() { None } else { self.named(name) };
+        circle.map_or(&[], |circle| self.shared(circle))
     }
 
     /// Whether anything stands in several circles.
+    #[cfg(test)]
     pub fn shares(&self) -> bool {
         !self.shared.is_empty()
     }

@@ -12,7 +12,7 @@ pub struct Named<'o> {
 
 impl<'o> Named<'o> {
     /// The objects, in their order below each name.
-    pub fn of(objects: &'o [Object]) -> Named<'o> {
+    pub fn of(objects: impl IntoIterator<Item = &'o Object>) -> Named<'o> {
         let mut of: HashMap<(&str, &str), Vec<&Object>> = HashMap::default();
         for object in objects {
             let named = (&object.reference.kind[..], &object.reference.name[..]);

@@ -1,11 +1,12 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
+use crate::kube::named::Named;
 use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;
 use crate::kube::{Object, ObjectRef, selector, workload};
@@ -43,14 +44,9 @@ fn check(case: &Case) -> Vec<Finding> {
     let dependencies = Dependencies::new(case);
     let mut said = Vec::new();
     let mut first: Option<&Object> = None;
-    let mut named: HashMap<&str, Vec<&Object>> = HashMap::default();
-    for object in before.objects.iter().filter(|o| serves(o)) {
-        named.entry(&object.reference.name).or_default().push(object);
-    }
+    let known = Named::of(before.objects.iter().filter(|o| serves(o)));
     for object in case.after.objects.iter().filter(|o| dependencies.holds(case, o)) {
-        let reference = &object.reference;
-        let deployed = named.get(reference.name.as_str()).into_iter().flatten();
-        let Some(deployed) = deployed.into_iter().find(|o| o.reference.same_object(reference)) else {
+        let Some(deployed) = known.same(&object.reference).next() else {
             continue;
         };
         if let Some(what) = change(deployed, object) {
