@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::crossing::Crossing;
 use super::whole::Judged;
 use crate::kube::circles::{Circles, Node};
 use crate::kube::{Object, ObjectRef};
@@ -41,6 +42,39 @@ pub(super) struct Scope<'a> {
     pub gone: &'a [usize],
     /// Which circle that is; `None` where it is everything.
     pub circle: Option<Node>,
+}
+
+/// Changes by circle.
+#[derive(Default)]
+pub(super) struct Parts {
+    which: HashMap<Option<Node>, usize>,
+    all: Vec<(Option<Node>, Vec<Change>)>,
+}
+
+impl Parts {
+    /// Those of a circle.
+    pub(super) fn of(&mut self, circle: Option<Node>) -> &mut Vec<Change> {
+        let which = *self.which.entry(circle).or_insert(self.all.len());
+        if which == self.all.len() {
+            self.all.push((circle, Vec::new()));
+        }
+        &mut self.all[which].1
+    }
+
+    /// All of them, as one; those of what several circles share once. `None` where these want different ones.
+    pub(super) fn together(self, circles: &Circles) -> Option<Vec<Change>> {
+        let mut crossing = Crossing::new(circles);
+        let mut first: HashMap<ObjectRef, Option<Node>> = HashMap::new();
+        let mut changes = Vec::new();
+        for (circle, part) in self.all {
+            crossing.decided(circle, &part);
+            changes.extend(part.into_iter().filter(|change| {
+                let own = circles.sharing(&change.object.name).is_empty();
+                own || *first.entry(change.object.clone()).or_insert(circle) == circle
+            }));
+        }
+        crossing.agrees(&changes).then_some(changes)
+    }
 }
 
 /// Objects as they would be applied.
@@ -190,28 +224,25 @@ impl Nears {
         self.circles.joined()
     }
 
-    /// Changes by the circle they belong to, in the order of the releases; all in one part where there are no circles, or
-    /// a release is judged by everything.
-    pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Vec<(Option<Node>, Vec<Change>)> {
+    /// Changes by the circle they belong to, in the order of the releases, those of what several share in each of these; all
+    /// in one part where there are no circles, or a release is judged by everything.
+    pub(super) fn parts(&self, judged: &[Judged], changes: Vec<Change>) -> Parts {
+        let mut parts = Parts::default();
         if self.all.is_empty() || judged.iter().any(|one| one.circle.is_none()) {
-            return vec![(None, changes)];
+            *parts.of(None) = changes;
+            return parts;
         }
-        let mut order: HashMap<Node, usize> = HashMap::new();
-        let mut parts: Vec<(Option<Node>, Vec<Change>)> = Vec::new();
-        for circle in judged.iter().filter_map(|one| one.circle) {
-            order.entry(circle).or_insert_with(|| {
-                parts.push((Some(circle), Vec::new()));
-                parts.len() - 1
-            });
+        for one in judged {
+            parts.of(one.circle);
         }
         let brought = brought(judged);
         for change in changes {
             let circle = brought.get(&change.object).copied();
             let circle = circle.or_else(|| self.circles.named(&change.object.name));
-            let part = circle
-                .and_then(|circle| order.get(&circle))
-                .or_else(|| order.get(&self.lead));
-            parts[part.copied().unwrap_or_default()].1.push(change);
+            let known = |circle: &Node| parts.which.contains_key(&Some(*circle));
+            for circle in standing(&self.circles, circle, known, self.lead) {
+                parts.of(Some(circle)).push(change.clone());
+            }
         }
         parts
     }

@@ -1,33 +1,36 @@
 //! What of the changes is for now: later stages held back, or written as waves.
 
-use super::near::Nears;
+use super::near::{Nears, Parts};
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
-use crate::kube::circles::Node;
 use crate::milvus::release::inventory;
-use crate::order;
+use crate::order::{self, Order};
 use crate::report::StageReport;
 use crate::rewrite::Change;
 use crate::stage::{self, Stage};
 use crate::transition::Kind;
 
 impl Whole<'_> {
-    /// Keeps back what belongs to later stages than the one that is wanted. Returns, for each release, how far it goes.
-    pub(super) fn hold_back(
+    /// Keeps back what belongs to later stages than the one that is wanted, or gives everything its wave. Returns, for each
+    /// release, how far it goes; `None` where circles would do different things to what they share.
+    pub(super) fn staged(
         &self,
         nears: &Nears,
         judged: &[Judged],
         changes: &mut Vec<Change>,
-    ) -> Vec<Option<StageReport>> {
+    ) -> Option<Vec<Option<StageReport>>> {
         let mut parts = nears.parts(judged, std::mem::take(changes));
         let each = judged.iter().map(|one| {
             let last = one.transition.kind.and_then(Kind::last_stage)?;
-            Some(self.stage_of(one, last, part_of(one, &mut parts)))
+            Some(self.stage_of(one, last, parts.of(one.circle)))
         });
         let stages = each.collect();
-        changes.extend(parts.into_iter().flat_map(|(_, part)| part));
-        stages
+        if self.options.order == Order::ArgoCd {
+            self.order(judged, &mut parts);
+        }
+        *changes = parts.together(nears.circles())?;
+        Some(stages)
     }
 
     /// The stage of one release, its later ones held back in `changes`.
@@ -56,6 +59,7 @@ impl Whole<'_> {
             before: deployed,
             kind,
             known: stage::Known::of(one.target, &objects, current),
+            others: stage::Others::of(&objects, applied, &current.objects, deployed),
         };
         let wanted = match self.options.stage {
             Stage::All => last,
@@ -69,10 +73,9 @@ impl Whole<'_> {
     }
 
     /// Gives every object of the releases its wave.
-    pub(super) fn order(&self, nears: &Nears, judged: &[Judged], changes: &mut Vec<Change>) {
-        let mut parts = nears.parts(judged, std::mem::take(changes));
+    fn order(&self, judged: &[Judged], parts: &mut Parts) {
         for one in judged {
-            let changes = part_of(one, &mut parts);
+            let changes = parts.of(one.circle);
             let Ok(objects) = apply::proposed(one.target, changes) else {
                 break;
             };
@@ -89,10 +92,10 @@ impl Whole<'_> {
                 before: one.came,
                 kind: order::kind(one.transition.kind),
                 known: stage::Known::of(one.target, &objects, one.target),
+                others: stage::Others::of(&objects, applied, &one.target.objects, one.came),
             };
             order::waves(&scene, changes);
         }
-        changes.extend(parts.into_iter().flat_map(|(_, part)| part));
     }
 
     /// A way that ends at another queue or store (MU3xx) is refused before its first stage: an early one can already drop
@@ -136,10 +139,4 @@ impl Whole<'_> {
             }
         }
     }
-}
-
-/// The changes among which those of a release are.
-fn part_of<'p>(one: &Judged, parts: &'p mut [(Option<Node>, Vec<Change>)]) -> &'p mut Vec<Change> {
-    let own = parts.iter().position(|(circle, _)| *circle == one.circle);
-    &mut parts[own.unwrap_or_default()].1
 }

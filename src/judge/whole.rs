@@ -13,7 +13,6 @@ use crate::kube::circles::{Circles, Node};
 use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
-use crate::order::Order;
 use crate::overlay::{self, Overlay};
 use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, Shapes, place};
@@ -71,10 +70,6 @@ impl Whole<'_> {
         };
         self.streams(came, &before, &mut findings);
         let mut circles = near::circles(self.target, self.current_stream(), came, &before);
-        // What is held back or given a wave is every object.
-        if self.options.stage != Stage::All || self.options.order != Order::Unsaid {
-            circles = circles.joined();
-        }
         loop {
             match self.by_circles(circles, came, &before, findings.clone()) {
                 Ok(answer) => return answer,
@@ -125,12 +120,13 @@ impl Whole<'_> {
             return Err(Box::new(nears.into_joined()));
         }
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
-        let stages = self.hold_back(&nears, &judged, &mut changes);
-        if self.options.order == Order::ArgoCd {
-            self.order(&nears, &judged, &mut changes);
-        }
+        let Some(stages) = self.staged(&nears, &judged, &mut changes) else {
+            drop(judged);
+            return Err(Box::new(nears.into_joined()));
+        };
         place::note(self.target, &mut changes);
         self.clock.lap("hold back, order");
+        let mut crossing = Crossing::new(nears.circles());
         let mut releases = Vec::new();
         let mut targets = Vec::new();
         match apply::proposed(self.target, &changes) {
@@ -148,7 +144,7 @@ impl Whole<'_> {
         if let Some(all_at_once) = all_at_once {
             self.whole_way(&nears, &judged, &stages, &all_at_once, &mut findings);
         }
-        if !crossing.agrees(&changes) {
+        if !crossing.agrees(&[]) {
             drop(judged);
             return Err(Box::new(nears.into_joined()));
         }

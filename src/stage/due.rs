@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::hold::{hold_back, is_scaled};
-use super::scene::{Others, is_live, scaled};
+use super::scene::{is_live, scaled};
 use super::{LAST, Scene};
 use crate::diff::tree;
 use crate::host;
@@ -26,12 +26,11 @@ const IDLE: [&str; 7] = [
 /// The first stage that changes a workload's spec or its configuration against what is deployed; the last where none
 /// does.
 pub fn next(scene: &Scene, changes: &[Change]) -> u8 {
-    let others = scene.others();
     for stage in 0..LAST {
         let Ok(objects) = crate::apply::proposed(scene.stream, &hold_back(scene, stage, changes)) else {
             return stage;
         };
-        if differs(scene, &others, &objects) {
+        if differs(scene, &objects) {
             return stage;
         }
     }
@@ -40,8 +39,8 @@ pub fn next(scene: &Scene, changes: &[Change]) -> u8 {
 
 /// Whether a workload or a configuration differs; generated data, chart labels, checksums and bookkeeping do not count.
 /// What another Milvus release beside this one moves is that one's.
-fn differs(scene: &Scene, others: &Others, proposed: &[Object]) -> bool {
-    let own = |o: &&Object| counts(o) && !others.own_after(o);
+fn differs(scene: &Scene, proposed: &[Object]) -> bool {
+    let own = |o: &&Object| counts(o) && !scene.others.own_after(o);
     let scaled: HashSet<(&str, &str)> = scaled(proposed).collect();
     let changed = proposed.iter().filter(own).any(|o| match scene.deployed(o) {
         Some(current) => moves(scene, &scaled, o, current),
@@ -56,7 +55,7 @@ fn differs(scene: &Scene, others: &Others, proposed: &[Object]) -> bool {
             .iter()
             .filter(|c| counts(c))
             .filter(left)
-            .any(|c| leaves(scene, others, c))
+            .any(|c| leaves(scene, c))
 }
 
 fn counts(object: &Object) -> bool {
@@ -66,8 +65,8 @@ fn counts(object: &Object) -> bool {
 }
 
 /// Whether a deployed object that is not applied any more leaves with that.
-fn leaves(scene: &Scene, others: &Others, current: &Object) -> bool {
-    if others.own_before(current) {
+fn leaves(scene: &Scene, current: &Object) -> bool {
+    if scene.others.own_before(current) {
         return false;
     }
     if !is_live(current) {

@@ -9,6 +9,7 @@
 
 mod due;
 mod hold;
+mod others;
 mod scene;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::transition::Kind;
 
 pub use due::next;
 pub use hold::hold_back;
+pub use others::Others;
 pub use scene::{Known, Scene};
 
 /// `--stage`.

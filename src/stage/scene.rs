@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::of_role;
+use super::{Others, of_role};
 use crate::host;
 use crate::kube::named::Named;
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
-use crate::milvus::release::{Component, Release, inventory};
+use crate::milvus::release::{Component, Release};
 use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
@@ -34,6 +34,8 @@ pub struct Scene<'a> {
     pub kind: Kind,
     /// What is known of all objects at once.
     pub known: Known<'a>,
+    /// The other Milvus releases beside this one.
+    pub others: Others<'a>,
 }
 
 /// What is known of all objects of a scene at once: to look at all of them for each of them takes time squared.
@@ -142,7 +144,9 @@ impl Scene<'_> {
         if other || !namespaces_agree(&object.reference.namespace, &release.namespace) {
             return false;
         }
-        labelled(object, release) || self.rendered_by_chart(object) || mounted(object, self.last, self.after)
+        labelled(object, release)
+            || mounted(object, self.last, self.after)
+            || self.rendered_by_chart(object) && !self.others.own(object)
     }
 
     fn rendered_by_chart(&self, object: &Object) -> bool {
@@ -203,53 +207,6 @@ impl Scene<'_> {
         let objects = &self.current.objects;
         let ours = is_component(current, objects, self.before) || !serves(current, objects, self.before).is_empty();
         ours && self.applied(current) != Some(false)
-    }
-
-    /// The other Milvus releases beside this one.
-    pub fn others(&self) -> Others<'_> {
-        Others {
-            after: Beside::new(self.last, self.after),
-            before: Beside::new(&self.current.objects, self.before),
-        }
-    }
-}
-
-/// Milvus releases beside the one that is looked at.
-pub struct Others<'a> {
-    after: Beside<'a>,
-    before: Beside<'a>,
-}
-
-impl Others<'_> {
-    /// Whether an object that would be applied is one of theirs, by what is there after the whole rewrite.
-    pub fn own_after(&self, object: &Object) -> bool {
-        self.after.own(object)
-    }
-
-    /// Whether a deployed object is one of theirs.
-    pub fn own_before(&self, object: &Object) -> bool {
-        self.before.own(object)
-    }
-}
-
-/// Releases beside one, with the objects that their components count in.
-struct Beside<'a> {
-    objects: &'a [Object],
-    releases: Vec<Release>,
-}
-
-impl<'a> Beside<'a> {
-    fn new(objects: &'a [Object], one: &Release) -> Beside<'a> {
-        let mut releases = inventory(objects).releases;
-        releases.retain(|r| !r.is(one));
-        Beside { objects, releases }
-    }
-
-    fn own(&self, object: &Object) -> bool {
-        self.releases.iter().any(|r| {
-            namespaces_agree(&object.reference.namespace, &r.namespace)
-                && (labelled(object, r) || is_component(object, self.objects, r) || mounted(object, self.objects, r))
-        })
     }
 }
 

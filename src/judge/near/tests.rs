@@ -1,14 +1,19 @@
-//! What stands in several circles says the same as if it joined them.
+//! What stands in several circles says the same as if it joined them, and as with each release alone.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::super::Current;
+use super::super::answer::Answer;
 use super::super::near;
 use super::super::whole::{State, Whole};
 use crate::finding::{Finding, Input};
+use crate::kube::circles::Circles;
 use crate::milvus::release::inventory;
 use crate::options::{Options, RewriteMode};
-use crate::state;
+use crate::order::Order;
+use crate::stage::Stage;
+use crate::state::{self, Source};
 use crate::stream::Stream;
 use crate::timings::Clock;
 
@@ -106,8 +111,11 @@ fn folders(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Findings, changes and releases.
+type Said = [BTreeSet<String>; 3];
+
 /// Everything that is said, but for how often.
-fn said(answer: &super::super::answer::Answer) -> [BTreeSet<String>; 3] {
+fn said(answer: &Answer) -> Said {
     let findings = answer.findings.iter().map(|f: &Finding| format!("{f:?}"));
     let changes = answer.changes.iter().map(|c| format!("{c:?}"));
     let releases = answer.releases.iter().map(|r| format!("{r:?}"));
@@ -129,18 +137,64 @@ fn object(text: &str, named: &str) -> String {
     }
 }
 
-/// Judges both ways; whether what is shared was left to each release. What cannot be read is left out.
-fn compare(target: &str, current: &str, options: &Options) -> Result<bool, String> {
-    let Ok(target) = Stream::read(target.as_bytes(), Input::Target) else {
-        return Ok(false);
+/// The other release, without what nothing tells to be its own.
+fn zebra(text: &str) -> String {
+    let own = |document: &&str| {
+        !["name: my-release-milvus-after-empty", "name: my-release-milvus-last"]
+            .iter()
+            .any(|name| document.contains(name))
     };
+    let documents: Vec<&str> = text.split("---\n").filter(own).collect();
+    documents.join("---\n").replace("my-release", "zebra")
+}
+
+/// The texts of a stream: one release, what both share, the other release.
+type Texts = [String; 3];
+
+/// A stream, and where in it ends what is whose.
+struct Parted {
+    stream: Stream,
+    ends: [usize; 2],
+}
+
+impl Parted {
+    fn of(texts: &Texts, input: Input) -> Option<Parted> {
+        let documents = |text: &str| Some(Stream::read(text.as_bytes(), input).ok()?.documents.len());
+        let one = texts[0].trim_end();
+        let shared = format!("{one}\n{}", texts[1]);
+        let whole = format!("{shared}---\n{}", texts[2]);
+        Some(Parted {
+            ends: [documents(one)?, documents(&shared)?],
+            stream: Stream::read(whole.as_bytes(), input).ok()?,
+        })
+    }
+
+    /// One of the releases with what is shared, of this stream as it may have been read otherwise.
+    fn alone(&self, stream: &Stream, which: usize) -> Stream {
+        let own = |document: usize| match which {
+            0 => document < self.ends[1],
+            _ => document >= self.ends[0],
+        };
+        let objects = stream.objects.iter().filter(|o| own(o.document));
+        stream.with(objects.cloned().collect())
+    }
+}
+
+fn source(current: &Texts, target: &Stream) -> Option<Source> {
+    let [one, shared, other] = current;
+    let text = format!("{}\n{shared}---\n{other}", one.trim_end());
     let came = inventory(&target.objects);
-    let current = super::super::Current::Manifests(current.to_owned().into());
-    let Ok(Some(source)) = state::read(&current, Some((&target, &came))) else {
-        return Ok(false);
-    };
-    let (target, source) = (&target, &source);
-    let before = source.inventory();
+    state::read(&Current::Manifests(text.into()), Some((target, &came))).ok()?
+}
+
+/// The judgement by circles; `None` where they have to be joined.
+fn by(
+    target: &Stream,
+    source: &Source,
+    options: &Options,
+    drawn: impl FnOnce(Circles) -> Circles,
+) -> Option<(Answer, bool)> {
+    let (came, before) = (inventory(&target.objects), source.inventory());
     let clock = Clock::default();
     let whole = Whole {
         target,
@@ -151,33 +205,57 @@ fn compare(target: &str, current: &str, options: &Options) -> Result<bool, Strin
         host_command: None,
         clock: &clock,
     };
-    let circles = || near::circles(target, Some(&source.stream), &came, &before);
-    let shares = circles().shares();
-    let by = |circles| whole.by_circles(circles, &came, &before, vec![]);
-    let joined = said(&by(circles().joined()).unwrap_or_else(|_| panic!("nothing is shared")));
-    let apart = match by(circles()) {
-        Ok(apart) => said(&apart),
-        Err(_) => return Ok(false),
+    let circles = drawn(near::circles(target, Some(&source.stream), &came, &before));
+    let shares = circles.shares();
+    Some((whole.by_circles(circles, &came, &before, vec![]).ok()?, shares))
+}
+
+/// Judges what two releases share by circles, and against that joined, or each release alone: whether it was left to each of
+/// them. What cannot be read is left out.
+fn compare(target: &Texts, current: &Texts, options: &Options, alone: bool) -> Result<bool, String> {
+    let parted = (Parted::of(target, Input::Target), Parted::of(current, Input::Current));
+    let (Some(target), Some(parted)) = parted else {
+        return Ok(false);
     };
-    for (joined, apart) in joined.iter().zip(&apart) {
-        let less: Vec<_> = joined.difference(apart).collect();
-        let more: Vec<_> = apart.difference(joined).collect();
+    let Some(mut source) = source(current, &target.stream) else {
+        return Ok(false);
+    };
+    let Some((apart, shares)) = by(&target.stream, &source, options, |circles| circles) else {
+        return Ok(false);
+    };
+    let mut otherwise = Said::default();
+    if alone {
+        let known = source.inventory().releases;
+        let came = inventory(&target.stream.objects).releases;
+        if !shares || !came.iter().all(|one| known.iter().any(|other| other.is(one))) {
+            return Ok(false);
+        }
+        let whole = source.stream.with(source.stream.objects.clone());
+        for which in 0..2 {
+            let target = target.alone(&target.stream, which);
+            source.stream = parted.alone(&whole, which);
+            let (answer, _) = by(&target, &source, options, |circles| circles).expect("one release shares nothing");
+            let each = otherwise.iter_mut().zip(said(&answer));
+            each.for_each(|(all, more)| all.extend(more));
+        }
+    } else {
+        let (answer, _) = by(&target.stream, &source, options, Circles::joined).expect("nothing is shared");
+        otherwise = said(&answer);
+    }
+    for (otherwise, apart) in otherwise.iter().zip(&said(&apart)) {
+        let less: Vec<_> = otherwise.difference(apart).collect();
+        let more: Vec<_> = apart.difference(otherwise).collect();
         if !less.is_empty() || !more.is_empty() {
-            return Err(format!("only joined: {less:#?}\nonly apart: {more:#?}"));
+            return Err(format!("only otherwise: {less:#?}\nonly by circles: {more:#?}"));
         }
     }
     Ok(shares)
 }
 
-#[test]
-fn what_is_shared_says_what_it_says_when_it_joins() {
+/// Puts what is shared between each case and another release, and compares. How often each was left to the releases.
+fn compare_all(ways: &[Options], alone: bool) -> [usize; BESIDE.len()] {
     let mut cases = Vec::new();
     folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"), &mut cases);
-    let never = Options {
-        rewrite: RewriteMode::Never,
-        ..Options::default()
-    };
-    let ways = [Options::default(), never];
     let mut shared = [0; BESIDE.len()];
     let mut wrong = Vec::new();
     for (nth, case) in cases.iter().enumerate() {
@@ -200,22 +278,45 @@ fn what_is_shared_says_what_it_says_when_it_joins() {
             let is = if is.is_empty() { was } else { is };
             // The other release goes the same way, or stays as it is.
             let comes = [TARGET, CURRENT][turn / 6 % 2];
-            let join = |text: &str, beside: &str, own: &str| {
-                format!(
-                    "{}\n{}---\n{}",
-                    text.trim_end(),
-                    object(own, &component),
-                    beside.replace("my-release", "zebra")
-                )
-            };
-            let (target, current) = (join(&target, comes, is), join(&current, CURRENT, was));
-            match compare(&target, &current, &ways[turn / 3 % ways.len()]) {
+            let texts = |text: &str, beside: &str, own: &str| [text.to_owned(), object(own, &component), zebra(beside)];
+            let (target, current) = (texts(&target, comes, is), texts(&current, CURRENT, was));
+            match compare(&target, &current, &ways[turn / 3 % ways.len()], alone) {
                 Ok(apart) => shared[i] += usize::from(apart),
                 Err(why) => wrong.push(format!("{what} in {}:\n{why}", case.display())),
             }
         }
     }
-    assert!(wrong.is_empty(), "{} wrong, the first: {}", wrong.len(), wrong[0]);
+    assert!(
+        wrong.is_empty(),
+        "{} wrong, the first: {}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    shared
+}
+
+#[test]
+fn what_is_shared_says_what_it_says_when_it_joins() {
+    let never = Options {
+        rewrite: RewriteMode::Never,
+        ..Options::default()
+    };
+    let shared = compare_all(&[Options::default(), never], false);
+    assert!(shared.iter().filter(|times| **times > 20).count() > 8, "{shared:?}");
+}
+
+#[test]
+fn what_is_shared_moves_as_with_each_alone() {
+    let at = |stage| Options {
+        stage,
+        ..Options::default()
+    };
+    let in_waves = Options {
+        order: Order::ArgoCd,
+        ..Options::default()
+    };
+    let [first, third, fourth] = [1, 3, 4].map(|n| at(Stage::At(n)));
+    let shared = compare_all(&[at(Stage::Next), first, third, fourth, in_waves], true);
     assert!(shared.iter().filter(|times| **times > 20).count() > 8, "{shared:?}");
 }
 
@@ -229,10 +330,15 @@ fn what_means_what_stays_elsewhere_is_no_orphan() {
         .filter(|d| !d.contains("name: north-milvus-indexnode"))
         .collect();
     let beside = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {selector: {component: indexnode}}\n";
-    let both = |north: &str, zebra: &str| format!("{north}{beside}{}", named(zebra, "zebra"));
+    let both = |north: &str, zebra: &str| [north.to_owned(), beside.to_owned(), named(zebra, "zebra")];
     let current = both(&named(CURRENT, "north"), CURRENT);
-    for (stays, shared) in [(CURRENT, false), (TARGET, false)] {
-        let apart = compare(&both(&without.join("---\n"), stays), &current, &Options::default());
-        assert_eq!(apart, Ok(shared));
+    for stays in [CURRENT, TARGET] {
+        let apart = compare(
+            &both(&without.join("---\n"), stays),
+            &current,
+            &Options::default(),
+            false,
+        );
+        assert_eq!(apart, Ok(false));
     }
 }
