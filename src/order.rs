@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::kube::{Object, ObjectRef, workload};
+use crate::kube::{Object, ObjectRef};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stage::{self, LAST, Scene};
@@ -76,24 +76,9 @@ fn wave(scene: &Scene, object: &Object) -> u8 {
         // Healthy only with an address, which a controller may give late or never: nothing may wait for it.
         "Ingress" if stage > 0 => LAST,
         // Healthy only when bound, which may take a pod that mounts it.
-        "PersistentVolumeClaim" if stage > 0 => first_user(scene, object).unwrap_or(stage),
+        "PersistentVolumeClaim" if stage > 0 => scene.uses.first(object).unwrap_or(stage),
         _ => stage,
     }
-}
-
-/// The first stage with a pod that mounts a claim.
-fn first_user(scene: &Scene, claim: &Object) -> Option<u8> {
-    let mounts = |object: &Object| {
-        let volumes = workload::template(object)
-            .and_then(|t| t.pointer("/spec/volumes"))
-            .and_then(Value::as_array);
-        volumes
-            .into_iter()
-            .flatten()
-            .any(|v| v["persistentVolumeClaim"]["claimName"] == claim.reference.name.as_str())
-    };
-    let users = scene.after.components.iter().filter(|c| mounts(&scene.last[c.object]));
-    users.map(|c| stage::of_role(scene.kind, c.role)).min()
 }
 
 /// The operations that set an object's wave, and have what leaves last pruned last.

@@ -160,28 +160,38 @@ pub fn config_keys() -> &'static [KeyRow] {
     TABLE.get_or_init(|| load("config-keys"))
 }
 
+/// The rows by normalised key: those of one, and those of all that begin with the same.
+fn rows_of(key: &str) -> impl Iterator<Item = &'static KeyRow> {
+    type Index = (HashMap<String, Vec<&'static KeyRow>>, Vec<(String, &'static KeyRow)>);
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    let (exact, beginnings) = INDEX.get_or_init(|| {
+        let mut index = Index::default();
+        for row in config_keys() {
+            match row.key.strip_suffix('*') {
+                Some(prefix) => index.1.push((normalise(prefix), row)),
+                None => index.0.entry(normalise(row.key)).or_default().push(row),
+            }
+        }
+        index
+    });
+    let exact = exact.get(key).into_iter().flatten().copied();
+    let of_prefix = beginnings
+        .iter()
+        .filter(move |(prefix, _)| key.starts_with(prefix.as_str()));
+    exact.chain(of_prefix.map(|(_, row)| *row))
+}
+
+/// Whether anything is known of a key (normalised), under whatever version.
+#[must_use]
+pub fn is_told_of(key: &str) -> bool {
+    rows_of(key).next().is_some()
+}
+
 /// What becomes of a key (in any spelling) under a target version; `None`: nothing is known, it is taken as kept. Of
 /// several rows the one with the latest `since` that the target reaches counts.
 #[must_use]
 pub fn key_status(key: &str, target: &Version) -> Option<&'static KeyRow> {
-    static INDEX: OnceLock<Vec<(String, bool, &KeyRow)>> = OnceLock::new();
-    let index = INDEX.get_or_init(|| {
-        let rows = config_keys().iter();
-        rows.map(|row| match row.key.strip_suffix('*') {
-            Some(prefix) => (normalise(prefix), true, row),
-            None => (normalise(row.key), false, row),
-        })
-        .collect()
-    });
-    let key = normalise(key);
-    let rows = index.iter().filter(|(name, prefix, _)| {
-        if *prefix {
-            key.starts_with(name.as_str())
-        } else {
-            key == *name
-        }
-    });
-    rows.map(|(_, _, row)| *row)
+    rows_of(&normalise(key))
         .filter(|row| row.since <= *target)
         .max_by(|a, b| a.since.cmp(&b.since))
 }

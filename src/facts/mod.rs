@@ -12,7 +12,7 @@ mod versions;
 pub use charts::{Avoided, ChartMark, ChartMarks, ChartRelease, ChartShape, Charts, Liveness, Pulsar, charts};
 pub use keys::{
     ChartKeyRow, DefaultRow, KeyRow, KeyStatus, NoteRow, ValueFit, chart_keys, chart_writes, config_keys,
-    default_changes, key_status, notes,
+    default_changes, is_told_of, key_status, notes,
 };
 pub use node::Node;
 pub use print::{Row, rows};

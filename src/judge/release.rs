@@ -6,6 +6,7 @@ use super::near::Applied;
 use super::whole::{Judged, Whole};
 use crate::facts;
 use crate::finding::{Finding, Input};
+use crate::kube::named::Named;
 use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
@@ -50,6 +51,8 @@ impl Whole<'_> {
             .before
             .zip(stream)
             .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut one.texts.borrow_mut()));
+        let named_before = Named::of(stream.into_iter().flat_map(|stream| &stream.objects));
+        let named_after = Named::of(&proposed.objects);
         let side = one
             .before
             .zip(stream)
@@ -59,6 +62,7 @@ impl Whole<'_> {
                 objects: &stream.objects,
                 release,
                 effective,
+                named: &named_before,
             });
         let case = Case {
             target: one.target,
@@ -68,6 +72,7 @@ impl Whole<'_> {
                 objects: &proposed.objects,
                 release: applied,
                 effective: &effective_after,
+                named: &named_after,
             },
             before: side,
             transition: &one.transition,

@@ -60,6 +60,7 @@ impl Whole<'_> {
             kind,
             known: stage::Known::of(one.target, &objects, current),
             others: stage::Others::of(&objects, applied, &current.objects, deployed),
+            uses: stage::Uses::of(&objects, applied, &current.objects, deployed, kind),
         };
         let wanted = match self.options.stage {
             Stage::All => last,
@@ -83,6 +84,7 @@ impl Whole<'_> {
             let Some(applied) = after.releases.iter().find(|r| r.is(one.came)) else {
                 continue;
             };
+            let kind = order::kind(one.transition.kind);
             let scene = stage::Scene {
                 stream: one.target,
                 came: one.came,
@@ -90,9 +92,10 @@ impl Whole<'_> {
                 after: applied,
                 current: one.target,
                 before: one.came,
-                kind: order::kind(one.transition.kind),
+                kind,
                 known: stage::Known::of(one.target, &objects, one.target),
                 others: stage::Others::of(&objects, applied, &one.target.objects, one.came),
+                uses: stage::Uses::of(&objects, applied, &one.target.objects, one.came, kind),
             };
             order::waves(&scene, changes);
         }

@@ -21,10 +21,14 @@ impl<'o> Named<'o> {
         Named { of }
     }
 
+    /// Those of a kind and name, in their order.
+    pub fn called<'n>(&'n self, kind: &'n str, name: &'n str) -> impl Iterator<Item = &'o Object> + use<'n, 'o> {
+        self.of.get(&(kind, name)).into_iter().flatten().copied()
+    }
+
     /// Those that are the same object in a cluster as one of this reference ([`ObjectRef::same_object`]), in their order.
     pub fn same<'n>(&'n self, reference: &'n ObjectRef) -> impl Iterator<Item = &'o Object> + use<'n, 'o> {
-        let named = self.of.get(&(&reference.kind[..], &reference.name[..]));
-        let all = named.into_iter().flatten().copied();
+        let all = self.called(&reference.kind, &reference.name);
         all.filter(|o| o.reference.same_object(reference))
     }
 

@@ -5,7 +5,7 @@
 //! values in etcd that no manifest shows. Keys are compared without case and without `/`, `_` and `.`, so `MQ_TYPE`,
 //! `MQTYPE` and `milvus.mq.type` in the environment all mean `mq.type`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::value::pointer::escape;
 
 /// Where a setting comes from, lowest first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// The `milvus.yaml` inside the image; never seen, only its published defaults are known.
     ImageDefault,
@@ -29,7 +29,7 @@ pub enum Layer {
 }
 
 /// The object a setting stands in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Owner {
     /// `ConfigMap`, `Deployment`, …
     pub kind: String,
@@ -349,6 +349,9 @@ impl Config {
                 origin,
             });
         }
+        let before = self.unknown.len();
+        // Where among the unknown those stand whose value comes from elsewhere, and that nothing replaced.
+        let mut hidden_at: HashMap<String, Vec<usize>> = HashMap::new();
         for var in &env.vars {
             let key = normalise_env(&var.name, since26);
             let origin = env.origin(&var.path);
@@ -358,12 +361,11 @@ impl Config {
             };
             let known = self.setting(&key).cloned();
             // A later entry of the same name replaces the earlier one whole.
-            self.unknown.retain(|u| {
-                !(u.why == UnknownWhy::ValueFrom
-                    && u.key.as_ref() == Some(&key)
-                    && known.as_ref().is_some_and(|s| s.key == var.name))
-            });
+            if known.as_ref().is_some_and(|s| s.key == var.name) {
+                hidden_at.remove(&key);
+            }
             if let EnvValue::From(source) = &var.value {
+                hidden_at.entry(key.clone()).or_default().push(self.unknown.len());
                 self.unknown.push(Unknown {
                     why: UnknownWhy::ValueFrom,
                     text: format!(
@@ -401,6 +403,12 @@ impl Config {
             }
             self.env.set(key, setting);
         }
+        let hidden: HashSet<usize> = hidden_at.into_values().flatten().collect();
+        let mut at = 0;
+        self.unknown.retain(|unknown| {
+            at += 1;
+            at <= before || unknown.why != UnknownWhy::ValueFrom || hidden.contains(&(at - 1))
+        });
     }
 }
 

@@ -7,6 +7,8 @@ use super::keys::UserKey;
 use crate::finding::{Finding, Input};
 use crate::host;
 use crate::kube::Object;
+use crate::kube::named::Named;
+use crate::kube::object::namespaces_agree;
 use crate::milvus::config::{Config, Unknown};
 use crate::milvus::effective::{self, Texts};
 use crate::milvus::queue::Mq;
@@ -33,6 +35,8 @@ pub struct Side<'a> {
     pub release: &'a Release,
     /// What its configuration says.
     pub effective: &'a Effective,
+    /// The objects by name.
+    pub named: &'a Named<'a>,
 }
 
 impl<'a> Side<'a> {
@@ -51,11 +55,9 @@ impl<'a> Side<'a> {
 
     /// The object with a kind and name, in the release's namespace.
     pub fn find(&self, kind: &str, name: &str) -> Option<&'a Object> {
-        self.objects.iter().find(|o| {
-            o.reference.kind == kind
-                && o.reference.name == name
-                && crate::kube::object::namespaces_agree(&o.reference.namespace, &self.release.namespace)
-        })
+        self.named
+            .called(kind, name)
+            .find(|o| namespaces_agree(&o.reference.namespace, &self.release.namespace))
     }
 
     /// The components that run Milvus and are not scaled to zero.

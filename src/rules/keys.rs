@@ -1,16 +1,19 @@
 //! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
 use super::case::Case;
 use super::component::list;
 use crate::facts;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
-use crate::milvus::config::{Config, Layer, Setting};
+use crate::milvus::config::{Config, Layer, Owner, Setting, normalise};
 use crate::milvus::effective;
 use crate::milvus::release::Component;
 use crate::milvus::version::Version;
-use crate::rewrite::chart::chart_of;
+use crate::rewrite::chart::{STREAMING_SWITCH, chart_of};
 use crate::value::Value;
 use crate::yaml;
 
@@ -21,8 +24,8 @@ pub struct UserKey {
     pub key: String,
     /// The setting, where it stands first.
     pub setting: Setting,
-    /// The workloads it counts for.
-    pub workloads: Vec<String>,
+    /// The workloads in whose environment it stands.
+    workloads: Vec<String>,
     /// The object it stands in.
     object: Option<Object>,
 }
@@ -43,9 +46,9 @@ fn first_of(version: Option<&Version>, line: Option<(u64, u64)>) -> Option<Versi
         .or_else(|| line.map(|(major, minor)| Version::new(major, minor, 0)))
 }
 
-/// Every setting a user made, each once, however many workloads share it. Those of the stream as it came in, since that
-/// is where the user can change them (an indexnode's environment leaves with it); and the environment of what the
-/// values brought.
+/// Every setting a user made of which something is known, each once, however many workloads share it. Those of the stream as
+/// it came in, since that is where the user can change them (an indexnode's environment leaves with it); and the environment
+/// of what the values brought.
 pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
     case.user_keys.get_or_init(|| gather(case))
 }
@@ -56,42 +59,50 @@ fn gather(case: &Case) -> Vec<UserKey> {
     let came = effective::configs(objects, case.came, line, &mut case.texts.borrow_mut());
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
-    let mut found: Vec<UserKey> = Vec::new();
+    let mut found = Found::default();
     // Most workloads read the same files and have no environment of their own.
     let mut sifted: Vec<Sifted> = Vec::new();
     for (component, config) in case.came.components.iter().zip(&came) {
         let workload = &objects[component.object];
         if let Some(known) = sifted.iter().find(|known| known.of == config) {
-            known.found.iter().for_each(|i| found[*i].is_of(component));
+            known.found.iter().for_each(|i| found.keys[*i].is_of(component));
             continue;
         }
-        let every = config.every().filter(|(key, s)| is_users(key, s, chart.as_ref()));
+        let every = config
+            .every()
+            .filter(|(key, s)| is_told_of(key) && is_users(key, s, chart.as_ref()));
         let each = every.map(|(key, setting)| {
-            let object = match setting.origin.layer {
+            let object = || match setting.origin.layer {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),
             };
-            add(&mut found, key, setting, component, object)
+            found.add(key, setting, component, object)
         });
         sifted.push(Sifted {
             found: each.collect(),
             of: config,
         });
     }
+    let of_env = found.keys.iter().filter(|k| k.is_env());
+    let mut known: HashSet<String> = of_env.map(|k| k.key.clone()).collect();
     let configs = &case.after.effective.configs;
     for (component, config) in case.after.release.components.iter().zip(configs) {
         if came_in(case, component).is_some() {
             continue;
         }
-        let object = case.after.object(component);
-        for (key, setting) in config.every() {
-            let known = found.iter().any(|k: &UserKey| k.key == key && k.is_env());
-            if matches!(setting.origin.layer, Layer::Env { .. }) && !known {
-                add(&mut found, key, setting, component, Some(object));
+        for (key, setting) in config.every().filter(|(key, _)| is_told_of(key)) {
+            if matches!(setting.origin.layer, Layer::Env { .. }) && known.insert(key.to_owned()) {
+                found.add(key, setting, component, || Some(case.after.object(component)));
             }
         }
     }
-    found
+    found.keys
+}
+
+/// Whether anything is said of a key (normalised).
+fn is_told_of(key: &str) -> bool {
+    static SWITCH: LazyLock<String> = LazyLock::new(|| normalise(STREAMING_SWITCH));
+    facts::is_told_of(key) || *key == **SWITCH
 }
 
 /// A configuration that was sifted, and which settings of it were found.
@@ -124,42 +135,52 @@ fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Opt
     })
 }
 
-/// Notes a setting of a component; where it stands among those that were found.
-fn add(
-    found: &mut Vec<UserKey>,
-    key: &str,
-    setting: &Setting,
-    component: &Component,
-    object: Option<&Object>,
-) -> usize {
-    let same = |k: &UserKey| {
-        k.key == key
-            && k.setting.key == setting.key
-            && match setting.origin.layer {
-                Layer::Env { .. } => {
-                    k.is_env() && k.setting.value == setting.value && k.setting.hidden == setting.hidden
-                }
-                _ => k.setting.origin == setting.origin,
-            }
-    };
-    let known = found.iter().position(same);
-    let at = known.unwrap_or_else(|| {
-        found.push(UserKey {
-            key: key.to_owned(),
-            setting: setting.clone(),
-            workloads: vec![],
-            object: object.cloned(),
-        });
-        found.len() - 1
-    });
-    found[at].is_of(component);
-    at
+/// The settings that were found.
+#[derive(Default)]
+struct Found {
+    keys: Vec<UserKey>,
+    known: HashMap<Same, usize>,
+}
+
+/// What makes two settings one: the key in its spelling; in the environment the value, elsewhere the place.
+#[derive(PartialEq, Eq, Hash)]
+enum Same {
+    Env(String, Option<String>, Option<String>),
+    File(String, Layer, Owner, String),
+}
+
+impl Found {
+    /// Notes a setting of a component; where it stands among those that were found.
+    fn add<'o>(
+        &mut self,
+        key: &str,
+        setting: &Setting,
+        component: &Component,
+        object: impl FnOnce() -> Option<&'o Object>,
+    ) -> usize {
+        let (spelling, origin) = (setting.key.clone(), setting.origin.clone());
+        let same = match origin.layer {
+            Layer::Env { .. } => Same::Env(spelling, setting.value.clone(), setting.hidden.clone()),
+            layer => Same::File(spelling, layer, origin.object, origin.path),
+        };
+        let at = *self.known.entry(same).or_insert(self.keys.len());
+        if at == self.keys.len() {
+            self.keys.push(UserKey {
+                key: key.to_owned(),
+                setting: setting.clone(),
+                workloads: vec![],
+                object: object().cloned(),
+            });
+        }
+        self.keys[at].is_of(component);
+        at
+    }
 }
 
 impl UserKey {
-    /// Notes a component that reads it.
+    /// Notes a component in whose environment it stands.
     fn is_of(&mut self, component: &Component) {
-        if !self.workloads.contains(&component.name) {
+        if self.is_env() && !self.workloads.contains(&component.name) {
             self.workloads.push(component.name.clone());
         }
     }

@@ -1,5 +1,7 @@
 //! MU206: a policy keeps the new components from their ports.
 
+use std::collections::HashSet;
+
 use super::case::Case;
 use super::component::{are, list, version};
 use super::{Check, Rule};
@@ -151,12 +153,10 @@ fn roles(closed: &[Closed]) -> Vec<&'static str> {
 
 /// The policies by name, each once.
 fn policies<'a>(closed: &[Closed<'a>]) -> (String, usize, Option<&'a Object>) {
-    let mut names: Vec<&str> = Vec::new();
-    for policy in closed.iter().flat_map(|c| &c.policies) {
-        if !names.contains(&policy.reference.name.as_str()) {
-            names.push(&policy.reference.name);
-        }
-    }
+    let mut known: HashSet<&str> = HashSet::new();
+    let all = closed.iter().flat_map(|c| &c.policies);
+    let mut names: Vec<&str> = all.map(|policy| policy.reference.name.as_str()).collect();
+    names.retain(|name| known.insert(name));
     let kind = if names.len() == 1 {
         "NetworkPolicy"
     } else {

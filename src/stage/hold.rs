@@ -73,19 +73,14 @@ fn stays(scene: &Scene, stage: u8, current: &Object) -> Option<String> {
 
 /// The stage of the last component whose deployed pods need an object.
 fn last_user(scene: &Scene, needed: &Object) -> Option<u8> {
-    let (kind, name) = (needed.reference.kind.as_str(), needed.reference.name.as_str());
-    let objects = &scene.current.objects;
+    let kind = needed.reference.kind.as_str();
     let here = namespaces_agree(&needed.reference.namespace, &scene.before.namespace);
     // `--hide-secret`: the chart renders it, and nobody is to see it.
     let hidden = kind == "Secret" && host::hides_secrets(scene.stream);
     if !here || hidden || scene.applied(needed) != Some(true) {
         return None;
     }
-    let users = scene.before.components.iter().filter(|c| {
-        let template = workload::template(&objects[c.object]);
-        template.is_some_and(|t| workload::needs(t).contains(&(kind, name)))
-    });
-    users.map(|c| super::of_role(scene.kind, c.role)).max()
+    scene.uses.last(needed)
 }
 
 /// What makes the deployed object of a rendered one. Of a live one only what somebody asked for: the server fills in the

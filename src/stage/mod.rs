@@ -13,6 +13,7 @@ mod others;
 mod scene;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use crate::milvus::role::Role;
 use crate::transition::Kind;
@@ -21,6 +22,7 @@ pub use due::next;
 pub use hold::hold_back;
 pub use others::Others;
 pub use scene::{Known, Scene};
+pub use uses::Uses;
 
 /// `--stage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Others, of_role};
+use super::{Others, Uses, of_role};
 use crate::host;
 use crate::kube::named::Named;
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, selector, workload};
-use crate::milvus::release::{Component, Release};
+use crate::milvus::release::Release;
 use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
@@ -36,6 +36,8 @@ pub struct Scene<'a> {
     pub known: Known<'a>,
     /// The other Milvus releases beside this one.
     pub others: Others<'a>,
+    /// What its pods use.
+    pub uses: Uses<'a>,
 }
 
 /// What is known of all objects of a scene at once: to look at all of them for each of them takes time squared.
@@ -145,7 +147,7 @@ impl Scene<'_> {
             return false;
         }
         labelled(object, release)
-            || mounted(object, self.last, self.after)
+            || self.uses.mounts(object)
             || self.rendered_by_chart(object) && !self.others.own(object)
     }
 
@@ -224,16 +226,6 @@ pub fn is_component(object: &Object, objects: &[Object], release: &Release) -> b
 fn labelled(object: &Object, release: &Release) -> bool {
     object.label("app.kubernetes.io/instance") == Some(&release.name)
         && object.label("app.kubernetes.io/name") == Some(&release.app)
-}
-
-/// Whether the pods of a release mount an object.
-fn mounted(object: &Object, objects: &[Object], release: &Release) -> bool {
-    let kind = object.reference.kind.as_str();
-    let named = |c: &Component| {
-        let template = workload::template(&objects[c.object]);
-        template.is_some_and(|t| workload::mounts(t).contains(&(kind, &object.reference.name)))
-    };
-    release.components.iter().any(named)
 }
 
 /// The roles whose pods an object serves; none where it serves pods that are not Milvus.

@@ -6,6 +6,7 @@ use super::goal::Goal;
 use super::inputs::Inputs;
 use super::{Missing, Outcome, Request};
 use crate::finding::{Finding, Input, Severity};
+use crate::kube::named::Named;
 use crate::milvus::effective::Texts;
 use crate::milvus::release::Release;
 use crate::report::{StageReport, mask};
@@ -47,12 +48,14 @@ pub fn check(
             objects: &inputs.live.stream.objects,
             release,
             effective: &now,
+            named: &Named::of(&inputs.live.stream.objects),
         },
         before: Some(Side {
             input: Input::Current,
             objects: &source.stream.objects,
             release: before,
             effective: &then,
+            named: &Named::of(&source.stream.objects),
         }),
         transition: &goal.transition,
         rewrite: &rewrite,

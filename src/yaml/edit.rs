@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::shape::Shape;
-use super::value_patch::{apply, plain};
+use super::value_patch::{apply, patch_value, plain};
 use super::{Tree, Value, YamlError, block_edit, emit, flow_edit, layout, pointer, read};
 use serde::Serialize;
 
@@ -86,7 +86,12 @@ impl Edit {
 ///
 /// Comments, quotes, blank lines, line ends and key order elsewhere stay. The result reads back as
 /// [`super::patch_value`] of the value, or this is an error: nothing half right is returned.
+///
+/// More than [`MANY`] of them write the document anew below its first comments: each edit reads all of it.
 pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
+    if ops.len() > MANY {
+        return anew(text, ops);
+    }
     let mut text = text.to_owned();
     for (index, op) in ops.iter().enumerate() {
         let fail = |message: String| EditError::new(index, &op.path, message);
@@ -101,6 +106,18 @@ pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
         text = apply_text(&text, &tree, &op, &expected).ok_or_else(|| fail("no edit gives the wanted value".into()))?;
     }
     Ok(text)
+}
+
+/// How many operations on one document are made as edits of its text.
+pub const MANY: usize = 64;
+
+/// The document with its first comments, and all else written anew.
+fn anew(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
+    let unreadable = |error: YamlError| EditError::new(0, &ops[0].path, error.to_string());
+    let value = read(text).map_err(unreadable)?.unwrap_or(Value::Null);
+    let value = patch_value(&value, ops)?;
+    let head = text.split_inclusive('\n').take_while(|line| line.starts_with('#'));
+    Ok(format!("{}{}", head.collect::<String>(), emit(&value)))
 }
 
 /// The edit of a document without a value: only a new root can be set.

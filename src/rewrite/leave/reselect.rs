@@ -1,5 +1,7 @@
 //! Selectors that named what leaves, made to name what stays.
 
+use std::collections::HashSet;
+
 use crate::kube::Object;
 use crate::kube::network::NAMESPACE_NAME;
 use crate::kube::object::namespaces_agree;
@@ -117,8 +119,9 @@ pub fn chooses_here(policy: &Value, own: &str, at: &SelectorAt, namespace: &str)
 fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: bool) -> Vec<PatchOp> {
     let mut patch = Vec::new();
     let mut lists: Vec<String> = Vec::new();
+    // Those of one list come one after the other.
     let mut listed = |expression: &str| {
-        if !lists.iter().any(|l| l == expression) {
+        if lists.last().is_none_or(|last| last != expression) {
             lists.push(expression.to_owned());
         }
     };
@@ -147,7 +150,9 @@ fn relisted(object: &Object, expression: &str, labels: &Labels, drop_indexnode: 
     let at = |field: &str| object.value.pointer(&format!("{expression}/{field}"));
     let key = at("key").and_then(Value::as_str).unwrap_or("");
     let old = at("values").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut kept: Vec<Value> = Vec::new();
+    let words: HashSet<&str> = old.iter().filter_map(Value::as_str).collect();
+    let holds = |value: &Value| value.as_str().is_some_and(|word| words.contains(word));
+    let mut kept: HashSet<String> = HashSet::new();
     let mut ops = Vec::new();
     for (i, value) in old.iter().enumerate() {
         let role = value.as_str().and_then(|v| labels.role_of(key, v));
@@ -158,13 +163,12 @@ fn relisted(object: &Object, expression: &str, labels: &Labels, drop_indexnode: 
         };
         let path = format!("{expression}/values/{i}");
         match becomes {
-            Some(new) if kept.contains(&new) || (new != *value && old.contains(&new)) => ops.push(remove(path)),
-            Some(new) => {
-                if new != *value {
-                    ops.push(replace(path, new.clone()));
-                }
-                kept.push(new);
-            }
+            Some(new) if new != *value && holds(&new) => ops.push(remove(path)),
+            Some(new) => match new.as_str() {
+                Some(word) if !kept.insert(word.to_owned()) => ops.push(remove(path)),
+                _ if new != *value => ops.push(replace(path, new)),
+                _ => {}
+            },
             None => ops.push(remove(path)),
         }
     }
