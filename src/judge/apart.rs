@@ -9,6 +9,7 @@ use memchr::{memchr, memmem};
 
 use super::answer::Answer;
 use super::crossing::Crossing;
+use super::effort::Effort;
 use super::near::{brings, standing};
 use super::whole::{State, Whole};
 use super::{Current, Request, inputs};
@@ -44,6 +45,8 @@ struct Parts {
     circles: Vec<(Node, Members)>,
     /// What stands in several of them, of what comes and of what is deployed.
     again: [HashSet<usize>; 2],
+    /// The size of both streams.
+    bytes: usize,
 }
 
 /// Judges circle by circle. `None` where the inputs are to be judged as a whole.
@@ -66,8 +69,9 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     let mut crossing = Crossing::new(&parts.drawn);
     let mut taken: HashMap<usize, Node> = HashMap::new();
     let mut kept = std::mem::take(&mut parts.again).map(Kept::new);
+    let mut effort = Effort::default();
     for (circle, members) in &parts.circles {
-        let part = judged(&parts, members, &mut kept, &files, request, clock)?;
+        let part = judged(&parts, members, &mut kept, &files, request, &mut effort, clock)?;
         crossing.decided(Some(*circle), &part.changes);
         crossing.found(Some(*circle), &part.findings);
         done.releases.extend(part.releases);
@@ -95,6 +99,7 @@ fn judged(
     kept: &mut [Kept; 2],
     files: &[Value],
     request: &Request,
+    effort: &mut Effort,
     clock: &Clock,
 ) -> Option<Answer> {
     let ([coming, standing], [of_target, of_current]) = (circle, kept);
@@ -106,6 +111,12 @@ fn judged(
     // One of several releases is deployed under its own name; what stands alone could be known without (MU004).
     let known = came.releases.iter().all(|r| before.releases.iter().any(|b| b.is(r)));
     if came.releases.is_empty() || !known {
+        return None;
+    }
+    let workloads = [&came, &before].map(|side| side.releases.iter().map(|r| r.components.len()).sum::<usize>());
+    let objects = target.objects.len() + source.stream.objects.len();
+    *effort = effort.and(Effort::new(workloads[0].max(workloads[1]), objects, &request.options));
+    if effort.beyond(parts.bytes).is_some() {
         return None;
     }
     let whole = Whole {
@@ -126,6 +137,7 @@ impl Parts {
     /// Reads both streams and draws the circles. `None` where there are not several with a release each, or something
     /// is there that is looked at across all of them.
     fn of(target: &Bytes, current: &Bytes, clock: &Clock) -> Option<Parts> {
+        let bytes = target.len() + current.len();
         let mut sketch = Sketch::default();
         let mut nodes = Nodes::default();
         // Those of the workloads that run Milvus.
@@ -163,6 +175,7 @@ impl Parts {
             drawn,
             circles,
             again,
+            bytes,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod apart;
 mod crossing;
+mod effort;
 mod inputs;
 mod near;
 mod release;

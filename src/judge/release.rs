@@ -6,7 +6,7 @@ use super::near::Applied;
 use super::whole::{Judged, Whole};
 use crate::facts;
 use crate::finding::{Finding, Input};
-use crate::kube::named::Named;
+use crate::kube::named::Names;
 use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
@@ -16,11 +16,12 @@ use crate::transition::From;
 
 impl Whole<'_> {
     /// Runs every rule over one release and notes its line of the report.
-    pub(super) fn rules(
+    pub(super) fn rules<'p>(
         &self,
-        one: &Judged,
+        one: &'p Judged,
         stage: Option<StageReport>,
-        proposed: &Applied,
+        proposed: &'p Applied,
+        names: &Names<'p>,
         findings: &mut Vec<Finding>,
         releases: &mut Vec<ReleaseReport>,
     ) {
@@ -51,8 +52,8 @@ impl Whole<'_> {
             .before
             .zip(stream)
             .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut one.texts.borrow_mut()));
-        let named_before = Named::of(stream.into_iter().flat_map(|stream| &stream.objects));
-        let named_after = Named::of(&proposed.objects);
+        let named_before = names.of(stream.map_or(&[], |stream| &stream.objects));
+        let named_after = names.of(&proposed.objects);
         let side = one
             .before
             .zip(stream)

@@ -4,6 +4,7 @@ use super::near::{Nears, Parts};
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
+use crate::kube::named::Names;
 use crate::milvus::release::inventory;
 use crate::order::{self, Order};
 use crate::report::StageReport;
@@ -122,6 +123,7 @@ impl Whole<'_> {
             return;
         };
         let proposal = nears.proposal(proposed, judged);
+        let names = Names::default();
         for (one, stage) in judged.iter().zip(stages) {
             let Some(stage) = stage.filter(|s| s.applied < s.last) else {
                 continue;
@@ -131,7 +133,7 @@ impl Whole<'_> {
                 ..stage
             });
             let mut found = Vec::new();
-            self.rules(one, end, proposal.of(one), &mut found, &mut Vec::new());
+            self.rules(one, end, proposal.of(one), &names, &mut found, &mut Vec::new());
             for finding in found {
                 let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::answer::Answer;
 use super::crossing::Crossing;
+use super::effort::Effort;
 use super::near::{self, Nears, Scope};
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
 use crate::kube::circles::{Circles, Node};
+use crate::kube::named::Names;
 use crate::milvus::effective::Texts;
 use crate::milvus::release::{Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
@@ -92,17 +94,24 @@ impl Whole<'_> {
         let lead = came.releases.iter().position(known).unwrap_or_default();
         let nears = Nears::of(circles, self.target, self.current_stream(), came, &gone, lead);
         let scope = |release| {
-            let everything = Scope {
+            nears.scope(Scope {
                 target: self.target,
                 release,
                 current: self.current_stream(),
                 deployed: deployed(release, came, before),
                 gone: &gone,
                 circle: None,
-            };
-            self.decide(&nears.scope(everything), before)
+            })
         };
-        let mut judged: Vec<Judged> = came.releases.iter().map(scope).collect();
+        let scopes: Vec<Scope> = came.releases.iter().map(scope).collect();
+        if let Some(too_much) = self.too_much(&scopes) {
+            findings.push(too_much);
+            return Ok(Answer {
+                findings,
+                ..Answer::default()
+            });
+        }
+        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, before)).collect();
         let mut led: HashSet<Option<Node>> = HashSet::new();
         let (deployed, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
         for one in deployed.into_iter().chain(new) {
@@ -132,9 +141,10 @@ impl Whole<'_> {
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
                 let proposal = nears.proposal(proposed, &judged);
+                let names = Names::default();
                 for (one, stage) in judged.iter().zip(&stages) {
                     let before = findings.len();
-                    self.rules(one, *stage, proposal.of(one), &mut findings, &mut releases);
+                    self.rules(one, *stage, proposal.of(one), &names, &mut findings, &mut releases);
                     crossing.found(one.circle, &findings[before..]);
                     targets.push(one.transition.target().cloned());
                 }
@@ -157,6 +167,20 @@ impl Whole<'_> {
             targets,
             ..Answer::default()
         })
+    }
+
+    /// What refuses to weigh more against each other than takes a time linear in the size.
+    fn too_much(&self, scopes: &[Scope]) -> Option<Finding> {
+        let each = scopes.iter().map(|scope| Effort::of(scope, self.options));
+        let bytes = self.target.text.len() + self.current_stream().map_or(0, |current| current.text.len());
+        let pairs = each.fold(Effort::default(), Effort::and).beyond(bytes)?;
+        let workloads = scopes.iter().map(|scope| scope.release.components.len()).sum();
+        Some(rules::mu001_unreadable_input::too_much(
+            scopes.len(),
+            workloads,
+            self.target.objects.len(),
+            pairs,
+        ))
     }
 
     /// What is wrong with the streams as a whole, whatever the way of each release.

@@ -1,5 +1,8 @@
 //! Objects by what names them.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use foldhash::HashMap;
 
 use super::object::{Object, ObjectRef};
@@ -35,6 +38,19 @@ impl<'o> Named<'o> {
     /// Whether any of them is the same object.
     pub fn holds(&self, reference: &ObjectRef) -> bool {
         self.same(reference).next().is_some()
+    }
+}
+
+/// The names of sets of objects that several look into, each set gone through once.
+#[derive(Debug, Default)]
+pub struct Names<'o>(RefCell<HashMap<(*const Object, usize), Rc<Named<'o>>>>);
+
+impl<'o> Names<'o> {
+    /// Those of a set.
+    pub fn of(&self, objects: &'o [Object]) -> Rc<Named<'o>> {
+        let mut known = self.0.borrow_mut();
+        let named = known.entry((objects.as_ptr(), objects.len()));
+        Rc::clone(named.or_insert_with(|| Rc::new(Named::of(objects))))
     }
 }
 

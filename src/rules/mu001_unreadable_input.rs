@@ -50,6 +50,22 @@ pub fn nothing() -> Finding {
     )
 }
 
+/// The finding for releases that cannot be judged in a time linear in the size of what came in.
+pub fn too_much(releases: usize, workloads: usize, objects: usize, pairs: usize) -> Finding {
+    let releases = match releases {
+        1 => "one release".to_owned(),
+        n => format!("{n} releases that have to do with each other"),
+    };
+    RULE.finding(
+        format!(
+            "the {workloads} workloads of Milvus in {releases} would each have to be weighed against the other objects ({objects} came in), \
+             {pairs} times in all: that can take many minutes, in which nobody would know whether it ends"
+        ),
+        "hand the releases over in parts, each with its own objects and its own --current (`helm upgrade` of one chart at a time); releases \
+         belong together where one names objects of another, selects its pods, or changes what both share",
+    )
+}
+
 /// The finding for a `--patch` that cannot be read, or has no object to be made on.
 pub fn of_patch(why: &str) -> Finding {
     RULE.finding(

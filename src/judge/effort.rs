@@ -1,0 +1,86 @@
+//! How much is to be weighed against each other. Of what is in one circle each workload is weighed against each object, which
+//! takes time with the product of their numbers: what would take more than a time linear in the size is refused.
+
+use super::near::Scope;
+use crate::options::Options;
+use crate::order::Order;
+use crate::stage::Stage;
+
+/// How many pairs of a workload and an object there may be, beside what the size allows: seconds.
+const LEAST: usize = 50_000_000;
+
+/// How many more for each byte. A release as the chart renders it has one pair for seven hundred bytes; two hundred of them
+/// in one circle, one for six.
+const EACH: usize = 4;
+
+/// How many pairs of a workload of Milvus and an object are to be looked at, once for each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Effort(usize);
+
+impl Effort {
+    /// What it takes to judge a release.
+    pub(super) fn of(scope: &Scope, options: &Options) -> Effort {
+        let deployed = scope.deployed.map_or(0, |release| release.components.len());
+        let workloads = scope.release.components.len().max(deployed);
+        let objects = scope.target.objects.len() + scope.current.map_or(0, |stream| stream.objects.len());
+        Effort::new(workloads, objects, options)
+    }
+
+    /// What it takes to judge some workloads beside some objects.
+    pub(super) fn new(workloads: usize, objects: usize, options: &Options) -> Effort {
+        // Measured: for a stage all objects are looked at again for each stage before it.
+        let times = match (options.stage, options.order) {
+            (Stage::All, Order::Unsaid) => 1,
+            (Stage::All, Order::ArgoCd) => 7,
+            _ => 16,
+        };
+        Effort(workloads.saturating_mul(objects).saturating_mul(times))
+    }
+
+    /// Both together.
+    pub(super) fn and(self, other: Effort) -> Effort {
+        Effort(self.0.saturating_add(other.0))
+    }
+
+    /// The pairs, where there are more than inputs of so many bytes may ask for.
+    pub(super) fn beyond(self, bytes: usize) -> Option<usize> {
+        (self.0 > LEAST.saturating_add(bytes.saturating_mul(EACH))).then_some(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_size_allows_is_beyond() {
+        let plain = Options::default();
+        let effort = |workloads, objects, options| Effort::new(workloads, objects, options);
+        assert_eq!(effort(5_000, 10_000, &plain).beyond(0), None);
+        assert_eq!(effort(5_000, 10_001, &plain).beyond(0), Some(50_005_000));
+        assert_eq!(effort(5_000, 10_001, &plain).beyond(2_000), None);
+        let both = effort(5_000, 5_000, &plain).and(effort(5_000, 5_001, &plain));
+        assert_eq!(both.beyond(0), Some(50_005_000));
+        for (stage, order, times) in [
+            (Stage::All, Order::ArgoCd, 7),
+            (Stage::Next, Order::Unsaid, 16),
+            (Stage::At(1), Order::ArgoCd, 16),
+        ] {
+            let options = &Options {
+                stage,
+                order,
+                ..Options::default()
+            };
+            assert_eq!(
+                Effort::new(10_000, 10_000, options).beyond(0),
+                Some(100_000_000 * times)
+            );
+        }
+        assert_eq!(
+            effort(usize::MAX, 2, &plain)
+                .and(effort(1, 1, &plain))
+                .beyond(usize::MAX),
+            None
+        );
+    }
+}
