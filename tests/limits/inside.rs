@@ -83,6 +83,29 @@ pub fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
             Box::new(move |n| env(many(n, |i| format!("        - {{name: E{i}, value: v}}\n")))),
         ),
         (
+            "variables that name each other",
+            1000,
+            Box::new(move |n| {
+                env(many(n, |i| {
+                    format!("        - {{name: E{}, value: $(E{i})x}}\n", i + 1)
+                }))
+            }),
+        ),
+        (
+            "variables that double",
+            1000,
+            Box::new(move |n| {
+                env(many(n, |i| {
+                    format!("        - {{name: E{}, value: $(E{i})$(E{i})x}}\n", i + 1)
+                }))
+            }),
+        ),
+        (
+            "references that nothing ends",
+            20_000,
+            Box::new(move |n| env(format!("        - {{name: E0, value: '{}'}}\n", "$(".repeat(n)))),
+        ),
+        (
             "variables from elsewhere",
             1000,
             Box::new(move |n| {

@@ -1,5 +1,7 @@
 //! The environment of a container, as Kubernetes hands it over.
 
+use std::collections::HashMap;
+
 use super::{Layer, Origin, Owner, scalar};
 use crate::value::Value;
 
@@ -45,7 +47,12 @@ impl Environment {
         let list = |key: &str| container.entry(key).and_then(Value::as_array).into_iter().flatten();
         let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut vars: Vec<EnvVar> = Vec::new();
-        let may_hide = list("envFrom").next().is_some();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let values = list("env").filter_map(|entry| entry.entry("value").and_then(Value::as_str));
+        let mut references = References {
+            may_hide: list("envFrom").next().is_some(),
+            left: FREE + EACH * values.map(str::len).sum::<usize>(),
+        };
         for (i, entry) in list("env").enumerate() {
             let Some(name) = entry.entry("name").and_then(Value::as_str) else {
                 continue;
@@ -54,9 +61,10 @@ impl Environment {
                 Some(from) => EnvValue::From(reference(from)),
                 None => {
                     let text = entry.entry("value").map_or_else(String::new, scalar);
-                    expand(&text, &vars, may_hide)
+                    references.expand(&text, |name| known.get(name).map(|i| &vars[*i].value))
                 }
             };
+            known.insert(name, vars.len());
             vars.push(EnvVar {
                 name: name.to_owned(),
                 value,
@@ -85,37 +93,62 @@ impl Environment {
     }
 }
 
-/// Replaces `$(NAME)` by the variables before it, as Kubernetes does; `$$` stands for `$`, and a name that nothing
-/// defines stays as written. `may_hide`: an `envFrom` may define it.
-fn expand(text: &str, before: &[EnvVar], may_hide: bool) -> EnvValue {
-    let mut expanded = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        expanded.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(tail) = rest.strip_prefix('$') {
-            expanded.push('$');
-            rest = tail;
-            continue;
-        }
-        let Some((name, tail)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) else {
-            expanded.push('$');
-            continue;
-        };
-        match before.iter().rev().find(|v| v.name == name).map(|v| &v.value) {
-            Some(EnvValue::Literal(value)) => expanded.push_str(value),
-            Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
-            None if may_hide => return EnvValue::From(format!("$({name})")),
-            None => {
-                expanded.push_str("$(");
-                expanded.push_str(name);
-                expanded.push(')');
+/// How many bytes references may put into the values of one container, beside [`EACH`] for each byte that is written there.
+/// Variables that name each other twice double their length each time; more than this no value has that anyone reads.
+const FREE: usize = 16 << 10;
+const EACH: usize = 16;
+
+/// The references in the values of one container.
+struct References {
+    /// Whether an `envFrom` may define what nothing else does.
+    may_hide: bool,
+    /// How many bytes they may still put in.
+    left: usize,
+}
+
+impl References {
+    /// Replaces `$(NAME)` by the variables before it, as Kubernetes does; `$$` stands for `$`, and a name that nothing
+    /// defines stays as written. What would grow too long counts as unseen.
+    fn expand<'v>(&mut self, text: &str, before: impl Fn(&str) -> Option<&'v EnvValue>) -> EnvValue {
+        let mut expanded = String::new();
+        let mut rest = text;
+        // Where one is not closed, none behind it is.
+        let mut closes = true;
+        while let Some(at) = rest.find('$') {
+            expanded.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            if let Some(tail) = rest.strip_prefix('$') {
+                expanded.push('$');
+                rest = tail;
+                continue;
             }
+            let inside = rest.strip_prefix('(').filter(|_| closes);
+            let Some((name, tail)) = inside.and_then(|r| r.split_once(')')) else {
+                closes &= inside.is_none();
+                expanded.push('$');
+                continue;
+            };
+            match before(name) {
+                Some(EnvValue::Literal(value)) => match self.left.checked_sub(value.len()) {
+                    Some(left) => {
+                        self.left = left;
+                        expanded.push_str(value);
+                    }
+                    None => return EnvValue::From(format!("$({name})")),
+                },
+                Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
+                None if self.may_hide => return EnvValue::From(format!("$({name})")),
+                None => {
+                    expanded.push_str("$(");
+                    expanded.push_str(name);
+                    expanded.push(')');
+                }
+            }
+            rest = tail;
         }
-        rest = tail;
+        expanded.push_str(rest);
+        EnvValue::Literal(expanded)
     }
-    expanded.push_str(rest);
-    EnvValue::Literal(expanded)
 }
 
 /// What a `valueFrom` or an element of `envFrom` names, in words: `secretKeyRef my-secret/key`.

@@ -166,6 +166,22 @@ fn the_later_variable_wins_and_a_clash_is_noted() {
 }
 
 #[test]
+fn variables_that_double_each_other_end_unseen() {
+    let env = |vars: &str| config("", "", &format!("{{{vars}}}"), true);
+    let double = |i: usize| format!("{{name: V{}, value: $(V{i})$(V{i})}}", i + 1);
+    let doubles: Vec<String> = (0..60).map(double).collect();
+    let all = doubles.join(", ");
+    let c = env(&format!(
+        "env: [{{name: V0, value: ab}}, {all}, {{name: ETCD_ENDPOINTS, value: $(V60)}}, {{name: MQ_TYPE, value: $(V3)}}]"
+    ));
+    assert_eq!(c.value("mq.type"), Some("abababababababab"));
+    assert_eq!(c.value("v5").map(str::len), Some(64));
+    assert!(c.certain("etcd.endpoints").is_err() && c.certain("v5").is_ok());
+    let open = env("env: [{name: A, value: a}, {name: ETCD_ENDPOINTS, value: '$(A)$(B$(A'}]");
+    assert_eq!(open.value("etcd.endpoints"), Some("a$(B$(A"));
+}
+
+#[test]
 fn references_between_variables_are_expanded() {
     let env = |vars: &str| config("", "", &format!("{{{vars}}}"), true);
     let c = env("env: [{name: HOST, value: e}, {name: ETCD_ENDPOINTS, value: 'http://$(HOST):$(PORT)$$(HOST)$'}]");
