@@ -7,10 +7,9 @@ use crate::order::Order;
 use crate::stage::Stage;
 
 /// How many pairs of a workload and an object there may be, beside what the size allows: seconds.
-const LEAST: usize = 50_000_000;
+const LEAST: usize = 100_000_000;
 
-/// How many more for each byte. A release as the chart renders it has one pair for seven hundred bytes; two hundred of them
-/// in one circle, one for six.
+/// How many more for each byte: a thousand releases as the chart renders them fit into one circle.
 const EACH: usize = 4;
 
 /// How many pairs of a workload of Milvus and an object are to be looked at, once for each time.
@@ -47,9 +46,10 @@ impl Effort {
         Effort(self.0.saturating_add(other.0))
     }
 
-    /// The pairs, where there are more than inputs of so many bytes may ask for.
-    pub(super) fn beyond(self, bytes: usize) -> Option<usize> {
-        (self.0 > LEAST.saturating_add(bytes.saturating_mul(EACH))).then_some(self.0)
+    /// The pairs and how many inputs of so many bytes may ask for, where there are more.
+    pub(super) fn beyond(self, bytes: usize) -> Option<(usize, usize)> {
+        let allowed = LEAST.saturating_add(bytes.saturating_mul(EACH));
+        (self.0 > allowed).then_some((self.0, allowed))
     }
 }
 
@@ -61,22 +61,24 @@ mod tests {
     fn more_than_the_size_allows_is_beyond() {
         let plain = Options::default();
         let effort = |workloads, objects, options| Effort::new(workloads, objects, options);
-        assert_eq!(effort(5_000, 10_000, &plain).beyond(0), None);
-        assert_eq!(effort(5_000, 10_001, &plain).beyond(0), Some(50_005_000));
-        assert_eq!(effort(5_000, 10_001, &plain).beyond(2_000), None);
-        let both = effort(5_000, 5_000, &plain).and(effort(5_000, 5_001, &plain));
-        assert_eq!(both.beyond(0), Some(50_005_000));
-        for (stage, order, times) in [
-            (Stage::All, Order::ArgoCd, 20_025),
-            (Stage::Next, Order::Unsaid, 20_075),
-            (Stage::At(1), Order::ArgoCd, 20_075),
+        assert_eq!(effort(10_000, 10_000, &plain).beyond(0), None);
+        let more = effort(10_000, 10_001, &plain);
+        assert_eq!(more.beyond(0), Some((100_010_000, 100_000_000)));
+        assert_eq!(more.beyond(2_499), Some((100_010_000, 100_009_996)));
+        assert_eq!(more.beyond(2_500), None);
+        let both = effort(10_000, 5_000, &plain).and(effort(10_000, 5_001, &plain));
+        assert_eq!(both, more);
+        for (stage, order, pairs) in [
+            (Stage::All, Order::ArgoCd, 200_250_000),
+            (Stage::Next, Order::Unsaid, 200_750_000),
+            (Stage::At(1), Order::ArgoCd, 200_750_000),
         ] {
-            let options = &Options {
+            let options = Options {
                 stage,
                 order,
                 ..Options::default()
             };
-            assert_eq!(Effort::new(10_000, 10_000, options).beyond(0), Some(10_000 * times));
+            assert_eq!(Effort::new(10_000, 10_000, &options), Effort(pairs));
         }
         assert_eq!(
             effort(usize::MAX, 2, &plain)

@@ -173,13 +173,13 @@ impl Whole<'_> {
     fn too_much(&self, scopes: &[Scope]) -> Option<Finding> {
         let each = scopes.iter().map(|scope| Effort::of(scope, self.options));
         let bytes = self.target.text.len() + self.current_stream().map_or(0, |current| current.text.len());
-        let pairs = each.fold(Effort::default(), Effort::and).beyond(bytes)?;
+        let (pairs, allowed) = each.fold(Effort::default(), Effort::and).beyond(bytes)?;
         let workloads = scopes.iter().map(|scope| scope.release.components.len()).sum();
         Some(rules::mu001_unreadable_input::too_much(
             scopes.len(),
             workloads,
             self.target.objects.len(),
-            pairs,
+            [pairs, allowed],
         ))
     }
 

@@ -51,18 +51,25 @@ pub fn nothing() -> Finding {
 }
 
 /// The finding for releases that cannot be judged in a time linear in the size of what came in.
-pub fn too_much(releases: usize, workloads: usize, objects: usize, pairs: usize) -> Finding {
-    let releases = match releases {
-        1 => "one release".to_owned(),
-        n => format!("{n} releases that have to do with each other"),
+pub fn too_much(releases: usize, workloads: usize, objects: usize, [pairs, allowed]: [usize; 2]) -> Finding {
+    let (who, help) = match releases {
+        1 => (
+            "one release".to_owned(),
+            "look for a template that renders its workloads again and again: helm template … | grep --count 'kind: Deployment'\n\
+             what is not the release's own goes past milvus-uplift in a stream of its own",
+        ),
+        n => (
+            format!("{n} releases that have to do with each other"),
+            "hand the releases over in parts, each with its own --current, as with one `helm upgrade` for each; those belong together of \
+             which one names objects of the other or selects its pods, or which would change differently what both share",
+        ),
     };
     RULE.finding(
         format!(
-            "the {workloads} workloads of Milvus in {releases} would each have to be weighed against the other objects ({objects} came in), \
-             {pairs} times in all: that can take many minutes, in which nobody would know whether it ends"
+            "the {workloads} workloads of Milvus in {who} would have to be weighed against the other objects ({objects} came in) \
+             {pairs} times, and the size of what came in allows {allowed}: it could take minutes, in which nobody knows whether it ends"
         ),
-        "hand the releases over in parts, each with its own objects and its own --current (`helm upgrade` of one chart at a time); releases \
-         belong together where one names objects of another, selects its pods, or changes what both share",
+        help,
     )
 }
 

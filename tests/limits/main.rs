@@ -349,8 +349,8 @@ fn what_is_beyond_that_is_refused() {
         };
         format!("{one}{}", many(n, nth))
     };
-    let objects = many(9000, |i| shapes::object("ConfigMap", i, "data: {}\n"));
-    let text = format!("{}{objects}", workloads(4000));
+    let objects = many(10_000, |i| shapes::object("ConfigMap", i, "data: {}\n"));
+    let text = format!("{}{objects}", workloads(5000));
     let judgement = judge(&Request {
         target: text.replace(FROM, TO).into(),
         current: Current::Manifests(text.as_str().into()),
@@ -363,11 +363,11 @@ fn what_is_beyond_that_is_refused() {
     assert!(
         finding
             .message
-            .starts_with("the 4005 workloads of Milvus in one release"),
+            .starts_with("the 5005 workloads of Milvus in one release"),
         "{}",
         finding.message
     );
-    assert!(finding.message.contains("104170050 times"), "{}", finding.message);
+    assert!(finding.message.contains("150200050 times"), "{}", finding.message);
     assert!(judgement.output.is_none());
 }
 
