@@ -1,8 +1,9 @@
 //! Both sides of an object as lines of YAML that differ only where they mean something else, and the hunks of a unified
 //! diff of them.
 
-use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
+use similar::{DiffOp, group_diff_ops};
 
+use super::sequence;
 use super::tree::{Item, Node, step};
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -48,7 +49,7 @@ impl Hunk {
 pub fn hunks(tree: &Node, context: usize) -> Vec<Hunk> {
     let (before, after) = (lines(tree, true), lines(tree, false));
     let texts = |lines: &[Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
-    let ops = capture_diff_slices(Algorithm::Myers, &texts(&before), &texts(&after));
+    let ops = sequence::ops(&texts(&before), &texts(&after));
     let groups = group_diff_ops(ops, context).into_iter();
     groups
         .filter(|g| !g.is_empty())

@@ -4,9 +4,10 @@
 
 use std::collections::HashMap;
 
-use similar::{Algorithm, DiffOp, capture_diff_slices};
+use similar::DiffOp;
 
 use super::pair::{Pair, merged};
+use super::sequence;
 use crate::value::Value;
 
 /// Two lists with their items paired, in the order in which they are told.
@@ -105,7 +106,7 @@ fn unique(items: &[Value], name: &dyn Fn(&Value) -> Option<String>) -> Option<Ve
 fn by_position(before: &[Value], after: &[Value]) -> Aligned {
     let text = |list: &[Value]| list.iter().map(canonical).collect::<Vec<_>>();
     let mut pairs: Vec<Pair> = Vec::new();
-    for op in capture_diff_slices(Algorithm::Myers, &text(before), &text(after)) {
+    for op in sequence::ops(&text(before), &text(after)) {
         let (old, new) = (op.old_range(), op.new_range());
         let both = match op {
             DiffOp::Delete { .. } | DiffOp::Insert { .. } => 0,

@@ -17,6 +17,7 @@ pub mod markdown;
 pub mod mask;
 pub mod pair;
 pub mod patch;
+pub mod sequence;
 pub mod server;
 pub mod text;
 pub mod tree;

@@ -1,5 +1,7 @@
 //! Two values as one tree: what is the same, what differs, and where.
 
+use std::collections::HashMap;
+
 use super::list;
 use super::pair::merged;
 use super::server;
@@ -198,7 +200,8 @@ impl Walk<'_> {
     }
 
     fn maps(&mut self, before: &Map, after: &Map, gone: bool) -> Node {
-        let partners: Vec<Option<usize>> = after.keys().map(|k| before.keys().position(|b| b == k)).collect();
+        let places: HashMap<&str, usize> = before.keys().enumerate().map(|(i, key)| (&key[..], i)).collect();
+        let partners: Vec<Option<usize>> = after.keys().map(|key| places.get(&key[..]).copied()).collect();
         let (b, a): (Vec<_>, Vec<_>) = (before.iter().collect(), after.iter().collect());
         let mut entries = Vec::new();
         for (x, y) in merged(b.len(), &partners) {
