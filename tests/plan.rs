@@ -56,6 +56,7 @@ fn main() {
     trials.push(Trial::test("emitted-migration", || emitted().map_err(Failed::from)));
     trials.push(Trial::test("command-line", || command_line().map_err(Failed::from)));
     trials.push(Trial::test("sources", || sources().map_err(Failed::from)));
+    trials.push(Trial::test("several", || several().map_err(Failed::from)));
     libtest_mimic::run(&args, trials).exit();
 }
 
@@ -684,6 +685,54 @@ fn command_line() -> Checked {
         }
     }
     Ok(())
+}
+
+/// Releases of one source are planned as each of them alone with what they share, whichever of them comes first.
+fn several() -> Checked {
+    let here = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let plans = |text: &str| -> Result<Vec<Value>, String> {
+        std::fs::write(here.path().join("current.yaml"), text).map_err(|e| e.to_string())?;
+        let out = program(
+            here.path(),
+            &["--current", "current.yaml", "--to", "2.6.16", "--format", "json"],
+        );
+        let plan: Value = serde_json::from_slice(&out.stdout).map_err(|e| format!("{e}\n{}", utf8(&out.stderr)))?;
+        Ok(list(&plan["plans"]).cloned().collect())
+    };
+    let shared = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: beside-both}\n---\napiVersion: v1\nkind: ConfigMap\n\
+                  metadata: {name: words}\ndata: {a: harbor-milvus zebra-milvus}\n";
+    let mut compared = 0;
+    let mut files: Vec<_> = std::fs::read_dir(states())
+        .map_err(|e| e.to_string())?
+        .flatten()
+        .collect();
+    files.sort_by_key(std::fs::DirEntry::path);
+    let other = std::fs::read_to_string(states().join("../../example/current.yaml")).map_err(|e| e.to_string())?;
+    let other = other.replace("my-release", "zebra");
+    for state in files {
+        let text = std::fs::read_to_string(state.path()).map_err(|e| e.to_string())?;
+        if state.path().extension().is_none_or(|e| e != "yaml") || text.contains("uid:") || text.contains("kind: List")
+        {
+            continue;
+        }
+        let both = |first: &str, second: &str| plans(&format!("{}\n{shared}---\n{second}", first.trim_end()));
+        let alone = |one: &str| plans(&format!("{}\n{shared}", one.trim_end()));
+        let (one, another) = (alone(&text)?, alone(&other)?);
+        let swapped = (both(&text, &other)?, both(&other, &text)?);
+        let wanted = [&one[..], &another].concat();
+        let backwards = [&another[..], &one].concat();
+        if (&swapped.0, &swapped.1) != (&wanted, &backwards) {
+            return Err(format!(
+                "{}: another plan beside another release",
+                state.path().display()
+            ));
+        }
+        compared += 1;
+    }
+    match compared > 3 {
+        true => Ok(()),
+        false => Err(format!("{compared} compared")),
+    }
 }
 
 /// Every form of a source gives the same way.

@@ -25,6 +25,7 @@ use crate::state::{self, Source};
 use crate::stream::{Bytes, Stream};
 use crate::timings::{Clock, Lap};
 use answer::{Answer, answer};
+pub(crate) use near::{circles, standing};
 use whole::{State, Whole};
 
 /// What `--current` gave.

@@ -112,7 +112,7 @@ impl Proposal {
 }
 
 /// Draws the circles around the releases of both streams; none where the target holds but one.
-pub(super) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventory, before: &Inventory) -> Circles {
+pub(crate) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventory, before: &Inventory) -> Circles {
     if came.releases.len() < 2 {
         return Circles::default();
     }
@@ -270,7 +270,7 @@ impl Nears {
 
 /// The circles with a release in which stands what is in a circle, or is shared by several; the lead where it has to do with
 /// none of them.
-pub(super) fn standing(
+pub(crate) fn standing(
     circles: &Circles,
     circle: Option<Node>,
     holds_release: impl Fn(&Node) -> bool,

@@ -4,6 +4,7 @@
 //! post-renderer will judge it: [`simulate`] gives the deployed objects the images of the next stop and asks
 //! [`judge`](crate::judge). So a plan and the upgrade it leads to cannot disagree.
 
+mod apart;
 mod back;
 mod chart;
 mod cross;
@@ -40,7 +41,7 @@ pub use topology::Topology;
 pub const SCHEMA: &str = "milvus-uplift/plan/v1";
 
 /// What a plan is asked for.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Order<'a> {
     /// What is deployed.
     pub current: &'a Current,
@@ -245,11 +246,21 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
             if inventory.releases.is_empty() {
                 return Err(vec![nothing(&source)]);
             }
-            inventory
-                .releases
-                .iter()
-                .map(|release| of_release(order, &source, release))
-                .collect()
+            let parts = apart::sources(order, &source, &inventory);
+            let each = inventory.releases.iter().zip(&parts);
+            each.map(|(release, part)| match part {
+                Some(part) => {
+                    let alone = Order {
+                        current: &Current::Unsaid,
+                        ..*order
+                    };
+                    let own = part.inventory();
+                    let own = own.releases.iter().find(|r| r.is(release));
+                    of_release(&alone, part, own.expect("it was found among these"))
+                }
+                None => of_release(order, &source, release),
+            })
+            .collect()
         }
     };
     let blocked = plans.iter().any(|p: &Plan| p.verdict == Verdict::Blocked);

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use milvus_uplift::judge::{Current, Held, Judgement, Places, Request, ValuesFile, judge};
+use milvus_uplift::milvus::version::Version;
 use milvus_uplift::options::Options;
 use milvus_uplift::order::Order;
+use milvus_uplift::plan;
 use milvus_uplift::stage::Stage;
 use milvus_uplift::stream::Bytes;
 use serde_json::json;
@@ -333,6 +335,26 @@ fn so_it_is_inside_one_release() {
 }
 
 #[test]
+fn so_are_plans() {
+    let to = Version::parse("2.6.16").expect("a version");
+    let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: pull}\n";
+    let [small, large] = [10, 40].map(|n| many(n, by_instance) + secret);
+    grows("plans", [&small, &large], |text| {
+        let current = Current::Manifests(text.into());
+        let order = plan::Order {
+            current: &current,
+            to: &to,
+            options: &Options::default(),
+            namespace: None,
+            context: None,
+            stated: &[],
+            migration: None,
+        };
+        cpu_time(|| drop(plan::plan(&order).expect("plans")))
+    });
+}
+
+#[test]
 fn what_is_beyond_that_is_refused() {
     let workloads = |n| {
         let one = by_instance(1);
@@ -376,7 +398,7 @@ fn linear(name: &str, small: &str, large: &str, held: Held) {
 }
 
 fn linear_with(name: &str, small: &str, large: &str, held: Held, options: &Options) {
-    let time = |text: &str| {
+    grows(name, [small, large], |text| {
         let request = Request {
             target: text.replace(FROM, TO).into(),
             current: Current::Manifests(text.into()),
@@ -386,7 +408,11 @@ fn linear_with(name: &str, small: &str, large: &str, held: Held, options: &Optio
             ..Request::default()
         };
         cpu_time(|| drop(judge(&request)))
-    };
+    });
+}
+
+/// Measures something with a text and with one of four times as much.
+fn grows(name: &str, [small, large]: [&str; 2], time: impl Fn(&str) -> Duration) {
     // Squared it would be 16 times, however often it is measured; what shares the machine only ever adds.
     let limit = |of_small: Duration| 9 * of_small.max(Duration::from_millis(5));
     let (mut of_small, mut of_large) = (time(small), time(large));
