@@ -1,5 +1,6 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
@@ -257,13 +258,16 @@ fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -
         .pointer(&format!("{spec}/volumes"))
         .and_then(Value::as_array);
     let list = container.entry("volumeMounts").and_then(Value::as_array);
+    // Of several of one name the first.
+    let named = volumes.into_iter().flatten().rev().map(|v| (text_at(v, &["name"]), v));
+    let volumes: HashMap<Option<&str>, &Value> = named.collect();
     let mut found = Vec::new();
     for (i, mount) in list.into_iter().flatten().enumerate() {
         let Some(at) = text_at(mount, &["mountPath"]) else {
             continue;
         };
         let name = text_at(mount, &["name"]);
-        let Some(volume) = volumes.into_iter().flatten().find(|v| text_at(v, &["name"]) == name) else {
+        let Some(volume) = volumes.get(&name).copied() else {
             continue;
         };
         let path = format!("{}/volumeMounts/{i}", component.container);

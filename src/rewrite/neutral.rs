@@ -1,5 +1,7 @@
 //! A workload with the marks of its role taken out, and put in again for another role.
 
+use std::collections::BTreeMap;
+
 use super::Scene;
 use super::share::{ARGS, NAME, ROLE, replace_strings};
 use crate::host;
@@ -19,14 +21,14 @@ const LABELS: [&str; 3] = [
 pub const CONTAINERS: &str = "/spec/template/spec/containers";
 
 /// The label keys that name the role: those whose values are the roles' words in components of several roles. A release
-/// may be called `rootcoord`, and its instance label says so on all of them.
+/// may be called `rootcoord`, and its instance label says so on all of them. Sorted.
 pub fn role_keys<'s>(scene: &'s Scene) -> &'s [String] {
     scene.shapes.role_keys.get_or_init(|| found_role_keys(scene))
 }
 
 fn found_role_keys(scene: &Scene) -> Vec<String> {
-    // (key, roles that it names, roles that carry it)
-    let mut seen: Vec<(String, Vec<Role>, Vec<Role>)> = Vec::new();
+    // By key: the roles that it names, those that carry it.
+    let mut seen: BTreeMap<&str, (Vec<Role>, Vec<Role>)> = BTreeMap::new();
     for component in &scene.release.components {
         for pointer in LABELS {
             let labels = scene
@@ -35,11 +37,7 @@ fn found_role_keys(scene: &Scene) -> Vec<String> {
                 .pointer(pointer)
                 .and_then(Value::as_object);
             for (key, value) in labels.into_iter().flatten() {
-                let at = seen.iter().position(|(k, ..)| k == key).unwrap_or_else(|| {
-                    seen.push((key.to_string(), vec![], vec![]));
-                    seen.len() - 1
-                });
-                let (_, named, carrying) = &mut seen[at];
+                let (named, carrying) = seen.entry(key).or_default();
                 if !carrying.contains(&component.role) {
                     carrying.push(component.role);
                 }
@@ -49,10 +47,8 @@ fn found_role_keys(scene: &Scene) -> Vec<String> {
             }
         }
     }
-    let names = |(_, named, carrying): &(String, Vec<Role>, Vec<Role>)| {
-        named.len() > 1 || (named.len() == 1 && carrying.len() == 1)
-    };
-    seen.into_iter().filter(names).map(|(key, ..)| key).collect()
+    seen.retain(|_, (named, carrying)| named.len() > 1 || (named.len() == 1 && carrying.len() == 1));
+    seen.into_keys().map(str::to_owned).collect()
 }
 
 /// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
@@ -99,7 +95,7 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
 /// Takes the word of a role out of labels or a selector.
 pub fn without_role(labels: &mut Value, role: Role, role_keys: &[String]) {
     for (key, value) in labels.as_object_mut().into_iter().flatten() {
-        if role_keys.iter().any(|k| key == k) && value.as_str() == Some(role.as_str()) {
+        if value.as_str() == Some(role.as_str()) && role_keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok() {
             *value = Value::String(ROLE.into());
         }
     }

@@ -1,5 +1,7 @@
 //! What cannot be seen of queues and stores, and whether it is the same now and then (MU306, MU310).
 
+use std::collections::BTreeSet;
+
 use super::case::{Case, Side};
 use super::places;
 use crate::finding::Finding;
@@ -105,15 +107,9 @@ fn texts(side: Side, component: usize, unknown: &[Unknown]) -> Vec<String> {
     let component = &side.release.components[component];
     let kind = &side.object(component).reference.kind;
     let own = format!("{kind} {}", component.name);
-    let mut all: Vec<String> = Vec::new();
-    for one in unknown {
-        let text = one.text.replace(&format!(" of {own}"), "");
-        if !all.contains(&text) {
-            all.push(text);
-        }
-    }
-    all.sort();
-    all
+    let each = unknown.iter().map(|one| one.text.replace(&format!(" of {own}"), ""));
+    let all: BTreeSet<String> = each.collect();
+    all.into_iter().collect()
 }
 
 fn changed(case: &Case, i: usize, before: Side, j: usize, now: &[Unknown], was: &[Unknown]) -> Option<Changed> {

@@ -83,36 +83,50 @@ pub fn script(s: &str, token: Token) -> String {
     let scrubbed = text_with(s, token);
     let mut out = String::new();
     for line in scrubbed.split_inclusive('\n') {
-        let mut words: Vec<&str> = Vec::new();
+        let mut before = Words::default();
         for piece in line.split_inclusive(char::is_whitespace) {
             let word = piece.trim_end();
-            let secret = is_given(&words, word) || is_random(word);
+            let secret = before.give(word) || is_random(word);
             match secret {
                 true => out.push_str(&token(word)),
                 false => out.push_str(word),
             }
             out.push_str(&piece[word.len()..]);
             if !word.is_empty() {
-                words.push(word);
+                before.push(word);
             }
         }
     }
     out
 }
 
-/// Whether what stands before a word says that it is a secret.
-fn is_given(before: &[&str], word: &str) -> bool {
-    let last = before.last().copied().unwrap_or_default();
-    let alias = before
-        .windows(2)
-        .position(|w| matches!(w, ["alias", "set"] | ["host", "add"]));
-    !word.is_empty()
-        && !word.starts_with('$')
-        && !word.starts_with("\"$")
-        && ((last.starts_with('-') && is_secret(last))
-            || (matches!(last, "-u" | "--user") && word.contains(':'))
-            // Behind the two words stand a name and an address.
-            || alias.is_some_and(|at| before.len() >= at + 4))
+/// What stands before a word of a line.
+#[derive(Default)]
+struct Words<'w> {
+    count: usize,
+    last: &'w str,
+    /// The first of the two words that give an alias its name, address and keys.
+    alias: Option<usize>,
+}
+
+impl<'w> Words<'w> {
+    fn push(&mut self, word: &'w str) {
+        let is_alias = matches!((self.last, word), ("alias", "set") | ("host", "add"));
+        self.alias = self.alias.or(is_alias.then(|| self.count - 1));
+        self.last = word;
+        self.count += 1;
+    }
+
+    /// Whether it says that a word is a secret.
+    fn give(&self, word: &str) -> bool {
+        !word.is_empty()
+            && !word.starts_with('$')
+            && !word.starts_with("\"$")
+            && ((self.last.starts_with('-') && is_secret(self.last))
+                || (matches!(self.last, "-u" | "--user") && word.contains(':'))
+                // Behind the two words stand a name and an address.
+                || self.alias.is_some_and(|at| self.count >= at + 4))
+    }
 }
 
 /// Whether a word looks like a key: long, and small and capital letters and digits mixed.

@@ -8,8 +8,12 @@ struct Made {
     config: String,
     /// Lines below `env` of the querynode.
     env: String,
+    /// Lines below `volumeMounts` of the same.
+    mounts: String,
     /// Lines below `volumes` of its pod.
     volumes: String,
+    /// Labels of all workloads, their selectors and pods.
+    labels: String,
     /// Objects beside it.
     beside: String,
 }
@@ -22,17 +26,17 @@ impl Made {
         );
         for role in ["mixcoord", "indexnode", "datanode", "querynode", "proxy"] {
             let own = if role == "querynode" {
-                (&self.env[..], &self.volumes[..])
+                [&self.mounts[..], &self.env, &self.volumes]
             } else {
-                ("", "")
+                [""; 3]
             };
             text += &format!(
                 "---\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: r-milvus-{role}\nspec:\n  selector:\n    matchLabels: &l\n      \
-                 app.kubernetes.io/instance: r\n      component: {role}\n  template:\n    metadata:\n      labels: *l\n    spec:\n      containers:\n      \
+                 app.kubernetes.io/instance: r\n      component: {role}\n{}  template:\n    metadata:\n      labels: *l\n    spec:\n      containers:\n      \
                  - name: {role}\n        image: milvusdb/milvus:{FROM}\n        args: [milvus, run, {role}]\n        volumeMounts:\n        \
-                 - {{name: c, mountPath: /milvus/configs/user.yaml, subPath: user.yaml}}\n        env:\n        - {{name: A, value: b}}\n{}      \
+                 - {{name: c, mountPath: /milvus/configs/user.yaml, subPath: user.yaml}}\n{}        env:\n        - {{name: A, value: b}}\n{}      \
                  volumes:\n      - {{name: c, configMap: {{name: r-milvus}}}}\n{}",
-                own.0, own.1
+                self.labels, own[0], own[1], own[2]
             );
         }
         text + &self.beside
@@ -42,7 +46,9 @@ impl Made {
 const NOTHING: Made = Made {
     config: String::new(),
     env: String::new(),
+    mounts: String::new(),
     volumes: String::new(),
+    labels: String::new(),
     beside: String::new(),
 };
 
@@ -113,6 +119,27 @@ pub fn shapes() -> Vec<(&'static str, usize, Box<dyn Fn(usize) -> String>)> {
                 env(many(n, |i| {
                     format!("        - {{name: E{i}, {from}}}\n        - {{name: E{i}, {from}}}\n")
                 }))
+            }),
+        ),
+        (
+            "files of the configuration",
+            800,
+            Box::new(move |n| {
+                let mount =
+                    |i| format!("        - {{name: c, mountPath: /milvus/configs/{i}.yaml, subPath: {i}.yaml}}\n");
+                Made {
+                    mounts: many(n, mount),
+                    ..NOTHING
+                }
+                .text()
+            }),
+        ),
+        (
+            "labels",
+            400,
+            Box::new(move |n| {
+                let labels = many(n, |i| format!("      l{i}: querynode\n"));
+                Made { labels, ..NOTHING }.text()
             }),
         ),
         (
