@@ -1,7 +1,10 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
 use super::release::{Component, Release};
@@ -23,13 +26,20 @@ struct Mounted<'a> {
     path: String,
 }
 
-/// Texts already parsed: many components mount the same ConfigMap.
+/// Texts already parsed: many components mount the same ConfigMap, and so may many releases. What is cloned knows what the
+/// first one knows.
+#[derive(Clone, Debug, Default)]
+pub struct Texts(Rc<RefCell<Known>>);
+
 #[derive(Debug, Default)]
-pub struct Texts {
-    parsed: Vec<(String, Result<Arc<Value>, String>)>,
+struct Known {
+    parsed: HashMap<String, Result<Arc<Value>, String>>,
     /// What files say together: that of `default.yaml` and that of `user.yaml`.
-    layered: Vec<([Option<Text>; 2], Config)>,
+    layered: HashMap<[Option<Place>; 2], Config>,
 }
+
+/// Where a text that was read stands: the address of what it says, which [`Known::parsed`] keeps, its object and the pointer to it.
+type Place = (usize, Owner, String);
 
 /// A configuration file: its ConfigMap, the pointer to it, and what it says.
 #[derive(Clone, Debug)]
@@ -40,8 +50,8 @@ struct Text {
 }
 
 impl Text {
-    fn is(&self, other: &Text) -> bool {
-        Arc::ptr_eq(&self.value, &other.value) && self.owner == other.owner && self.path == other.path
+    fn place(&self) -> Place {
+        (Arc::as_ptr(&self.value).addr(), self.owner.clone(), self.path.clone())
     }
 
     fn file(&self) -> File<'_> {
@@ -55,35 +65,27 @@ impl Text {
 
 impl Texts {
     fn read(&mut self, text: &str) -> Result<Arc<Value>, String> {
-        // A handful, each longer to hash than to tell from the others.
-        if let Some((_, known)) = self.parsed.iter().find(|(other, _)| other == text) {
+        let mut known = self.0.borrow_mut();
+        if let Some(known) = known.parsed.get(text) {
             return known.clone();
         }
         let parsed = match yaml::read(text) {
             Ok(value) => Ok(Arc::new(value.unwrap_or(Value::Null))),
             Err(e) => Err(format!("line {}: {}", yaml::position(text, e.offset).line, e.message)),
         };
-        self.parsed.push((text.to_owned(), parsed.clone()));
+        known.parsed.insert(text.to_owned(), parsed.clone());
         parsed
     }
 
     /// The layers of the files alone.
     fn layers(&mut self, files: [Option<Text>; 2]) -> Config {
-        let same = |a: &Option<Text>, b: &Option<Text>| match (a, b) {
-            (Some(a), Some(b)) => a.is(b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        let known = self
-            .layered
-            .iter()
-            .find(|(have, _)| have.iter().zip(&files).all(|(a, b)| same(a, b)));
-        if let Some((_, config)) = known {
-            return config.clone();
-        }
-        let [default_yaml, user_yaml] = files.each_ref().map(|f| f.as_ref().map(Text::file));
-        let config = Config::of_files(default_yaml.as_ref(), user_yaml.as_ref());
-        self.layered.push((files, config.clone()));
-        config
+        let places = files.each_ref().map(|file| file.as_ref().map(Text::place));
+        let mut known = self.0.borrow_mut();
+        let layers = known.layered.entry(places).or_insert_with(|| {
+            let [default_yaml, user_yaml] = files.each_ref().map(|f| f.as_ref().map(Text::file));
+            Config::of_files(default_yaml.as_ref(), user_yaml.as_ref())
+        });
+        layers.clone()
     }
 }
 
