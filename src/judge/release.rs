@@ -42,7 +42,7 @@ impl Whole<'_> {
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
-        let effective_after = Effective::new(&proposed.objects, applied, line, &mut one.texts.borrow_mut());
+        let effective_after = Effective::new(&proposed.objects, applied, line, &one.texts);
         let from_line = one
             .transition
             .source_line()
@@ -51,7 +51,7 @@ impl Whole<'_> {
         let effective_before = one
             .before
             .zip(stream)
-            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &mut one.texts.borrow_mut()));
+            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &one.texts));
         let named_before = names.of(stream.map_or(&[], |stream| &stream.objects));
         let named_after = names.of(&proposed.objects);
         let side = one

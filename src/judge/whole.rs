@@ -1,6 +1,5 @@
 //! The judgement of the whole stream: what is deployed of each release, what is changed, what the rules say.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use super::answer::Answer;
@@ -52,7 +51,7 @@ pub(super) struct Judged<'a> {
     pub transition: Transition,
     pub rewrite: Rewrite,
     /// The configuration texts that were read for it.
-    pub texts: RefCell<Texts>,
+    pub texts: Texts,
     pub values: Option<Values>,
     /// Whether it speaks for what is no release's own in its circle.
     pub leads: bool,
@@ -334,7 +333,7 @@ impl Whole<'_> {
             values: None,
             gone: scope.gone,
             shapes: Shapes::default(),
-            texts: RefCell::new(texts.clone()),
+            texts: texts.clone(),
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release

@@ -64,7 +64,7 @@ impl Text {
 }
 
 impl Texts {
-    fn read(&mut self, text: &str) -> Result<Arc<Value>, String> {
+    fn read(&self, text: &str) -> Result<Arc<Value>, String> {
         let mut known = self.0.borrow_mut();
         if let Some(known) = known.parsed.get(text) {
             return known.clone();
@@ -78,7 +78,7 @@ impl Texts {
     }
 
     /// The layers of the files alone.
-    fn layers(&mut self, files: [Option<Text>; 2]) -> Config {
+    fn layers(&self, files: [Option<Text>; 2]) -> Config {
         let places = files.each_ref().map(|file| file.as_ref().map(Text::place));
         let mut known = self.0.borrow_mut();
         let layers = known.layered.entry(places).or_insert_with(|| {
@@ -146,14 +146,14 @@ pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
 
 /// The configuration of every component of a release, in their order. `line` is the release line of its images; `texts`
 /// remembers what was read already.
-pub fn configs(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Vec<Config> {
+pub fn configs(objects: &[Object], release: &Release, line: (u64, u64), texts: &Texts) -> Vec<Config> {
     let since26 = line >= crate::facts::streaming_line();
     let components = release.components.iter();
     components.map(|c| config(objects, c, since26, texts)).collect()
 }
 
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.
-pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &mut Texts) -> Config {
+pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &Texts) -> Config {
     let object = &objects[component.object];
     let owner = Owner {
         kind: object.reference.kind.clone(),
@@ -338,7 +338,7 @@ mod tests {
 
     fn mq(objects: &[Object]) -> Config {
         let release = &inventory(objects).releases[0];
-        config(objects, &release.components[0], false, &mut Texts::default())
+        config(objects, &release.components[0], false, &Texts::default())
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::kube::circles::Node;
 use crate::milvus::release::{Inventory, Release};
 use crate::state::{self, Form, Source};
 
-/// The sources of the releases, in their order: `None` for one that has to do with all, or needs more than its own objects.
-pub fn sources(order: &Order, source: &Source, inventory: &Inventory) -> Vec<Option<Source>> {
+/// The source of each release, with the release in it, in their order: `None` for one that has to do with all, or needs more
+/// than its own objects.
+pub fn sources(order: &Order, source: &Source, inventory: &Inventory) -> Vec<Option<(Source, Release)>> {
     let releases = &inventory.releases;
     let plain = matches!(order.current, Current::Manifests(_))
         && source.form == Form::Manifests
@@ -43,9 +44,9 @@ pub fn sources(order: &Order, source: &Source, inventory: &Inventory) -> Vec<Opt
             namespace: source.namespace.clone(),
             ..state::part(source.stream.with(parts.remove(&circle)?))
         };
-        let whole = |r: &&Release| r.is(release) && r.components.len() == release.components.len();
-        part.inventory().releases.iter().find(whole)?;
-        Some(part)
+        let whole = |r: &Release| r.is(release) && r.components.len() == release.components.len();
+        let own = part.inventory().releases.into_iter().find(|r| whole(r))?;
+        Some((part, own))
     };
     releases.iter().map(part).collect()
 }

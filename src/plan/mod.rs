@@ -249,14 +249,12 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
             let parts = apart::sources(order, &source, &inventory);
             let each = inventory.releases.iter().zip(&parts);
             each.map(|(release, part)| match part {
-                Some(part) => {
+                Some((source, release)) => {
                     let alone = Order {
                         current: &Current::Unsaid,
                         ..*order
                     };
-                    let own = part.inventory();
-                    let own = own.releases.iter().find(|r| r.is(release));
-                    of_release(&alone, part, own.expect("it was found among these"))
+                    of_release(&alone, source, release)
                 }
                 None => of_release(order, &source, release),
             })

@@ -99,7 +99,7 @@ impl Site {
             .versions(assume.current_version.as_ref())
             .line()
             .unwrap_or_else(crate::facts::streaming_line);
-        let effective = Effective::new(objects, release, line, &mut Texts::default());
+        let effective = Effective::new(objects, release, line, &Texts::default());
         let mq = effective
             .spoken()
             .mq

@@ -31,7 +31,7 @@ pub fn all_standby(scene: &Scene) -> bool {
                 .iter()
                 .find(|(_, role)| *role == c.role)
                 .map_or("rootCoord", |(s, _)| s);
-            let config = effective::config(&scene.stream.objects, c, false, &mut scene.texts.borrow_mut());
+            let config = effective::config(&scene.stream.objects, c, false, &scene.texts);
             config
                 .value(&format!("{section}.enableActiveStandby"))
                 .is_some_and(is_true)

@@ -13,7 +13,7 @@ pub mod service;
 pub mod share;
 pub mod values;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 
 use serde::Serialize;
 
@@ -216,7 +216,7 @@ pub struct Scene<'a> {
     /// What was found out about the release, once for all that comes.
     pub shapes: Shapes,
     /// The configuration texts that were read.
-    pub texts: RefCell<Texts>,
+    pub texts: Texts,
 }
 
 /// What the workloads and Services of a release look like without the marks of their roles.

@@ -1,6 +1,6 @@
 //! What a rule sees: one release on its way, both sides of it, and what the rewrite made of it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::keys::UserKey;
@@ -95,7 +95,7 @@ const SPEAKERS: [Role; 9] = [
 impl Effective {
     /// Reads the configuration of every component. `line` is the release line that resolves defaults; `texts` remembers
     /// what was read already, on whichever side.
-    pub fn new(objects: &[Object], release: &Release, line: (u64, u64), texts: &mut Texts) -> Effective {
+    pub fn new(objects: &[Object], release: &Release, line: (u64, u64), texts: &Texts) -> Effective {
         let configs = effective::configs(objects, release, line, texts);
         let speaker = SPEAKERS
             .iter()
@@ -149,7 +149,7 @@ pub struct Case<'a> {
     /// Whether it is the one of the stream's releases that speaks for what is no release's own.
     pub leads: bool,
     /// Configuration texts already read.
-    pub texts: &'a RefCell<Texts>,
+    pub texts: &'a Texts,
     /// What [`super::keys::set_by_user`] found.
     pub user_keys: OnceCell<Vec<UserKey>>,
     /// What [`super::places::pairs`] found.

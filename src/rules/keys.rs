@@ -56,7 +56,7 @@ pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
 fn gather(case: &Case) -> Vec<UserKey> {
     let objects: &[Object] = &case.target.objects;
     let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
-    let came = effective::configs(objects, case.came, line, &mut case.texts.borrow_mut());
+    let came = effective::configs(objects, case.came, line, case.texts);
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
     let mut found = Found::default();

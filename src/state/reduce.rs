@@ -84,9 +84,9 @@ impl Read {
                 }
             }
         }
-        let mut parsed = Texts::default();
+        let parsed = Texts::default();
         let azure = components.iter().any(|c| {
-            let config = effective::config(objects, c, true, &mut parsed);
+            let config = effective::config(objects, c, true, &parsed);
             config
                 .value("minio.cloudProvider")
                 .is_some_and(|p| p.eq_ignore_ascii_case("azure"))

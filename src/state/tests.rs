@@ -322,7 +322,7 @@ fn on_azure_the_account_is_compared_and_not_shown() {
     assert!(!text.contains("hunter2"), "{text}");
     let stores = |s: &Source| {
         let release = &s.inventory().releases[0];
-        let effective = crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &mut Texts::default());
+        let effective = crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &Texts::default());
         effective.spoken().stores.clone().unwrap()
     };
     let compare =

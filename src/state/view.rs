@@ -112,7 +112,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
     let known = source.versions(release, assumed);
     let default = || crate::facts::versions().marks.consolidate.version.line();
     let line = release.versions(assumed).line().unwrap_or_else(default);
-    let effective = Effective::new(objects, release, line, &mut Texts::default());
+    let effective = Effective::new(objects, release, line, &Texts::default());
     let mut unknown: Vec<String> = Vec::new();
     for u in effective.configs.iter().flat_map(|c| &c.unknown) {
         if !unknown.contains(&u.text) {

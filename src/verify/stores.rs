@@ -1,6 +1,6 @@
 //! Queue and stores: what the live workloads use against what was used before, by the rules that guard them on the way.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 
 use super::goal::Goal;
 use super::inputs::Inputs;
@@ -36,9 +36,9 @@ pub fn check(
         .transition
         .source_line()
         .unwrap_or_else(|| crate::facts::versions().marks.consolidate.version.line());
-    let texts = RefCell::new(Texts::default());
-    let now = Effective::new(&inputs.live.stream.objects, release, line, &mut texts.borrow_mut());
-    let then = Effective::new(&source.stream.objects, before, from, &mut texts.borrow_mut());
+    let texts = Texts::default();
+    let now = Effective::new(&inputs.live.stream.objects, release, line, &texts);
+    let then = Effective::new(&source.stream.objects, before, from, &texts);
     let rewrite = Rewrite::default();
     let case = Case {
         target: &inputs.live.stream,
