@@ -13,7 +13,7 @@ use crate::finding::Input;
 use crate::host::{self, Host, krm};
 use crate::kube::Object;
 use crate::kube::object::NotAnObject;
-use crate::yaml::{self, Document, Lines, Position, Value};
+use crate::yaml::{self, Copies, Document, Lines, Position, Value};
 
 pub use bytes::Bytes;
 
@@ -83,6 +83,7 @@ impl Stream {
         let lines = LazyCell::new(|| Lines::of(&text));
         let (mut filled, mut envelope) = (0, None);
         let known = other.map(Stream::by_text).unwrap_or_default();
+        let mut copies = Copies::of(text.len());
         for document in &documents {
             let body = &text[document.body.clone()];
             let mut fail = |message: String, offset: usize| {
@@ -101,7 +102,7 @@ impl Stream {
                 objects.push(same);
                 continue;
             }
-            match yaml::read(body) {
+            match yaml::read_among(body, &mut copies) {
                 Ok(None) => {}
                 Ok(Some(value)) => {
                     filled += 1;

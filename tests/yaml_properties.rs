@@ -2,8 +2,8 @@
 
 use milvus_uplift::value::{Map, json};
 use milvus_uplift::yaml::{
-    Op, PatchOp, Tree, Value, Wanted, emit, excerpt, folds_unstably, patch, patch_value, read, restyle_folded, scalar,
-    split,
+    Copies, Op, PatchOp, Tree, Value, Wanted, emit, excerpt, folds_unstably, patch, patch_value, read, restyle_folded,
+    scalar, split,
 };
 use proptest::prelude::*;
 
@@ -411,7 +411,7 @@ fn wanted(value: &Value, of: &Wanted) -> Value {
 /// An excerpt says what the whole says at the keys that are wanted.
 fn excerpted(text: &str) -> Result<(), TestCaseError> {
     if let Ok(whole) = read(text) {
-        let some = excerpt(text, &WANTED);
+        let some = excerpt(text, &WANTED, &mut Copies::of(text.len()));
         let of = |value: Option<Value>| value.map(|value| wanted(&value, &WANTED));
         prop_assert_eq!(some.map(of), Ok(of(whole)), "{:?}", text);
     }

@@ -230,11 +230,28 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
             return fail(message, "/metadata/namespace");
         }
     };
+    for (at, text, kept) in [
+        ("/kind", &kind[..], 63),
+        ("/apiVersion", &api_version[..], 317),
+        ("/metadata/name", &name[..], 253),
+        ("/metadata/namespace", &namespace[..], 63),
+    ] {
+        if text.len() > LONGEST {
+            return fail(too_long(&at[1..].replace('/', "."), text, kept), at);
+        }
+    }
     for field in ["labels", "annotations"] {
         match metadata.entry(field) {
             None | Some(Value::Null) => {}
             Some(Value::Object(entries)) => {
                 for (key, entry) in entries {
+                    let label = entry.as_str().filter(|_| field == "labels").unwrap_or_default();
+                    if label.len() > LONGEST {
+                        return fail(
+                            too_long("metadata.labels", label, 63),
+                            &format!("/metadata/{field}/{}", escape(key)),
+                        );
+                    }
                     if !entry.is_string() && !entry.is_null() {
                         let message = format!(
                             "`metadata.{field}` holds strings, `{key}` is {}: quote it",
@@ -256,6 +273,18 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         namespace,
         name,
     })
+}
+
+/// The longest text that names or labels an object, in bytes. Kubernetes keeps far shorter ones; every finding and every change
+/// repeats these.
+const LONGEST: usize = 1024;
+
+fn too_long(field: &str, text: &str, kept: usize) -> String {
+    let start: String = text.chars().take(20).collect();
+    format!(
+        "`{field}` holds a text of {} bytes (`{start}…`), Kubernetes keeps up to {kept}: shorten it",
+        text.len()
+    )
 }
 
 /// A JSON type in words; numbers and booleans with their value, texts without (they may be secret).
@@ -333,6 +362,31 @@ mod tests {
             let err = Object::all_in(0, value).unwrap_err();
             assert!(err.message.contains(words), "{err:?}");
             assert_eq!(err.pointer, pointer);
+        }
+    }
+
+    #[test]
+    fn what_names_an_object_has_its_bounds() {
+        let object = |field: &str, text: &str| {
+            let mut object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b", "labels": {"c": "d"}}});
+            *object.pointer_mut(field).unwrap() = text.into();
+            Object::all_in(0, object)
+        };
+        for (field, said) in [
+            ("/kind", "`kind`"),
+            ("/apiVersion", "`apiVersion`"),
+            ("/metadata/name", "`metadata.name`"),
+            ("/metadata/namespace", "`metadata.namespace`"),
+            ("/metadata/labels/c", "`metadata.labels`"),
+        ] {
+            assert!(object(field, &"x".repeat(LONGEST)).is_ok());
+            let err = object(field, &"é".repeat(LONGEST)).unwrap_err();
+            let words = format!(
+                "{said} holds a text of 2048 bytes (`{}…`), Kubernetes keeps",
+                "é".repeat(20)
+            );
+            assert!(err.message.starts_with(&words), "{err:?}");
+            assert_eq!(err.pointer, field);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The report: the judgement as data, and its views.
 
+pub mod columns;
 pub mod github;
 pub mod junit;
 pub mod krm;

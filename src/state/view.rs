@@ -13,6 +13,7 @@ use crate::milvus::effective::Texts;
 use crate::milvus::identity::Field;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
+use crate::report::columns::columns;
 use crate::report::mask;
 use crate::rules::case::Effective;
 use crate::value::{Map, Value};
@@ -319,12 +320,7 @@ fn table(out: &mut String, components: &[ComponentView]) {
             resources(&c.limits),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}")).collect();
-        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
-    }
+    columns(out, "", &rows);
 }
 
 /// `cpu=2 memory=8Gi`, `-` for none.

@@ -11,7 +11,7 @@ use crate::finding::Input;
 use crate::host::{FILENAME, Host, krm, sources};
 use crate::kube::Object;
 use crate::value::Value;
-use crate::yaml::{self, Wanted};
+use crate::yaml::{self, Copies, Wanted};
 
 /// What is seen of a document: what names an object, selects or labels it and its pods, and what these run.
 const SEEN: Wanted = Wanted::Keys(&[
@@ -71,6 +71,9 @@ pub struct Kept {
     again: HashSet<usize>,
     read: HashMap<usize, Arc<Value>>,
     size: usize,
+    /// Those that were read and not kept, and the bytes of them that were read again.
+    passed: HashSet<usize>,
+    read_again: usize,
 }
 
 impl Kept {
@@ -79,6 +82,25 @@ impl Kept {
         Kept {
             again,
             ..Kept::default()
+        }
+    }
+
+    /// How many bytes were read more often than once.
+    #[must_use]
+    pub fn read_again(&self) -> usize {
+        self.read_again
+    }
+
+    /// Keeps an object that was read, where it stands in several parts and there is room.
+    fn keep(&mut self, nth: usize, size: usize, value: &Arc<Value>) {
+        if !self.again.contains(&nth) {
+            return;
+        }
+        if self.size + size <= KEPT {
+            self.size += size;
+            self.read.insert(nth, Arc::clone(value));
+        } else if !self.passed.insert(nth) {
+            self.read_again += size;
         }
     }
 }
@@ -98,6 +120,7 @@ impl Survey {
         let from_helm4 = beside.is_some_and(|b| b.stream.host == Host::Helm4);
         let mut objects = Vec::with_capacity(documents.len());
         let mut helm4 = false;
+        let mut copies = Copies::of(text.len());
         for document in &documents {
             let body = &text[document.body.clone()];
             let number = u32::try_from(document.index).ok()?;
@@ -109,7 +132,7 @@ impl Survey {
                 }
                 continue;
             }
-            let Some(value) = yaml::excerpt(body, &SEEN).ok()? else {
+            let Some(value) = yaml::excerpt(body, &SEEN, &mut copies).ok()? else {
                 continue;
             };
             if krm::is_envelope(&value) {
@@ -175,10 +198,7 @@ impl Survey {
                 None => {
                     let body = self.stream.body(document);
                     let value = Arc::new(yaml::read(body).ok()??);
-                    if kept.again.contains(nth) && kept.size + body.len() <= KEPT {
-                        kept.size += body.len();
-                        kept.read.insert(*nth, Arc::clone(&value));
-                    }
+                    kept.keep(*nth, body.len(), &value);
                     value
                 }
             };

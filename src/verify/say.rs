@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;
+use crate::report::columns::columns;
 use crate::value::{Value, json};
 
 /// The schema's name, in every answer.
@@ -116,12 +117,7 @@ fn table(out: &mut String, release: &ReleaseOutcome) {
     if !staged {
         rows.iter_mut().for_each(|r| drop(r.remove(0)));
     }
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<w$}")).collect();
-        let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
-    }
+    columns(out, "  ", &rows);
 }
 
 fn row(c: &ComponentOutcome) -> Vec<String> {

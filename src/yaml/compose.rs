@@ -6,7 +6,7 @@ use libyaml_safer::{Encoding, Event, EventData, MappingStyle, Mark, Parser, Scal
 
 use super::guard::guarded;
 use super::layout::{self, Source};
-use super::limits::{Budget, MAX_DEPTH};
+use super::limits::{Budget, Copies, Cost, MAX_DEPTH, leading};
 use super::record::{Head, Leaf, Record, Shapes, Values, has_properties, is_merge};
 use super::resolve::{Scalar, resolve};
 use super::shape::Shape;
@@ -16,32 +16,44 @@ use crate::value::Text;
 /// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
 const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quote a text that begins with `*`";
 
+const MULTIPLIES: &str = "the document multiplies itself through aliases";
+
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
 pub fn read(text: &str) -> Result<Option<Value>, YamlError> {
+    read_among(text, &mut Copies::of(text.len()))
+}
+
+/// [`read`], for one of several that are held together: what aliases copy is counted over all.
+pub fn read_among(text: &str, copies: &mut Copies) -> Result<Option<Value>, YamlError> {
     match plain_blocks::read(text) {
         Some(value) => Ok(value),
-        None => read_parsed(text),
+        None => parsed_among(text, copies),
     }
 }
 
 /// What a document says at some keys: those that are wanted, perhaps all. What it says elsewhere is passed over by the
 /// rules of syntax alone, so a fault may go unseen there.
-pub fn excerpt(text: &str, wanted: &'static Wanted) -> Result<Option<Value>, YamlError> {
+pub fn excerpt(text: &str, wanted: &'static Wanted, copies: &mut Copies) -> Result<Option<Value>, YamlError> {
     match plain_blocks::excerpt(text, wanted) {
         Some(value) => Ok(value),
-        None => read_parsed(text),
+        None => parsed_among(text, copies),
     }
 }
 
 /// [`read`] by the full parser, whatever the document.
+#[cfg(test)]
 pub(super) fn read_parsed(text: &str) -> Result<Option<Value>, YamlError> {
-    let value = compose::<Values>(text)?.map(|(value, ())| value);
+    parsed_among(text, &mut Copies::of(text.len()))
+}
+
+fn parsed_among(text: &str, copies: &mut Copies) -> Result<Option<Value>, YamlError> {
+    let value = compose::<Values>(text, copies)?.map(|(value, ())| value);
     Ok(value.filter(|value| !value.is_null()))
 }
 
 /// Reads a document's body together with the shape of its source.
 pub(super) fn read_shape(text: &str) -> Result<Option<(Value, Shape)>, YamlError> {
-    compose::<Shapes>(text)
+    compose::<Shapes>(text, &mut Copies::of(text.len()))
 }
 
 /// A node that was read.
@@ -49,7 +61,7 @@ struct Node<N> {
     value: Value,
     /// The scalar before it became a value; what a key is made of.
     scalar: Option<Scalar>,
-    size: usize,
+    cost: Cost,
     shape: N,
 }
 
@@ -60,7 +72,7 @@ type Anchors = HashMap<String, Option<Anchored>>;
 struct Anchored {
     value: Value,
     scalar: Option<Scalar>,
-    size: usize,
+    cost: Cost,
 }
 
 struct Composer<'t> {
@@ -71,7 +83,7 @@ struct Composer<'t> {
     budget: Budget,
 }
 
-fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError> {
+fn compose<R: Record>(text: &str, copies: &mut Copies) -> Result<Option<(Value, R::Node)>, YamlError> {
     layout::check_characters(text)?;
     let source = Source::new(text);
     let mut parser = Parser::new();
@@ -82,9 +94,11 @@ fn compose<R: Record>(text: &str) -> Result<Option<(Value, R::Node)>, YamlError>
         parser,
         anchors: HashMap::new(),
         depth: 0,
-        budget: Budget::default(),
+        budget: Budget::of(copies.for_one(text.len())),
     };
-    guarded(text, || composer.document::<R>())
+    let composed = guarded(text, || composer.document::<R>());
+    copies.spend(composer.budget.copied);
+    composed
 }
 
 impl Composer<'_> {
@@ -183,23 +197,25 @@ impl Composer<'_> {
         }
         let plain = style == ScalarStyle::Plain;
         let start = event.start_mark;
+        let cost = Cost::one(text.len());
         let scalar = resolve(tag.as_deref(), text.into(), plain).or_else(|message| self.fail(message, start))?;
         let shape = R::leaf(&self.source, &event, Leaf::Scalar(style));
         if let Some(anchor) = anchor {
+            self.copy(cost, start)?;
             let value = scalar.clone().into_value().unwrap_or(Value::Null);
             self.anchors.insert(
                 anchor,
                 Some(Anchored {
                     value,
                     scalar: Some(scalar.clone()),
-                    size: 1,
+                    cost,
                 }),
             );
         }
         Ok(Node {
             value: Value::Null,
             scalar: Some(scalar),
-            size: 1,
+            cost,
             shape,
         })
     }
@@ -208,14 +224,16 @@ impl Composer<'_> {
         let EventData::Alias { anchor } = &event.data else {
             return self.fail("not an alias", event.start_mark);
         };
-        let size = match self.anchors.get(anchor) {
+        let mut cost = match self.anchors.get(anchor) {
             None => return self.fail(UNKNOWN_ANCHOR, event.start_mark),
             Some(None) => {
                 return self.fail(format!("anchor `{anchor}` contains itself"), event.start_mark);
             }
-            Some(Some(target)) => target.size,
+            Some(Some(target)) => target.cost,
         };
-        self.count(1 + size, size, event.start_mark)?;
+        self.count(1 + cost.nodes, cost.nodes, event.start_mark)?;
+        self.copy(cost, event.start_mark)?;
+        cost.nodes += 1;
         let target = self.anchors.get(anchor).cloned().flatten();
         let Some(target) = target else {
             return self.fail(UNKNOWN_ANCHOR, event.start_mark);
@@ -224,7 +242,7 @@ impl Composer<'_> {
         Ok(Node {
             value: target.value,
             scalar: target.scalar,
-            size: 1 + size,
+            cost,
             shape,
         })
     }
@@ -233,7 +251,15 @@ impl Composer<'_> {
         if self.budget.spend(nodes, copies) {
             return Ok(());
         }
-        self.fail("the document multiplies itself through aliases", mark)
+        self.fail(MULTIPLIES, mark)
+    }
+
+    /// Counts what an alias brings, or an anchor keeps for it.
+    fn copy(&mut self, cost: Cost, mark: Mark) -> Result<(), YamlError> {
+        if self.budget.copy(cost) {
+            return Ok(());
+        }
+        self.fail(MULTIPLIES, mark)
     }
 
     fn collection<R: Record>(&mut self, mut event: Event) -> Result<Node<R::Node>, YamlError> {
@@ -258,11 +284,20 @@ impl Composer<'_> {
         } else {
             self.sequence::<R>(&head)?
         };
+        let (led, allowed) = (node.cost.paths, leading(self.source.text.len()));
+        if led > allowed {
+            let message = format!(
+                "the keys that lead to the values in here are {led} bytes together, and up to {allowed} are read in a document of this \
+                 size: shorten the keys, or nest them less"
+            );
+            return self.fail(message, head.start);
+        }
         if let Some(anchor) = anchor {
+            self.copy(node.cost, head.start)?;
             let anchored = Anchored {
                 value: node.value.clone(),
                 scalar: None,
-                size: node.size,
+                cost: node.cost,
             };
             self.anchors.insert(anchor, Some(anchored));
         }
@@ -270,7 +305,7 @@ impl Composer<'_> {
     }
 
     fn sequence<R: Record>(&mut self, head: &Head) -> Result<Node<R::Node>, YamlError> {
-        let (mut values, mut shapes, mut size) = (Vec::new(), Vec::new(), 1);
+        let (mut values, mut shapes, mut cost) = (Vec::new(), Vec::new(), Cost::one(0));
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::SequenceEnd) {
@@ -278,20 +313,20 @@ impl Composer<'_> {
                 return Ok(Node {
                     value: Value::Array(values),
                     scalar: None,
-                    size,
+                    cost,
                     shape,
                 });
             }
             let start = event.start_mark;
             let node = self.node::<R>(event)?;
-            size += node.size;
+            cost.item(node.cost);
             values.push(self.value(node.value, node.scalar, start)?);
             shapes.push(node.shape);
         }
     }
 
     fn mapping<R: Record>(&mut self, head: &Head) -> Result<Node<R::Node>, YamlError> {
-        let (mut map, mut entries, mut size) = (Map::new(), R::Entries::default(), 1);
+        let (mut map, mut entries, mut cost) = (Map::new(), R::Entries::default(), Cost::one(0));
         let mut typed_keys = HashMap::new();
         loop {
             let event = self.next()?;
@@ -300,7 +335,7 @@ impl Composer<'_> {
                 return Ok(Node {
                     value: Value::Object(map),
                     scalar: None,
-                    size,
+                    cost,
                     shape,
                 });
             }
@@ -309,7 +344,7 @@ impl Composer<'_> {
                 let value = self.next()?;
                 let (start, is_alias) = (value.start_mark, matches!(value.data, EventData::Alias { .. }));
                 let node = self.node::<R>(value)?;
-                size += node.size;
+                cost.item(node.cost);
                 let merged = self.merged(node.value, is_alias, start)?;
                 R::entry(&mut entries, "<<", &span, Some(&merged), node.shape);
                 map.extend(merged);
@@ -325,7 +360,7 @@ impl Composer<'_> {
             let event = self.next()?;
             let value_start = event.start_mark;
             let node = self.node::<R>(event)?;
-            size += key.size + node.size;
+            cost.entry(key.cost, key_text.len(), node.cost);
             let value = self.value(node.value, node.scalar, value_start)?;
             R::entry(&mut entries, &key_text, &span, None, node.shape);
             let again = (key_type.is_some() || !typed_keys.is_empty()).then(|| key_text.clone());

@@ -33,11 +33,11 @@ mod value_patch;
 
 use std::fmt;
 
-pub use compose::{excerpt, read};
+pub use compose::{excerpt, read, read_among};
 pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, scalar};
 pub use folded::{folds_unstably, restyle_folded};
-pub use limits::MAX_DEPTH;
+pub use limits::{Copies, MAX_DEPTH};
 pub use plain_blocks::Wanted;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};

@@ -9,7 +9,7 @@ mod scalars;
 
 use memchr::memchr;
 
-use super::limits::MAX_DEPTH;
+use super::limits::{MAX_DEPTH, leading};
 use super::{Map, Value};
 
 /// A key longer than this is no simple key to libyaml.
@@ -53,6 +53,8 @@ fn read_lines(text: &str, came: bool, wanted: &'static Wanted) -> Option<(Option
         known: (0, 0),
         ended: came,
         depth: 0,
+        open: 0,
+        led: 0,
         unstable: false,
         doubled: false,
         wanted,
@@ -63,6 +65,10 @@ fn read_lines(text: &str, came: bool, wanted: &'static Wanted) -> Option<(Option
         return Some((None, Some(false)));
     };
     let value = reader.block(indent)?;
+    let length = text.len() - usize::from(!came);
+    if reader.led > leading(length) {
+        return None;
+    }
     // Anything left over is the parser's to judge.
     let unstable = (!reader.unstable || !reader.doubled).then_some(reader.unstable);
     reader.content().is_none().then_some((Some(value), unstable))
@@ -132,6 +138,9 @@ struct Reader<'t> {
     /// Whether the text came with its last line break.
     ended: bool,
     depth: usize,
+    /// The bytes of the keys that lead to where it reads, and of those that lead to each value before.
+    open: usize,
+    led: usize,
     /// Whether a folded scalar was read that go-yaml would write as another one.
     unstable: bool,
     /// Whether a map has a key twice: what stood there first is no part of the value.
@@ -205,6 +214,7 @@ impl<'t> Reader<'t> {
         let first = self.items.len();
         let mut dash = self.at + indent;
         loop {
+            self.led += self.open;
             let item = self.item(indent, dash)?;
             if self.keeps() {
                 self.items.push(item);
@@ -261,7 +271,10 @@ impl<'t> Reader<'t> {
         let (mut key, mut behind) = key;
         loop {
             self.wanted = wanted.at(key);
+            self.open += key.len();
+            self.led += self.open;
             let value = self.behind_key(indent, behind)?;
+            self.open -= key.len();
             if self.keeps() {
                 self.entries.push((key, value));
             }

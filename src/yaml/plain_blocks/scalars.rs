@@ -67,7 +67,11 @@ impl Reader<'_> {
             quote @ (b'"' | b'\'') => self.quoted_value(start, quote)?,
             b'|' | b'>' => return self.block_scalar(indent, start),
             b'{' if bytes[start + 1] == b'}' => (Value::Object(Map::new()), start + 2),
-            b'[' => self.flow_list(indent, start)?,
+            b'[' => {
+                let (items, end) = self.flow_list(indent, start)?;
+                self.led += self.open * items.len();
+                (Value::Array(items), end)
+            }
             b'a'..=b'z'
             | b'A'..=b'Z'
             | b'0'..=b'9'
@@ -135,7 +139,7 @@ impl Reader<'_> {
 
     /// `[ "a", b ]`: scalars that are quoted, or plain words of letters, digits and a few marks. It may go on in lines
     /// that are indented deeper than its parent.
-    fn flow_list(&self, parent: usize, start: usize) -> Option<(Value, usize)> {
+    fn flow_list(&self, parent: usize, start: usize) -> Option<(Vec<Value>, usize)> {
         let bytes = self.text.as_bytes();
         let spaces = |i: usize| bytes[i..].iter().take_while(|b| **b == b' ').count();
         let skip = |i: usize| match i + spaces(i) {
@@ -148,7 +152,7 @@ impl Reader<'_> {
         let mut items = Vec::new();
         let mut i = skip(start + 1)?;
         if bytes.get(i) == Some(&b']') {
-            return Some((Value::Array(items), i + 1));
+            return Some((items, i + 1));
         }
         loop {
             let end = match *bytes.get(i)? {
@@ -167,7 +171,7 @@ impl Reader<'_> {
             i = skip(end)?;
             match *bytes.get(i)? {
                 b',' => i = skip(i + 1)?,
-                b']' => return Some((Value::Array(items), i + 1)),
+                b']' => return Some((items, i + 1)),
                 _ => return None,
             }
         }

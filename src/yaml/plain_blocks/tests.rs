@@ -115,3 +115,28 @@ fn leaves_the_rest_to_the_parser() {
         agree(text, false);
     }
 }
+
+/// Both count alike how long the ways to the values are.
+#[test]
+fn long_ways_are_refused_by_both() {
+    let text = |values: usize| {
+        let keys: String = (0..6)
+            .map(|i| format!("{}{}:\n", " ".repeat(i), "k".repeat(900)))
+            .collect();
+        let below = [
+            "      a: [ x, y ]\n",
+            "      \"b\":\n      - c: 1\n      - d\n",
+            "      e: 2\n",
+        ];
+        keys + &below.concat().repeat(values)
+    };
+    let first = (1..200).find(|values| read(&text(*values)).is_none()).unwrap();
+    assert!(first > 1);
+    for values in first - 1..=first + 1 {
+        assert_eq!(
+            read(&text(values)).is_some(),
+            read_parsed(&text(values)).is_ok(),
+            "{values}"
+        );
+    }
+}
