@@ -16,6 +16,7 @@ use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::kube::circles::{self, Circles, Node, Sketch};
+use crate::milvus::effective::Texts;
 use crate::milvus::operator;
 use crate::milvus::release::inventory;
 use crate::order::Order;
@@ -49,6 +50,26 @@ struct Parts {
     bytes: usize,
 }
 
+/// How many times the size of both streams may be read again, where circles have more in common than is kept: held as a
+/// whole, all of it is read once.
+const AGAIN: usize = 1;
+
+/// What is known from the circles before.
+struct Known {
+    /// What stands in several, of what comes and of what is deployed.
+    kept: [Kept; 2],
+    texts: Texts,
+    effort: Effort,
+}
+
+impl Known {
+    /// How many bytes were read more often than once.
+    fn read_again(&self) -> usize {
+        let kept: usize = self.kept.iter().map(Kept::read_again).sum();
+        kept + self.texts.read_again()
+    }
+}
+
 /// Judges circle by circle. `None` where the inputs are to be judged as a whole.
 pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     let Current::Manifests(current) = &request.current else {
@@ -68,10 +89,17 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     let mut done = Answer::default();
     let mut crossing = Crossing::new(&parts.drawn);
     let mut taken: HashMap<usize, Node> = HashMap::new();
-    let mut kept = std::mem::take(&mut parts.again).map(Kept::new);
-    let mut effort = Effort::default();
+    let mut known = Known {
+        kept: std::mem::take(&mut parts.again).map(Kept::new),
+        texts: Texts::passing(),
+        effort: Effort::default(),
+    };
     for (circle, members) in &parts.circles {
-        let part = judged(&parts, members, &mut kept, &files, request, &mut effort, clock)?;
+        let part = judged(&parts, members, &mut known, &files, request, clock)?;
+        known.texts.part_is_over();
+        if known.read_again() > AGAIN * parts.bytes {
+            return None;
+        }
         crossing.decided(Some(*circle), &part.changes);
         crossing.found(Some(*circle), &part.findings);
         done.releases.extend(part.releases);
@@ -96,27 +124,27 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
 fn judged(
     parts: &Parts,
     circle: &Members,
-    kept: &mut [Kept; 2],
+    known: &mut Known,
     files: &[Value],
     request: &Request,
-    effort: &mut Effort,
     clock: &Clock,
 ) -> Option<Answer> {
-    let ([coming, standing], [of_target, of_current]) = (circle, kept);
+    let ([coming, standing], [of_target, of_current]) = (circle, &mut known.kept);
     let target = parts.target.part(coming, None, of_target)?;
     clock.lap("read the manifests");
     let source = state::part(parts.current.part(standing, Some(&target), of_current)?);
     clock.lap("read what is deployed");
     let (came, before) = (inventory(&target.objects), source.inventory());
     // One of several releases is deployed under its own name; what stands alone could be known without (MU004).
-    let known = came.releases.iter().all(|r| before.releases.iter().any(|b| b.is(r)));
-    if came.releases.is_empty() || !known {
+    let stands = came.releases.iter().all(|r| before.releases.iter().any(|b| b.is(r)));
+    if came.releases.is_empty() || !stands {
         return None;
     }
     let workloads = [&came, &before].map(|side| side.releases.iter().map(|r| r.components.len()).sum::<usize>());
     let objects = target.objects.len() + source.stream.objects.len();
-    *effort = effort.and(Effort::new(workloads[0].max(workloads[1]), objects, &request.options));
-    if effort.beyond(parts.bytes).is_some() {
+    let effort = Effort::new(workloads[0].max(workloads[1]), objects, &request.options);
+    known.effort = known.effort.and(effort);
+    if known.effort.beyond(parts.bytes).is_some() {
         return None;
     }
     let whole = Whole {
@@ -126,6 +154,7 @@ fn judged(
         overlays: &[],
         options: &request.options,
         host_command: request.host_command.as_deref(),
+        texts: known.texts.clone(),
         clock,
     };
     let done = whole.judge(&came, vec![]);

@@ -13,6 +13,7 @@ mod whole;
 use crate::apply::Output;
 use crate::finding::Finding;
 use crate::host::Host;
+use crate::milvus::effective::Texts;
 use crate::milvus::release::inventory;
 use crate::options::Options;
 use crate::order::Order;
@@ -186,6 +187,7 @@ pub fn judge(request: &Request) -> Judgement {
         overlays: overlays.as_deref().unwrap_or_default(),
         options: &request.options,
         host_command: request.host_command.as_deref(),
+        texts: Texts::default(),
         clock: &clock,
     };
     let mut done = whole.judge(&came, findings);

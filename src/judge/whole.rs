@@ -41,6 +41,8 @@ pub(super) struct Whole<'a> {
     pub overlays: &'a [Overlay],
     pub options: &'a Options,
     pub host_command: Option<&'a [String]>,
+    /// The configuration texts that were read.
+    pub texts: Texts,
     pub clock: &'a Clock,
 }
 
@@ -110,8 +112,7 @@ impl Whole<'_> {
                 ..Answer::default()
             });
         }
-        let texts = Texts::default();
-        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, before, &texts)).collect();
+        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, before)).collect();
         let mut led: HashSet<Option<Node>> = HashSet::new();
         let (deployed, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
         for one in deployed.into_iter().chain(new) {
@@ -303,7 +304,7 @@ impl Whole<'_> {
     }
 
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, scope: &Scope<'r>, before: &Inventory, texts: &Texts) -> Judged<'r> {
+    fn decide<'r>(&self, scope: &Scope<'r>, before: &Inventory) -> Judged<'r> {
         let (release, deployed) = (scope.release, scope.deployed);
         let assume = &self.options.assume;
         let to = release.versions(assume.target_version.as_ref());
@@ -333,7 +334,7 @@ impl Whole<'_> {
             values: None,
             gone: scope.gone,
             shapes: Shapes::default(),
-            texts: texts.clone(),
+            texts: self.texts.clone(),
         };
         let values = (!self.files.is_empty()).then(|| {
             let template = release

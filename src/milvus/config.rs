@@ -10,7 +10,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::value::Value;
-use crate::value::pointer::escape;
+
+/// Switches the streaming service of 2.5 on; 2.6 sets it itself (cmd/main.go of 2.6.x).
+pub const STREAMING_SWITCH: &str = "MILVUS_STREAMING_SERVICE_ENABLED";
 
 /// Where a setting comes from, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,66 +120,11 @@ pub struct File<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// Shared: the components of a release mount the same files.
-    files: Arc<Settings>,
+    files: Arc<Files>,
     /// The environment's, which lie over those of the files.
     env: Settings,
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
-}
-
-/// Settings by their normalised keys.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Settings {
-    of: BTreeMap<Arc<str>, Arc<Setting>>,
-    /// Those that another of the same key overrides, in the order of the layers.
-    overridden: Vec<(Arc<str>, Arc<Setting>)>,
-}
-
-impl Settings {
-    fn set(&mut self, key: String, setting: Setting) {
-        let key: Arc<str> = key.into();
-        if let Some(before) = self.of.insert(key.clone(), setting.into()) {
-            self.overridden.push((key, before));
-        }
-    }
-
-    /// Adds what a file sets; why it cannot be known, where it is no mapping.
-    fn add_file(&mut self, file: &File<'_>, layer: &Layer) -> Option<Unknown> {
-        let origin = |path: String| Origin {
-            layer: layer.clone(),
-            object: file.owner.clone(),
-            path,
-        };
-        match file.value {
-            Value::Null => {}
-            Value::Object(_) => flatten(
-                file.value,
-                &mut String::new(),
-                &mut file.path.to_owned(),
-                &mut |key, path, value| {
-                    let setting = Setting {
-                        value: Some(value),
-                        hidden: None,
-                        origin: origin(path.to_owned()),
-                        key: key.to_owned(),
-                    };
-                    self.set(normalise(&setting.key), setting);
-                },
-            ),
-            _ => {
-                return Some(Unknown {
-                    why: UnknownWhy::Unreadable,
-                    text: format!(
-                        "{} of {} {} is no YAML mapping",
-                        file.path, file.owner.kind, file.owner.name
-                    ),
-                    key: None,
-                    origin: origin(file.path.to_owned()),
-                });
-            }
-        }
-        None
-    }
 }
 
 /// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
@@ -235,7 +182,7 @@ impl Config {
             }
         }
         Config {
-            files: Arc::new(files),
+            files: Arc::new(Files::new(files)),
             env: Settings::default(),
             unknown,
         }
@@ -256,7 +203,7 @@ impl Config {
     }
 
     fn setting(&self, key: &str) -> Option<&Arc<Setting>> {
-        self.env.of.get(key).or_else(|| self.files.of.get(key))
+        self.env.of.get(key).or_else(|| self.files.all.of.get(key))
     }
 
     /// As [`Config::get`], but only when nothing invisible could say otherwise.
@@ -310,14 +257,27 @@ impl Config {
 
     /// Every setting that any layer makes, with its normalised key, in the order of these.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        let laid: BTreeMap<_, _> = self.files.of.iter().chain(&self.env.of).collect();
-        laid.into_iter().map(|(key, setting)| (&**key, &**setting))
+        laid(&self.files.all, self.env.of.iter())
     }
 
-    /// As [`Config::keys`], with the settings that another overrides.
-    pub fn every(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        let overridden = self.files.overridden.iter().chain(&self.env.overridden);
-        self.keys().chain(overridden.map(|(key, setting)| (&**key, &**setting)))
+    /// The settings of which the embedded tables tell anything, with their normalised keys: those in force in the order of
+    /// these, and behind them those that another overrides.
+    pub fn told_of(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        let (files, env) = (
+            self.files.told_of(),
+            self.env.of.iter().filter(|(key, _)| is_told_of(key)),
+        );
+        let below = self.env.overridden().filter(|(key, _)| is_told_of(key));
+        let overridden = files.overridden().chain(below);
+        laid(files, env).chain(overridden.map(|(key, setting)| (&**key, &**setting)))
+    }
+
+    /// As [`Config::told_of`], those of the environment alone.
+    pub fn told_of_in_env(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        let of_env = |(_, setting): &(_, &Arc<Setting>)| matches!(setting.origin.layer, Layer::Env { .. });
+        let all = self.env.of.iter().chain(self.env.overridden().filter(of_env));
+        all.filter(|(key, _)| is_told_of(key))
+            .map(|(key, setting)| (&**key, &**setting))
     }
 
     fn add_env(&mut self, env: &Environment, since26: bool) {
@@ -412,6 +372,15 @@ impl Config {
     }
 }
 
+/// The settings of files, those of the environment over them, in the order of their keys.
+fn laid<'s>(
+    files: &'s Settings,
+    env: impl Iterator<Item = (&'s Arc<str>, &'s Arc<Setting>)>,
+) -> impl Iterator<Item = (&'s str, &'s Setting)> {
+    let laid: BTreeMap<_, _> = files.of.iter().chain(env).collect();
+    laid.into_iter().map(|(key, setting)| (&**key, &**setting))
+}
+
 impl Layer {
     /// The order of the layers, whatever the container.
     fn rank(&self) -> u8 {
@@ -448,47 +417,11 @@ pub fn split_list(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Calls `found` with (dotted key, pointer, value) for every leaf below a mapping.
-fn flatten(value: &Value, key: &mut String, path: &mut String, found: &mut impl FnMut(&str, &str, String)) {
-    match value {
-        Value::Object(map) => {
-            let before = (key.len(), path.len());
-            for (name, child) in map {
-                if !key.is_empty() {
-                    key.push('.');
-                }
-                key.push_str(name);
-                path.push('/');
-                path.push_str(&escape(name));
-                flatten(child, key, path, found);
-                key.truncate(before.0);
-                path.truncate(before.1);
-            }
-        }
-        Value::Array(items) => {
-            let items: Vec<String> = items
-                .iter()
-                .filter(|i| !i.is_array() && !i.is_object())
-                .map(scalar)
-                .collect();
-            found(key, path, items.join(","));
-        }
-        leaf => found(key, path, scalar(leaf)),
-    }
-}
-
-/// A scalar as Milvus gets it.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(s) => s.to_string(),
-        other => other.to_string(),
-    }
-}
-
 mod env;
+mod settings;
 
 pub use env::{EnvValue, EnvVar, Environment};
+use settings::{Files, Settings, is_told_of, scalar};
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,18 +1,18 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
-
 use foldhash::HashMap;
 
-use super::config::{Config, Environment, File, Layer, Origin, Owner, Unknown, UnknownWhy};
+use super::config::{Config, Environment, Layer, Origin, Owner, Unknown, UnknownWhy};
 use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
 use crate::kube::object::{escape, namespaces_agree, text_at};
 use crate::value::Value;
-use crate::yaml;
+
+mod texts;
+
+use texts::Text;
+pub use texts::Texts;
 
 /// The folder Milvus reads its configuration from, unless `MILVUSCONF` names another
 /// (upstream pkg/util/paramtable/base_table.go).
@@ -24,69 +24,6 @@ struct Mounted<'a> {
     volume: &'a Value,
     subpath: Option<&'a str>,
     path: String,
-}
-
-/// Texts already parsed: many components mount the same ConfigMap, and so may many releases. What is cloned knows what the
-/// first one knows.
-#[derive(Clone, Debug, Default)]
-pub struct Texts(Rc<RefCell<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    parsed: HashMap<String, Result<Arc<Value>, String>>,
-    /// What files say together: that of `default.yaml` and that of `user.yaml`.
-    layered: HashMap<[Option<Place>; 2], Config>,
-}
-
-/// Where a text that was read stands: the address of what it says, which [`Known::parsed`] keeps, its object and the pointer to it.
-type Place = (usize, Owner, String);
-
-/// A configuration file: its ConfigMap, the pointer to it, and what it says.
-#[derive(Clone, Debug)]
-struct Text {
-    owner: Owner,
-    path: String,
-    value: Arc<Value>,
-}
-
-impl Text {
-    fn place(&self) -> Place {
-        (Arc::as_ptr(&self.value).addr(), self.owner.clone(), self.path.clone())
-    }
-
-    fn file(&self) -> File<'_> {
-        File {
-            value: &self.value,
-            owner: self.owner.clone(),
-            path: &self.path,
-        }
-    }
-}
-
-impl Texts {
-    fn read(&self, text: &str) -> Result<Arc<Value>, String> {
-        let mut known = self.0.borrow_mut();
-        if let Some(known) = known.parsed.get(text) {
-            return known.clone();
-        }
-        let parsed = match yaml::read(text) {
-            Ok(value) => Ok(Arc::new(value.unwrap_or(Value::Null))),
-            Err(e) => Err(format!("line {}: {}", yaml::position(text, e.offset).line, e.message)),
-        };
-        known.parsed.insert(text.to_owned(), parsed.clone());
-        parsed
-    }
-
-    /// The layers of the files alone.
-    fn layers(&self, files: [Option<Text>; 2]) -> Config {
-        let places = files.each_ref().map(|file| file.as_ref().map(Text::place));
-        let mut known = self.0.borrow_mut();
-        let layers = known.layered.entry(places).or_insert_with(|| {
-            let [default_yaml, user_yaml] = files.each_ref().map(|f| f.as_ref().map(Text::file));
-            Config::of_files(default_yaml.as_ref(), user_yaml.as_ref())
-        });
-        layers.clone()
-    }
 }
 
 /// The ConfigMap (index into the objects) and key that a component mounts as `default.yaml`.
@@ -223,7 +160,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
             );
             continue;
         };
-        match texts.read(text) {
+        match texts.read(from, &key, text) {
             Ok(value) if value.is_object() || value.is_null() => {
                 let owner = Owner {
                     kind: "ConfigMap".into(),

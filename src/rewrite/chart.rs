@@ -9,11 +9,10 @@ use super::share::{NAME, share};
 use super::values::{Values, int, truthy};
 use crate::facts;
 use crate::kube::Object;
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::role::Role;
 use crate::value::{Map, Value, json};
 
-/// Switches the streaming service of 2.5 on; 2.6 sets it itself (cmd/main.go of 2.6.x).
-pub const STREAMING_SWITCH: &str = "MILVUS_STREAMING_SERVICE_ENABLED";
 /// Puts a node into a resource group.
 pub const RESOURCE_GROUP: &str = "MILVUS_SERVER_LABEL_RESOURCE_GROUP";
 const HEAPTRACK: &str = "/milvus/tools/heaptrack/bin/heaptrack";

@@ -205,7 +205,7 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
     let mut differing: Vec<Cow<str>> = Vec::new();
     for var in each.iter().filter_map(|e| e.and_then(Value::as_array)).flatten() {
         let Some((_, name)) = identity(var) else { continue };
-        if name == super::chart::STREAMING_SWITCH {
+        if name == crate::milvus::config::STREAMING_SWITCH {
             continue;
         }
         match united.iter().find(|v| identity(v).is_some_and(|(_, n)| n == name)) {

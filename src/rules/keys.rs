@@ -1,7 +1,6 @@
 //! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
 
 use super::case::Case;
 use super::component::list;
@@ -9,11 +8,11 @@ use crate::facts;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
-use crate::milvus::config::{Config, Layer, Owner, Setting, normalise};
+use crate::milvus::config::{Config, Layer, Owner, Setting};
 use crate::milvus::effective;
 use crate::milvus::release::Component;
 use crate::milvus::version::Version;
-use crate::rewrite::chart::{STREAMING_SWITCH, chart_of};
+use crate::rewrite::chart::chart_of;
 use crate::value::Value;
 use crate::yaml;
 
@@ -68,10 +67,8 @@ fn gather(case: &Case) -> Vec<UserKey> {
             known.found.iter().for_each(|i| found.keys[*i].is_of(component));
             continue;
         }
-        let every = config
-            .every()
-            .filter(|(key, s)| is_told_of(key) && is_users(key, s, chart.as_ref()));
-        let each = every.map(|(key, setting)| {
+        let users = config.told_of().filter(|(key, s)| is_users(key, s, chart.as_ref()));
+        let each = users.map(|(key, setting)| {
             let object = || match setting.origin.layer {
                 Layer::Env { .. } => Some(workload),
                 _ => owner(objects, workload, setting),
@@ -90,19 +87,13 @@ fn gather(case: &Case) -> Vec<UserKey> {
         if came_in(case, component).is_some() {
             continue;
         }
-        for (key, setting) in config.every().filter(|(key, _)| is_told_of(key)) {
-            if matches!(setting.origin.layer, Layer::Env { .. }) && known.insert(key.to_owned()) {
+        for (key, setting) in config.told_of_in_env() {
+            if known.insert(key.to_owned()) {
                 found.add(key, setting, component, || Some(case.after.object(component)));
             }
         }
     }
     found.keys
-}
-
-/// Whether anything is said of a key (normalised).
-fn is_told_of(key: &str) -> bool {
-    static SWITCH: LazyLock<String> = LazyLock::new(|| normalise(STREAMING_SWITCH));
-    facts::is_told_of(key) || *key == **SWITCH
 }
 
 /// A configuration that was sifted, and which settings of it were found.

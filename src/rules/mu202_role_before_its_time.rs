@@ -5,10 +5,10 @@ use super::component::{are, list, names, since_streaming, spelled, version};
 use super::{Check, Rule, mu201_dead_role::args};
 use crate::facts;
 use crate::finding::{Finding, Severity};
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::config::{EnvValue, Environment, Owner};
 use crate::milvus::release::Component;
 use crate::milvus::role::{Role, Spelling};
-use crate::rewrite::chart::STREAMING_SWITCH;
 
 /// The rule.
 pub static RULE: Rule = Rule {

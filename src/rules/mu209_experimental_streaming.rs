@@ -5,10 +5,10 @@ use super::component::list;
 use super::mu202_role_before_its_time::{Switch, switch};
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::milvus::version::Read;
-use crate::rewrite::chart::STREAMING_SWITCH;
 
 /// The rule.
 pub static RULE: Rule = Rule {

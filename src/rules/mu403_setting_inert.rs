@@ -6,11 +6,11 @@ use super::keys::{self, UserKey};
 use super::{Check, Rule, steps};
 use crate::facts::{self, KeyRow, key_status};
 use crate::finding::{Finding, Severity};
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::config::normalise;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::rewrite::chart::STREAMING_SWITCH;
 
 /// The rule.
 pub static RULE: Rule = Rule {

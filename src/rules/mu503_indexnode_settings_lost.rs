@@ -22,7 +22,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// Variables that belong to indexnode's own start, not to its work.
-const OWN_ENV: [&str; 2] = [crate::rewrite::chart::STREAMING_SWITCH, "LD_LIBRARY_PATH"];
+const OWN_ENV: [&str; 2] = [crate::milvus::config::STREAMING_SWITCH, "LD_LIBRARY_PATH"];
 
 /// What is lost, in words, and the values that bring it back.
 #[derive(Default)]

@@ -80,6 +80,9 @@ fn leaves(scene: &Scene, current: &Object) -> bool {
 /// Whether what is proposed changes what is deployed. What a live object holds and nobody proposes is no change: a
 /// controller put it there, or it leaves with the stage that its workload moves in.
 fn moves(scene: &Scene, scaled: &HashSet<(&str, &str)>, object: &Object, current: &Object) -> bool {
+    if object.value == current.value {
+        return false;
+    }
     let live = is_live(current);
     let scope = tree::Scope {
         kind: &object.reference.kind,

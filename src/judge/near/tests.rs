@@ -203,6 +203,7 @@ fn by(
         overlays: &[],
         options,
         host_command: None,
+        texts: Default::default(),
         clock: &clock,
     };
     let circles = drawn(near::circles(target, Some(&source.stream), &came, &before));

@@ -7,12 +7,13 @@ mod sound;
 
 use std::borrow::Cow;
 
-use super::chart::{self, RESOURCE_GROUP, STREAMING_SWITCH, Sibling};
+use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
 use super::share::share;
 use super::{Failure, Rewrite, Scene, Topology};
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::value::{Value, json};
