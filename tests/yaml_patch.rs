@@ -829,3 +829,62 @@ fn json_stays_json_where_a_number_or_null_becomes_a_string() {
         assert_eq!(patch(text, &[op]).unwrap(), want);
     }
 }
+
+/// Many operations inside texts are made together, and come to what they come to one by one.
+#[test]
+fn operations_inside_texts_wait_for_each_other() {
+    let value = read(
+        "data:\n  a.yaml: |\n    # of a\n    x: 1\n  b.yaml: 'x: 1'\n  nested: |\n    t: |\n      x: 1\n  few: |\n    x: 1 # stays\nlist:\n- 'x: 1'\n- 'x: 2'\n",
+    )
+    .unwrap()
+    .unwrap();
+    let add = |path: String, value: &str| add(&path, value.into());
+    let mut ops = vec![add("/data/few#/y".into(), "2")];
+    for i in 0..100 {
+        ops.push(add(format!("/data/a.yaml#/k{i}"), "v"));
+        ops.push(add(format!("/data/nested#/t#/k{i}"), "v"));
+        ops.push(add(format!("/data/b.yaml#/k{i}"), "v"));
+        ops.push(add(format!("/data/x{i}"), "v"));
+        ops.push(add(format!("/list/1#/k{i}"), "v"));
+        if i % 30 == 0 {
+            ops.push(add("/data/b.yaml".into(), "z: 1"));
+            ops.push(add("/list/0".into(), "w: 1"));
+        }
+    }
+    ops.push(remove("/data/a.yaml#/k7"));
+    let one_by_one = ops.iter().fold(value.clone(), |value, op| {
+        patch_value(&value, std::slice::from_ref(op)).unwrap()
+    });
+    let mut together = patch_value(&value, &ops).unwrap();
+    for path in [
+        "/data/a.yaml",
+        "/data/nested",
+        "/data/b.yaml",
+        "/list/0",
+        "/list/1",
+        "/list/4",
+    ] {
+        let says = |value: &Value| read(value.pointer(path).unwrap().as_str().unwrap()).unwrap();
+        let texts = (says(&together), says(&one_by_one));
+        assert_eq!(
+            texts.0.as_ref().map(says_inside),
+            texts.1.as_ref().map(says_inside),
+            "{path}"
+        );
+        *together.pointer_mut(path).unwrap() = one_by_one.pointer(path).unwrap().clone();
+    }
+    assert_eq!(together, one_by_one);
+
+    ops.insert(150, add("/data/a.yaml#/no/where".into(), "v"));
+    let error = patch_value(&value, &ops).unwrap_err();
+    assert_eq!((error.index, &*error.path), (150, "/data/a.yaml#/no/where"));
+}
+
+/// A value with the texts in it that hold YAML read.
+fn says_inside(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(text) = value.get_mut("t") {
+        *text = read(text.as_str().unwrap()).unwrap().unwrap();
+    }
+    value
+}
