@@ -18,7 +18,7 @@ use milvus_uplift::cli::args::Cli;
 use milvus_uplift::stage;
 use milvus_uplift::transition::Kind;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -699,8 +699,10 @@ fn several() -> Checked {
         let plan: Value = serde_json::from_slice(&out.stdout).map_err(|e| format!("{e}\n{}", utf8(&out.stderr)))?;
         Ok(list(&plan["plans"]).cloned().collect())
     };
-    let shared = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: beside-both}\n---\napiVersion: v1\nkind: ConfigMap\n\
-                  metadata: {name: words}\ndata: {a: harbor-milvus zebra-milvus}\n";
+    // What names both joins them, and they are planned beside each other.
+    let beside = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: beside-both}\n";
+    let names =
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\ndata: {a: harbor-milvus zebra-milvus}\n";
     let mut compared = 0;
     let mut files: Vec<_> = std::fs::read_dir(states())
         .map_err(|e| e.to_string())?
@@ -715,24 +717,68 @@ fn several() -> Checked {
         {
             continue;
         }
-        let both = |first: &str, second: &str| plans(&format!("{}\n{shared}---\n{second}", first.trim_end()));
-        let alone = |one: &str| plans(&format!("{}\n{shared}", one.trim_end()));
-        let (one, another) = (alone(&text)?, alone(&other)?);
-        let swapped = (both(&text, &other)?, both(&other, &text)?);
-        let wanted = [&one[..], &another].concat();
-        let backwards = [&another[..], &one].concat();
-        if (&swapped.0, &swapped.1) != (&wanted, &backwards) {
-            return Err(format!(
-                "{}: another plan beside another release",
-                state.path().display()
-            ));
+        let as_it_is = |text: &str| Ok(text.to_owned());
+        for (form, shared) in [
+            (as_it_is as fn(&str) -> Result<String, String>, beside.to_owned()),
+            (as_it_is, format!("{beside}{names}")),
+            (live_list, beside.to_owned()),
+            (live_list, format!("{beside}{names}")),
+        ] {
+            let both = |first: &str, second: &str| {
+                plans(&form(&format!(
+                    "{}\n{shared}---\n{}",
+                    first.trim_end(),
+                    second.trim_start_matches("---\n")
+                ))?)
+            };
+            let alone = |one: &str| plans(&form(&format!("{}\n{shared}", one.trim_end()))?);
+            let (one, another) = (alone(&text)?, alone(&other)?);
+            let swapped = (both(&text, &other)?, both(&other, &text)?);
+            let wanted = [&one[..], &another].concat();
+            let backwards = [&another[..], &one].concat();
+            if (&swapped.0, &swapped.1) != (&wanted, &backwards) {
+                return Err(format!(
+                    "{}: another plan beside another release",
+                    state.path().display()
+                ));
+            }
+            compared += 1;
         }
-        compared += 1;
     }
-    match compared > 3 {
+    match compared > 12 {
         true => Ok(()),
         false => Err(format!("{compared} compared")),
     }
+}
+
+/// A stream as `kubectl get` lists it, with a ReplicaSet for each Deployment, as a rollout that was rolled back left it.
+fn live_list(text: &str) -> Result<String, String> {
+    let mut items = Vec::new();
+    for document in text.split("---\n") {
+        let mut object: Value = serde_yaml::from_str(document).map_err(|e| e.to_string())?;
+        if object.is_null() {
+            continue;
+        }
+        object["metadata"]["uid"] = "8d6c".into();
+        let mut made = object.clone();
+        items.push(object);
+        if made["kind"] == "Deployment" {
+            let owner = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": made["metadata"]["name"], "uid": "8d6c", "controller": true});
+            made["kind"] = "ReplicaSet".into();
+            made["metadata"]["ownerReferences"] = json!([owner]);
+            made["metadata"]["name"] = format!("{}-5f7", made["metadata"]["name"].as_str().unwrap_or_default()).into();
+            let container = &mut made["spec"]["template"]["spec"]["containers"][0];
+            let image = container["image"].as_str().unwrap_or_default();
+            let rolled_back = image
+                .rsplit_once(':')
+                .map(|(repository, _)| format!("{repository}:v2.6.17"));
+            container["image"] = rolled_back.filter(|image| image.contains("/milvus:")).into();
+            if !container["image"].is_null() {
+                items.push(made);
+            }
+        }
+    }
+    Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
 }
 
 /// Every form of a source gives the same way.

@@ -30,8 +30,11 @@ use crate::milvus::release::{Mode, Release};
 use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::report::mask;
-use crate::rules::{mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown};
+use crate::rules::{
+    mu001_unreadable_input, mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown,
+};
 use crate::state::{self, Source};
+use apart::Part;
 use migration::Manifest;
 use simulate::{Outcome, State};
 use site::Site;
@@ -246,15 +249,18 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
             if inventory.releases.is_empty() {
                 return Err(vec![nothing(&source)]);
             }
-            let parts = apart::sources(order, &source, &inventory);
+            let parts = apart::parts(order, &source, &inventory);
+            if let Some(too_much) = too_much(&source, &parts) {
+                return Err(vec![too_much]);
+            }
             let each = inventory.releases.iter().zip(&parts);
             each.map(|(release, part)| match part {
-                Some((source, release)) => {
+                Some(part) => {
                     let alone = Order {
-                        current: &Current::Unsaid,
+                        current: &part.current,
                         ..*order
                     };
-                    of_release(&alone, source, release)
+                    of_release(&alone, &part.source, &part.release)
                 }
                 None => of_release(order, &source, release),
             })
@@ -267,6 +273,21 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
         verdict: if blocked { Verdict::Blocked } else { Verdict::Go },
         plans,
     })
+}
+
+/// How many bytes may be looked at again for a release that is planned beside all, in all: seconds. Up to [`FEW`] releases
+/// are planned whatever they take.
+const AGAIN: usize = 64 << 20;
+const FEW: usize = 16;
+
+/// What refuses plans that take more than a time linear in the size.
+fn too_much(source: &Source, parts: &[Option<Part>]) -> Option<Finding> {
+    let (beside_all, size) = (
+        parts.iter().filter(|part| part.is_none()).count(),
+        source.stream.text.len(),
+    );
+    let more = beside_all > FEW && beside_all.saturating_mul(size) > AGAIN;
+    more.then(|| mu001_unreadable_input::too_much_to_plan(beside_all, size))
 }
 
 fn nothing(source: &Source) -> Finding {

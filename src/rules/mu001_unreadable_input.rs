@@ -73,6 +73,19 @@ pub fn too_much(releases: usize, workloads: usize, objects: usize, [pairs, allow
     )
 }
 
+/// The finding for plans of releases that would each have to be made beside all others.
+pub fn too_much_to_plan(releases: usize, bytes: usize) -> Finding {
+    RULE.finding(
+        format!(
+            "{releases} releases would each have to be planned beside all of the {bytes} bytes of --current, which takes minutes: they have to \
+             do with each other, or come with Helm's records"
+        ),
+        "plan one at a time, from the cluster or from what Helm keeps of it:\n\
+         milvus-uplift plan --current release:NAME --namespace NAMESPACE --to VERSION\n\
+         helm get manifest NAME --namespace NAMESPACE > current.yaml && milvus-uplift plan --current current.yaml --to VERSION",
+    )
+}
+
 /// The finding for a `--patch` that cannot be read, or has no object to be made on.
 pub fn of_patch(why: &str) -> Finding {
     RULE.finding(

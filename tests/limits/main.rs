@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use milvus_uplift::finding::Finding;
 use milvus_uplift::judge::{Current, Held, Judgement, Places, Request, ValuesFile, judge};
 use milvus_uplift::milvus::version::Version;
 use milvus_uplift::options::Options;
@@ -103,6 +104,25 @@ fn merges(levels: usize) -> String {
     text
 }
 
+/// A long text that many names stand for.
+fn long_text_again(length: usize, again: usize) -> String {
+    let names = vec!["*x"; again].join(", ");
+    format!("{OBJECT}x: &x \"{}\"\ny: [{names}]\n", "y".repeat(length))
+}
+
+/// Anchors one inside the other, each of which keeps what it names.
+fn anchors(levels: usize, items: usize) -> String {
+    let open: String = (0..levels).map(|i| format!("&x{i} [")).collect();
+    format!("{OBJECT}x: {open}{}{}\n", "a,".repeat(items), "]".repeat(levels))
+}
+
+/// Keys of a length, one below the other, and many values below all of them.
+fn long_ways(keys: usize, length: usize, values: usize) -> String {
+    let open: String = (0..keys).map(|_| format!("{{{}: ", "k".repeat(length))).collect();
+    let values: String = (0..values).map(|i| format!("a{i}: 1, ")).collect();
+    format!("{OBJECT}x: {open}{{{values}}}{}\n", "}".repeat(keys))
+}
+
 #[test]
 fn what_no_reader_takes_is_refused_with_its_place() {
     let nested = |open: &str, n: usize| format!("{OBJECT}x: {}", open.repeat(n));
@@ -110,6 +130,21 @@ fn what_no_reader_takes_is_refused_with_its_place() {
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("an alias bomb", aliases(9).into(), "multiplies itself through aliases"),
         ("a merge bomb", merges(9).into(), "multiplies itself through aliases"),
+        (
+            "a long text again and again",
+            long_text_again(20_000, 30_000).into(),
+            "multiplies itself through aliases",
+        ),
+        (
+            "anchors in anchors",
+            anchors(80, 20_000).into(),
+            "multiplies itself through aliases",
+        ),
+        (
+            "long ways to many values",
+            long_ways(50, 900, 20_000).into(),
+            "the keys that lead to the values in here are",
+        ),
         (
             "an alias of itself",
             format!("{OBJECT}x: &a [*a]\n").into(),
@@ -169,11 +204,30 @@ fn what_no_reader_takes_is_refused_with_its_place() {
     }
 }
 
+/// What aliases copy is counted over all documents that are held together.
+#[test]
+fn many_small_bombs_are_one() {
+    let bomb = format!("{OBJECT}x: &x [{}]\ny: [{}]\n", "1,".repeat(50), "*x,".repeat(40));
+    let several = |n: usize| format!("---\n{bomb}").repeat(n);
+    assert!(!of_target(several(2)).refused());
+    let said = of_target(several(200));
+    assert!(said.refused() && said.findings[0].message.contains("multiplies itself through aliases"));
+    let current = judge(&Request {
+        target: OBJECT.into(),
+        current: Current::Manifests(several(200).into()),
+        ..Request::default()
+    });
+    assert!(current.refused());
+}
+
 #[test]
 fn what_lies_below_the_limits_passes() {
     for text in [
         format!("{OBJECT}x: {}{}\n", "[".repeat(98), "]".repeat(98)),
         aliases(3),
+        long_text_again(20_000, 10),
+        anchors(10, 1_000),
+        long_ways(8, 20, 1_000),
         format!("{OBJECT}x: a\tb\n"),
         format!("{OBJECT}x: \"\\U0001F389\"\n"),
         format!("\u{feff}{OBJECT}"),
@@ -334,24 +388,59 @@ fn so_it_is_inside_one_release() {
     }
 }
 
+/// The plans of what is deployed, to a release of 2.6.
+fn planned(current: impl Into<Bytes>) -> Result<plan::Plans, Vec<Finding>> {
+    let order = plan::Order {
+        current: &Current::Manifests(current.into()),
+        to: &Version::parse("2.6.16").expect("a version"),
+        options: &Options::default(),
+        namespace: None,
+        context: None,
+        stated: &[],
+        migration: None,
+    };
+    plan::plan(&order)
+}
+
 #[test]
 fn so_are_plans() {
-    let to = Version::parse("2.6.16").expect("a version");
     let secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: pull}\n";
     let [small, large] = [10, 40].map(|n| many(n, by_instance) + secret);
     grows("plans", [&small, &large], |text| {
-        let current = Current::Manifests(text.into());
-        let order = plan::Order {
-            current: &current,
-            to: &to,
-            options: &Options::default(),
-            namespace: None,
-            context: None,
-            stated: &[],
-            migration: None,
-        };
-        cpu_time(|| drop(plan::plan(&order).expect("plans")))
+        cpu_time(|| drop(planned(text).expect("plans")))
     });
+    let live = [small, large].map(|text| {
+        let objects = text.split("---\n").filter(|object| !object.trim().is_empty());
+        let items: Vec<serde_json::Value> = objects
+            .map(|object| {
+                let mut object: serde_json::Value = serde_yaml::from_str(object).expect("an object");
+                object["metadata"]["uid"] = "u".into();
+                object
+            })
+            .collect();
+        json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+    });
+    grows("plans of live objects", [&live[0], &live[1]], |text| {
+        cpu_time(|| drop(planned(text).expect("plans")))
+    });
+}
+
+#[test]
+fn plans_that_take_more_are_refused() {
+    // What is neither rendered nor listed is planned as a whole.
+    let live = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: pull, uid: u}\n";
+    let much = format!("# {}\n", "x".repeat(5 << 20));
+    let few = planned(many(16, by_instance) + live + &much);
+    assert_eq!(few.expect("plans").plans.len(), 16);
+    let refused = planned(many(17, by_instance) + live + &much).expect_err("too much");
+    let [finding] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!(finding.code, "MU001");
+    assert!(
+        finding
+            .message
+            .starts_with("17 releases would each have to be planned beside all of the 52"),
+        "{finding:?}"
+    );
 }
 
 #[test]
