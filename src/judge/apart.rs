@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::crossing::Crossing;
 use super::effort::Effort;
 use super::near::{brings, standing};
-use super::whole::{State, Whole};
+use super::whole::{MOST_FINDINGS, State, Whole};
 use super::{Current, Request, inputs};
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
@@ -97,7 +97,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     for (circle, members) in &parts.circles {
         let part = judged(&parts, members, &mut known, &files, request, clock)?;
         known.texts.part_is_over();
-        if known.read_again() > AGAIN * parts.bytes {
+        if known.read_again() > AGAIN * parts.bytes || done.findings.len() > MOST_FINDINGS {
             return None;
         }
         crossing.decided(Some(*circle), &part.changes);

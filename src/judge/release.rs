@@ -88,6 +88,7 @@ impl Whole<'_> {
             host_command: self.host_command,
         };
         let path = case.values_path();
+        findings.extend(rules::keys::too_many(&case));
         for rule in RULES {
             if let Check::Release(check) = rule.check {
                 let mut found = check(&case);

@@ -65,6 +65,9 @@ pub(super) struct Judged<'a> {
     pub circle: Option<Node>,
 }
 
+/// Of how many findings no release is judged any more: each takes about a kilobyte.
+pub(super) const MOST_FINDINGS: usize = 100_000;
+
 impl Whole<'_> {
     pub(super) fn judge(&self, came: &Inventory, mut findings: Vec<Finding>) -> Answer {
         let before = match self.state {
@@ -143,8 +146,15 @@ impl Whole<'_> {
             Ok(proposed) => {
                 let proposal = nears.proposal(proposed, &judged);
                 let names = Names::default();
-                for (one, stage) in judged.iter().zip(&stages) {
+                for (nth, (one, stage)) in judged.iter().zip(&stages).enumerate() {
                     let before = findings.len();
+                    if before > MOST_FINDINGS {
+                        findings.push(rules::mu001_unreadable_input::too_many(before, nth, judged.len()));
+                        return Ok(Answer {
+                            findings,
+                            ..Answer::default()
+                        });
+                    }
                     self.rules(one, *stage, proposal.of(one), &names, &mut findings, &mut releases);
                     crossing.found(one.circle, &findings[before..]);
                     targets.push(one.transition.target().cloned());

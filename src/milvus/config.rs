@@ -272,6 +272,17 @@ impl Config {
         laid(files, env).chain(overridden.map(|(key, setting)| (&**key, &**setting)))
     }
 
+    /// How many settings [`Config::told_of`] has at most.
+    #[must_use]
+    pub fn at_most_told_of(&self) -> usize {
+        let files = self.files.told_of();
+        [&files.of, &self.env.of].map(BTreeMap::len).iter().sum::<usize>()
+            + [&files.overridden, &self.env.overridden]
+                .map(Vec::len)
+                .iter()
+                .sum::<usize>()
+    }
+
     /// As [`Config::told_of`], those of the environment alone.
     pub fn told_of_in_env(&self) -> impl Iterator<Item = (&str, &Setting)> {
         let of_env = |(_, setting): &(_, &Arc<Setting>)| matches!(setting.origin.layer, Layer::Env { .. });

@@ -176,13 +176,16 @@ impl Case<'_> {
     /// The version that was stated for what a component's image does not say: the current one where a stage keeps the image
     /// that is deployed, the target's elsewhere.
     pub fn assumed(&self, component: &Component) -> Option<&Version> {
+        let assume = &self.options.assume;
+        if assume.current_version.is_none() && assume.target_version.is_none() {
+            return None;
+        }
         let named = |c: &&Component| c.role == component.role && c.name == component.name;
         let is_kept = |side: Side| {
             let came = self.came.components.iter().find(named);
             let deployed = side.release.components.iter().find(named);
             deployed.is_some_and(|c| c.image == component.image) && came.is_none_or(|c| c.image != component.image)
         };
-        let assume = &self.options.assume;
         match self.before {
             Some(before) if is_kept(before) => assume.current_version.as_ref(),
             _ => assume.target_version.as_ref(),

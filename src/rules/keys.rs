@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::case::Case;
 use super::component::list;
+use super::mu001_unreadable_input;
 use crate::facts;
 use crate::finding::{Finding, Input};
-use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
+use crate::kube::{Object, ObjectRef};
 use crate::milvus::config::{Config, Layer, Owner, Setting};
 use crate::milvus::effective;
 use crate::milvus::release::Component;
@@ -52,6 +53,23 @@ pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
     case.user_keys.get_or_init(|| gather(case))
 }
 
+/// How many of them are looked at one by one.
+const MOST: usize = 10_000;
+
+/// What refuses a configuration that has more of them.
+pub fn too_many(case: &Case) -> Option<Finding> {
+    let configs = &case.after.effective.configs;
+    let many = configs.iter().filter(|config| config.at_most_told_of() > MOST);
+    let each = many.map(|config| (config.told_of().count(), config));
+    let (settings, config) = each.max_by_key(|(settings, _)| *settings)?;
+    (settings > MOST).then(|| {
+        let first = config.told_of().next();
+        let owner = first.map(|(_, setting)| &setting.origin.object);
+        let place = owner.map_or_else(String::new, |owner| format!("{} {}", owner.kind, owner.name));
+        mu001_unreadable_input::too_many_settings(settings, &place)
+    })
+}
+
 fn gather(case: &Case) -> Vec<UserKey> {
     let objects: &[Object] = &case.target.objects;
     let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
@@ -75,6 +93,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
             };
             found.add(key, setting, component, object)
         });
+        let each = each.take(MOST);
         sifted.push(Sifted {
             found: each.collect(),
             of: config,
@@ -83,8 +102,14 @@ fn gather(case: &Case) -> Vec<UserKey> {
     let of_env = found.keys.iter().filter(|k| k.is_env());
     let mut known: HashSet<String> = of_env.map(|k| k.key.clone()).collect();
     let configs = &case.after.effective.configs;
+    let stood: HashSet<&ObjectRef> = case
+        .came
+        .components
+        .iter()
+        .map(|c| &objects[c.object].reference)
+        .collect();
     for (component, config) in case.after.release.components.iter().zip(configs) {
-        if came_in(case, component).is_some() {
+        if stood.contains(&case.after.object(component).reference) {
             continue;
         }
         for (key, setting) in config.told_of_in_env() {

@@ -73,6 +73,30 @@ pub fn too_much(releases: usize, workloads: usize, objects: usize, [pairs, allow
     )
 }
 
+/// The finding for more findings than are told.
+pub fn too_many(told: usize, judged: usize, releases: usize) -> Finding {
+    RULE.finding(
+        format!(
+            "{told} findings were made for {judged} of {releases} releases, and no more are made: nobody could read them, and what they \
+             take grows with the releases and with what each of them has"
+        ),
+        "mend what the findings before this one name, then look again; what they have in common, such as a configuration that all releases \
+         share, has to be mended once",
+    )
+}
+
+/// The finding for a configuration of more known settings than are looked at one by one.
+pub fn too_many_settings(settings: usize, place: &str) -> Finding {
+    RULE.finding(
+        format!(
+            "{settings} settings of which something is known for the upgrade stand in {place}, and Milvus has a few hundred: one finding for \
+             each would take all memory"
+        ),
+        "look for what writes them again and again, and keep those that Milvus knows:\n\
+         kubectl get configmap NAME --namespace NAMESPACE --output yaml",
+    )
+}
+
 /// The finding for plans of releases that would each have to be made beside all others.
 pub fn too_much_to_plan(releases: usize, bytes: usize) -> Finding {
     RULE.finding(

@@ -31,6 +31,7 @@ mod tests;
 mod tree;
 mod value_patch;
 
+use std::cell::OnceCell;
 use std::fmt;
 
 pub use compose::{excerpt, read, read_among};
@@ -85,7 +86,12 @@ pub struct Position {
 pub struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// How many characters begin before each [`PIECE`]; counted when a long line asks for it.
+    begun: OnceCell<Vec<usize>>,
 }
+
+/// A list of the API server may be one line of many megabytes.
+const PIECE: usize = 1024;
 
 impl<'t> Lines<'t> {
     /// Finds where each line starts.
@@ -94,20 +100,43 @@ impl<'t> Lines<'t> {
         Self {
             text,
             starts: std::iter::once(0).chain(breaks).collect(),
+            begun: OnceCell::new(),
         }
     }
 
     /// The same as [`position`] says.
     pub fn position(&self, offset: usize) -> Position {
-        let before = self
-            .starts
-            .partition_point(|start| *start <= offset.min(self.text.len()))
-            - 1;
+        let offset = offset.min(self.text.len());
+        let before = self.starts.partition_point(|start| *start <= offset) - 1;
         let start = self.starts[before];
+        let column = match offset - start {
+            short if short <= PIECE => position(&self.text[start..], short).column,
+            _ => {
+                let behind = self.characters(offset) - self.characters(start);
+                let marks = self.text[start..].chars().take(behind).take_while(|c| *c == '\u{feff}');
+                behind - marks.count() + 1
+            }
+        };
         Position {
             line: before + 1,
-            column: position(&self.text[start..], offset - start.min(offset)).column,
+            column,
         }
+    }
+
+    /// How many characters end before an offset.
+    fn characters(&self, mut offset: usize) -> usize {
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let count = |bytes: &[u8]| bytes.iter().filter(|b| !matches!(**b, 0x80..=0xbf)).count();
+        let begun = self.begun.get_or_init(|| {
+            let mut begun = vec![0];
+            for piece in self.text.as_bytes().chunks(PIECE) {
+                begun.push(begun[begun.len() - 1] + count(piece));
+            }
+            begun
+        });
+        begun[offset / PIECE] + count(&self.text.as_bytes()[offset / PIECE * PIECE..offset])
     }
 }
 

@@ -213,6 +213,7 @@ fn rows(source: &str, offset: usize) -> Vec<Range<usize>> {
 }
 
 /// From offsets in a string to offsets in the text that spells it.
+#[derive(Debug)]
 pub(super) struct StringMap {
     /// Where a stretch that is spelled as it reads starts: in the string, and in the text.
     stretches: Vec<(usize, usize)>,

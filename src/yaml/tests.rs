@@ -173,3 +173,21 @@ fn a_comma_after_what_only_looks_like_a_tag_is_read() {
     let want = crate::value::json!({"a": "say !x, then", "b": "[ !y, ]\n"});
     assert_eq!(read(text), Ok(Some(want)));
 }
+
+#[test]
+fn lines_tell_the_same_positions_as_the_text() {
+    let long = "é日x\u{feff}".repeat(700);
+    for text in [
+        format!("a\n{long}\nb"),
+        format!("\u{feff}\u{feff}{long}"),
+        "x".repeat(PIECE * 2),
+        "\u{feff}".repeat(PIECE),
+        format!("{}\n\u{feff}{long}", "y".repeat(PIECE - 1)),
+        String::new(),
+    ] {
+        let lines = Lines::of(&text);
+        for offset in 0..text.len() + 2 {
+            assert_eq!(lines.position(offset), position(&text, offset), "{offset}");
+        }
+    }
+}

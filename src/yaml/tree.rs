@@ -1,11 +1,14 @@
 //! A document's value together with where each part of it stands.
 
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
 use super::compose::read_shape;
 use super::pointer;
 use super::shape::{Found, Kind, Shape, Style, find};
 use super::string_edit::StringMap;
 use super::{Value, YamlError, restyle};
-use std::ops::Range;
 
 /// A parsed document that remembers where its values stand.
 #[derive(Debug, Clone)]
@@ -13,6 +16,18 @@ pub struct Tree {
     text: String,
     value: Value,
     shape: Shape,
+    /// The text inside it that was looked into last: what is asked for comes in numbers for one.
+    inside: RefCell<Option<Rc<Inside>>>,
+}
+
+/// A text inside a document.
+#[derive(Debug)]
+struct Inside {
+    /// Its pointer.
+    at: String,
+    tree: Option<Tree>,
+    /// Where it is spelled in the document; `None` where lines are folded.
+    spelled: Option<StringMap>,
 }
 
 /// A folded (`>`) scalar.
@@ -35,6 +50,7 @@ impl Tree {
                 text: text.to_owned(),
                 value,
                 shape,
+                inside: RefCell::default(),
             }))
     }
 
@@ -76,14 +92,35 @@ impl Tree {
             };
         }
         let (outer, inner) = pointer::split_embedded(&self.value, path)?;
-        let text = self.value.pointer(outer)?.as_str()?;
-        let inner = Self::parse(text).ok()??.locate(inner, key)?;
+        let inside = self.inside(outer)?;
+        let inner = inside.tree.as_ref()?.locate(inner, key)?;
         match find(&self.shape, &pointer::tokens(outer)?)? {
             Found::Inherited { shape, .. } => Some(shape.span.clone()),
             Found::Node { shape, .. } => {
-                Some(StringMap::new(&self.text, shape, text).map_or_else(|| shape.span.clone(), |map| map.range(inner)))
+                let spelled = inside.spelled.as_ref();
+                Some(spelled.map_or_else(|| shape.span.clone(), |map| map.range(inner)))
             }
         }
+    }
+
+    /// What the text at a pointer holds.
+    fn inside(&self, at: &str) -> Option<Rc<Inside>> {
+        let mut last = self.inside.borrow_mut();
+        if let Some(known) = last.as_ref().filter(|known| known.at == at) {
+            return Some(Rc::clone(known));
+        }
+        let text = self.value.pointer(at)?.as_str()?;
+        let spelled = match find(&self.shape, &pointer::tokens(at)?)? {
+            Found::Node { shape, .. } => StringMap::new(&self.text, shape, text),
+            Found::Inherited { .. } => None,
+        };
+        let inside = Rc::new(Inside {
+            at: at.to_owned(),
+            tree: Self::parse(text).ok().flatten(),
+            spelled,
+        });
+        *last = Some(Rc::clone(&inside));
+        Some(inside)
     }
 }
 

@@ -6,6 +6,7 @@ mod inject;
 mod sound;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
@@ -13,6 +14,7 @@ use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mount
 use super::service::service;
 use super::share::share;
 use super::{Failure, Rewrite, Scene, Topology};
+use crate::kube::ObjectRef;
 use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
@@ -212,8 +214,9 @@ fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
 /// The components in a role; of an object that comes twice the last, which is the one that Helm leaves in the cluster.
 fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'a Component> + use<'s, 'a> {
     let release = scene.release;
-    release.components.iter().enumerate().filter_map(move |(i, c)| {
-        let same = |d: &&Component| scene.object(d).reference == scene.object(c).reference;
-        (c.role == role && release.components[i + 1..].iter().find(same).is_none()).then_some(c)
-    })
+    let mut seen: HashSet<&ObjectRef> = HashSet::new();
+    let backwards = release.components.iter().rev();
+    let mut last: Vec<&Component> = backwards.filter(|c| seen.insert(&scene.object(c).reference)).collect();
+    last.reverse();
+    last.into_iter().filter(move |c| c.role == role)
 }
