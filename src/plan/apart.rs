@@ -82,7 +82,7 @@ impl Pieces {
     fn of(order: &Order, source: &Source) -> Option<Pieces> {
         let objects = &source.stream.objects;
         let given = matches!(order.current, Current::Manifests(_)) && source.form == Form::Manifests;
-        if !given || objects.iter().any(|object| Record::from_object(object).is_some()) {
+        if !given || objects.iter().any(Record::is_in) {
             return None;
         }
         let item = |object: &Object| !object.pointer.is_empty();

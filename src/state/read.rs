@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::record::{self, Record};
+use super::record::{self, Record, Room};
 use super::{Form, Origin, Seen, Source, file, history};
 use crate::finding::{Finding, Input};
 use crate::judge::Current;
@@ -70,7 +70,7 @@ pub fn part(stream: Stream) -> Source {
 
 /// Whether an object of `--current` is one that somebody rendered, and only that.
 pub fn is_plain(object: &Object) -> bool {
-    object.at(&["metadata", "uid"]).is_none() && Record::from_object(object).is_none() && !workload::is_made(object)
+    object.at(&["metadata", "uid"]).is_none() && !Record::is_in(object) && !workload::is_made(object)
 }
 
 /// Reads live objects, as `verify` looks at them.
@@ -94,8 +94,9 @@ pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
 fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
     let mut records = Vec::new();
     let mut bad = Vec::new();
+    let mut room = Room::of(stream.text.len());
     for object in &stream.objects {
-        match Record::from_object(object) {
+        match Record::from_object(object, &mut room) {
             Some(Ok(record)) => records.push(record),
             Some(Err(message)) => {
                 let position = stream.position(object.document, &format!("{}/metadata", object.pointer));

@@ -19,6 +19,25 @@ use crate::yaml;
 /// to a tenth or less: beyond this it is no release.
 pub const MAX_SIZE: u64 = 64 << 20;
 
+/// How many bytes several records may still unpack to.
+#[derive(Clone, Copy, Debug)]
+pub struct Room(u64);
+
+impl Default for Room {
+    /// For one.
+    fn default() -> Room {
+        Room(MAX_SIZE)
+    }
+}
+
+impl Room {
+    /// For those in a text of so many bytes: releases compress to a tenth, and are encoded twice.
+    #[must_use]
+    pub fn of(length: usize) -> Room {
+        Room((length as u64).saturating_mul(16).saturating_add(4 * MAX_SIZE))
+    }
+}
+
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// One revision of a release.
@@ -79,6 +98,10 @@ impl Record {
 
     /// A payload in any of its wrappings: base64 of base64, base64, gzip, JSON.
     pub fn from_payload(bytes: &[u8]) -> Result<Record, String> {
+        Record::within(bytes, &mut Room::default())
+    }
+
+    fn within(bytes: &[u8], room: &mut Room) -> Result<Record, String> {
         let mut bytes = bytes.to_vec();
         for _ in 0..2 {
             if bytes.starts_with(&GZIP) || bytes.trim_ascii_start().starts_with(b"{") {
@@ -88,25 +111,29 @@ impl Record {
             bytes = STANDARD.decode(&bytes).map_err(|e| format!("it is no base64: {e}"))?;
         }
         if bytes.starts_with(&GZIP) {
-            bytes = gunzip(&bytes)?;
+            bytes = gunzip(&bytes, room)?;
         }
         let value: Value =
             serde_json::from_slice(&bytes).map_err(|e| format!("no release as JSON is inside: {}", in_words(&e)))?;
         Record::from_value(&value)
     }
 
-    /// The record in a Secret or ConfigMap; `None` for any other object.
-    pub fn from_object(object: &Object) -> Option<Result<Record, String>> {
+    /// Whether a Secret or ConfigMap holds a record.
+    pub fn is_in(object: &Object) -> bool {
         let labelled = object.label("owner") == Some("helm");
-        let stored = match object.reference.kind.as_str() {
+        match object.reference.kind.as_str() {
             "Secret" => text_at(&object.value, &["type"]) == Some("helm.sh/release.v1") || labelled,
             "ConfigMap" => labelled,
             _ => false,
-        };
+        }
+    }
+
+    /// The record in a Secret or ConfigMap; `None` for any other object. `room` is what all of them may unpack to.
+    pub fn from_object(object: &Object, room: &mut Room) -> Option<Result<Record, String>> {
         let payload = ["data", "stringData"]
             .iter()
             .find_map(|field| text_at(&object.value, &[*field, "release"]));
-        if !stored {
+        if !Record::is_in(object) {
             return None;
         }
         let reference = &object.reference;
@@ -115,7 +142,7 @@ impl Record {
                 "{reference} is a release record and holds no `data.release`"
             )));
         };
-        Some(match Record::from_payload(payload.as_bytes()) {
+        Some(match Record::within(payload.as_bytes(), room) {
             Ok(mut record) => {
                 if record.namespace.is_empty() {
                     record.namespace.clone_from(&reference.namespace);
@@ -145,18 +172,28 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&GZIP)
 }
 
-fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn gunzip(bytes: &[u8], Room(room): &mut Room) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(MAX_SIZE + 1);
+    let most = MAX_SIZE.min(*room);
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(most + 1);
     reader
         .read_to_end(&mut out)
         .map_err(|e| format!("it is no whole gzip: {e}"))?;
-    if out.len() as u64 > MAX_SIZE {
+    let size = out.len() as u64;
+    if size > MAX_SIZE {
         return Err(format!(
             "it unpacks to more than {} MiB: that is no release",
             MAX_SIZE >> 20
         ));
     }
+    if size > most {
+        return Err(
+            "with it the records unpack to more than releases of this size do: hand over those of one release, \
+                    kubectl get secrets --selector owner=helm,name=NAME --output yaml"
+                .into(),
+        );
+    }
+    *room -= size;
     Ok(out)
 }
 
@@ -268,7 +305,7 @@ pub(super) mod tests {
 
     #[test]
     fn only_helms_own_objects_are_records() {
-        let of = |value: Value| Record::from_object(&Object::all_in(0, value).unwrap()[0]);
+        let of = |value: Value| Record::from_object(&Object::all_in(0, value).unwrap()[0], &mut Room::default());
         let release = release(1, "deployed", "x");
         assert_eq!(of(secret(&release)).unwrap().unwrap().revision, 1);
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rel.v1", "labels": {"owner": "helm"}},

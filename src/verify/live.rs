@@ -10,6 +10,7 @@ use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Inventory, Release, inventory, inventory_of_made};
 use crate::state::Source;
 use crate::state::kubectl::{Place, Revision};
+use crate::state::record::{Record, Room};
 use crate::value::Value;
 
 /// The live objects, in order.
@@ -325,6 +326,7 @@ impl<'a> Live<'a> {
                 && o.label("name") == Some(&release.name)
                 && namespaces_agree(&o.reference.namespace, &release.namespace)
         });
+        let mut room = Room::of(self.source.stream.text.len());
         let read = records.filter_map(|o| {
             let labels = o.label("version").and_then(|v| v.parse().ok()).zip(o.label("status"));
             let revision = match labels {
@@ -333,7 +335,7 @@ impl<'a> Live<'a> {
                     status: status.to_ascii_lowercase(),
                 },
                 None => {
-                    let record = crate::state::record::Record::from_object(o)?.ok()?;
+                    let record = Record::from_object(o, &mut room)?.ok()?;
                     Revision {
                         number: record.revision,
                         status: record.status,

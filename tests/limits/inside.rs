@@ -43,6 +43,32 @@ impl Made {
     }
 }
 
+/// A release with these lines in its `user.yaml`.
+pub fn configured(number: usize, config: String) -> String {
+    let text = Made { config, ..NOTHING }.text();
+    let instance = format!("instance: r{number}\n");
+    text.replace("r-milvus", &format!("r{number}-milvus"))
+        .replace("instance: r\n", &instance)
+}
+
+/// Releases that mount one ConfigMap with so many settings.
+pub fn sharing(releases: usize, settings: usize) -> String {
+    let config = format!("more:\n{}", many(settings, |i| format!("  key{i}: value\n")));
+    many(releases, |i| {
+        let one = configured(i, String::new()).replace(
+            &format!("configMap: {{name: r{i}-milvus}}"),
+            "configMap: {name: r0-milvus}",
+        );
+        match i {
+            0 => configured(0, config.clone()),
+            _ => one
+                .split_once("---\napiVersion: apps/v1")
+                .map(|(_, rest)| format!("---\napiVersion: apps/v1{rest}"))
+                .unwrap_or_default(),
+        }
+    })
+}
+
 const NOTHING: Made = Made {
     config: String::new(),
     env: String::new(),

@@ -275,6 +275,42 @@ fn a_record_that_unpacks_without_end_is_refused() {
 }
 
 #[test]
+fn records_that_unpack_to_too_much_together_are_refused() {
+    let release = |revision: usize| {
+        let says =
+            json!({"name": "x", "version": revision, "info": {"status": "superseded"}, "manifest": ""}).to_string();
+        let blank = std::iter::repeat_with(|| vec![b' '; 1 << 20]).take(40);
+        let payload = STANDARD.encode(STANDARD.encode(gzip(blank.chain([says.into_bytes()]))));
+        json!({"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+            "metadata": {"name": format!("sh.helm.release.v1.x.v{revision}"), "labels": {"owner": "helm"}}, "data": {"release": payload}})
+    };
+    let all: Vec<_> = (1..10).map(release).collect();
+    let of = |records: &[serde_json::Value]| {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": records});
+        judge(&Request {
+            target: OBJECT.into(),
+            current: Current::Manifests(list.to_string().into()),
+            ..Request::default()
+        })
+    };
+    let said = |judgement: &Judgement| {
+        judgement
+            .findings
+            .iter()
+            .filter(|f| f.message.contains("together") || f.message.contains("with it"))
+            .count()
+    };
+    assert_eq!(said(&of(&all[..5])), 0);
+    let refused = of(&all);
+    assert!(refused.refused());
+    let message = &refused.findings[0].message;
+    assert!(
+        message.contains("with it the records unpack to more than releases of this size do"),
+        "{message}"
+    );
+}
+
+#[test]
 fn records_that_are_no_records_are_refused() {
     let deep = format!("{{\"a\": {}", "[".repeat(100_000));
     let payloads = [
@@ -386,6 +422,50 @@ fn so_it_is_inside_one_release() {
             linear_with(&format!("{name}, {way}"), &small, &large, Held::default(), options);
         }
     }
+}
+
+#[test]
+fn so_it_is_where_releases_share_a_configuration() {
+    let [small, large] = [20, 80].map(|n| inside::sharing(n, 200 * n));
+    let next = Options {
+        stage: Stage::Next,
+        ..Options::default()
+    };
+    linear("a configuration of all", &small, &large, Held::default());
+    linear("a configuration of all, circle by circle", &small, &large, Held(0));
+    linear_with(
+        "a configuration of all, the next stage",
+        &small,
+        &large,
+        Held::default(),
+        &next,
+    );
+}
+
+#[test]
+fn findings_beyond_number_are_refused() {
+    let of = |releases, settings| {
+        let config = format!("natsmq:\n{}", many(settings, |i| format!("  key{i}: 1\n")));
+        let text = many(releases, |i| inside::configured(i, config.clone()));
+        judge(&Request {
+            target: text.replace(FROM, TO).into(),
+            current: Current::Manifests(text.into()),
+            places: Places::IfRefused,
+            ..Request::default()
+        })
+    };
+    let told = |judgement: &Judgement, words: &str| {
+        let all: Vec<_> = judgement.findings.iter().filter(|f| f.code == "MU001").collect();
+        assert!(all.len() == 1 && all[0].message.contains(words), "{all:?}");
+        assert!(judgement.refused() && judgement.output.is_none());
+    };
+    told(
+        &of(1, 10_001),
+        "10001 settings of which something is known for the upgrade stand in ConfigMap",
+    );
+    let few = of(2, 10_000);
+    assert!(!few.refused() && few.findings.iter().all(|f| f.code != "MU001"));
+    told(&of(12, 10_000), "findings were made for 10 of 12 releases");
 }
 
 /// The plans of what is deployed, to a release of 2.6.
