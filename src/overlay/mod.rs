@@ -6,6 +6,8 @@
 
 mod strategic;
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Deserialize;
 
 use crate::apply;
@@ -13,7 +15,7 @@ use crate::kube::delta::delta;
 use crate::kube::object::{escape, group, text_at};
 use crate::kube::{Object, ObjectRef, workload};
 use crate::milvus::effective;
-use crate::milvus::release::{Inventory, inventory};
+use crate::milvus::release::inventory;
 use crate::rewrite::config::{CHECKSUM, checksum};
 use crate::rewrite::{Change, ChangeOp, add, replace};
 use crate::stream::Stream;
@@ -227,24 +229,40 @@ fn operation(op: &Value) -> Result<PatchOp, String> {
 /// Makes the patches, in their order, on what the rewrite leaves: adds to its changes.
 ///
 /// # Errors
-/// A patch that fits no object, or not the one it is for; one that would make another object of it.
+/// A patch that fits no object, or not the one it is for; one that would make another object of it; patches that would take
+/// minutes.
 pub fn add_to(changes: &mut Vec<Change>, overlays: &[Overlay], stream: &Stream) -> Result<(), String> {
-    let mut touched = Vec::new();
+    if overlays.is_empty() {
+        return Ok(());
+    }
+    let mut laid = Laid::of(apply::proposed(stream, changes).map_err(|e| e.to_string())?, changes);
+    let mut left = LEAST.saturating_add(stream.text.len().saturating_mul(EACH));
+    let mut touched = HashSet::new();
     for overlay in overlays {
-        let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
-        let found = inventory(&objects);
         let mut hits = 0;
-        for (index, object) in objects.iter().enumerate() {
-            if overlay.target.holds(object, &roles(&found, index)) {
-                hits += 1;
-                make(changes, overlay, object)?;
-                touched.push(object.reference.clone());
-            }
+        for index in laid.candidates(&overlay.target) {
+            let Some(object) = laid.meant(index, &overlay.target) else {
+                left = left.saturating_sub(1);
+                continue;
+            };
+            hits += 1;
+            let injected = laid.injected.contains(&index);
+            let new = make(changes, overlay, &object, injected)?;
+            let searched = if injected || new.is_none() { changes.len() } else { 0 };
+            left = left.saturating_sub(MADE + searched + new.as_ref().map_or(0, nodes));
+            touched.insert(object.reference.clone());
+            laid.set(index, &object, new);
         }
         if hits == 0 {
             return Err(format!(
                 "{}: no object of the output is meant by it ({}); without it the output would not be what you want",
                 overlay.place, overlay.target
+            ));
+        }
+        if left == 0 {
+            return Err(format!(
+                "{}: with it there are so many patches on so many objects that they take minutes; put those of one object into one patch",
+                overlay.place
             ));
         }
     }
@@ -254,12 +272,99 @@ pub fn add_to(changes: &mut Vec<Change>, overlays: &[Overlay], stream: &Stream) 
     }
 }
 
-fn roles(found: &Inventory, object: usize) -> Vec<&str> {
-    let all = found.releases.iter().flat_map(|r| &r.components);
-    all.filter(|c| c.object == object).map(|c| c.role.as_str()).collect()
+/// How often objects may be looked at for patches, and changes and values be read again, beside [`EACH`] for each byte: seconds.
+const LEAST: usize = 50_000_000;
+const EACH: usize = 4;
+
+/// What a patch on an object counts beside the values it reads: up to a million are made.
+const MADE: usize = 50;
+
+/// The objects as the patches so far leave them.
+struct Laid {
+    objects: Vec<Option<Object>>,
+    /// Where those of a name stand.
+    named: HashMap<String, Vec<usize>>,
+    /// The roles of those that run Milvus.
+    roles: HashMap<usize, Vec<&'static str>>,
+    /// Those that the rewrite brings.
+    injected: HashSet<usize>,
 }
 
-fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result<(), String> {
+impl Laid {
+    fn of(objects: Vec<Object>, changes: &[Change]) -> Laid {
+        let brought: HashSet<(&ObjectRef, usize)> = changes
+            .iter()
+            .filter(|c| c.op == ChangeOp::Inject)
+            .map(|c| (&c.object, c.document))
+            .collect();
+        let mut laid = Laid {
+            objects: Vec::new(),
+            named: HashMap::new(),
+            roles: roles(&objects),
+            injected: HashSet::new(),
+        };
+        for (index, object) in objects.iter().enumerate() {
+            laid.named.entry(object.reference.name.clone()).or_default().push(index);
+            if brought.contains(&(&object.reference, object.document)) {
+                laid.injected.insert(index);
+            }
+        }
+        laid.objects = objects.into_iter().map(Some).collect();
+        laid
+    }
+
+    /// Those that a target may mean.
+    fn candidates(&self, target: &Target) -> Vec<usize> {
+        match target.name.as_deref().filter(|name| !name.contains('*')) {
+            Some(name) => self.named.get(name).cloned().unwrap_or_default(),
+            None => (0..self.objects.len()).collect(),
+        }
+    }
+
+    fn meant(&self, index: usize, target: &Target) -> Option<Object> {
+        let object = self.objects[index].as_ref()?;
+        let roles = self.roles.get(&index).map_or(&[][..], Vec::as_slice);
+        target.holds(object, roles).then(|| object.clone())
+    }
+
+    /// What a patch leaves of an object.
+    fn set(&mut self, index: usize, object: &Object, new: Option<Value>) {
+        let new = new.map(|value| Object {
+            value: value.into(),
+            ..object.clone()
+        });
+        self.roles.remove(&index);
+        let own = new.as_ref().and_then(|new| roles(std::slice::from_ref(new)).remove(&0));
+        self.roles.extend(own.map(|own| (index, own)));
+        self.objects[index] = new;
+    }
+}
+
+/// The roles in which objects run Milvus.
+fn roles(objects: &[Object]) -> HashMap<usize, Vec<&'static str>> {
+    let mut roles: HashMap<usize, Vec<&'static str>> = HashMap::new();
+    let found = inventory(objects);
+    for component in found.releases.iter().flat_map(|r| &r.components) {
+        roles.entry(component.object).or_default().push(component.role.as_str());
+    }
+    roles
+}
+
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(map) => 1 + map.values().map(nodes).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// Makes a patch on an object; what that leaves of it.
+fn make(
+    changes: &mut Vec<Change>,
+    overlay: &Overlay,
+    object: &Object,
+    injected: bool,
+) -> Result<Option<Value>, String> {
     let place = &overlay.place;
     let wrong = |e: String| format!("{place} does not fit {}: {e}", object.reference);
     let new = match &overlay.how {
@@ -267,7 +372,7 @@ fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result
         How::Strategic(patch) => strategic::merge(&object.value, patch).map_err(wrong)?,
     };
     let Some(new) = new else {
-        match changes.iter().position(|c| brings(c, object)) {
+        match changes.iter().position(|c| injected && brings(c, object)) {
             Some(at) => drop(changes.remove(at)),
             None => {
                 // What is brought in beside it stays.
@@ -276,7 +381,7 @@ fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result
                 changes.push(Change::drop(object, format!("{place} takes it away")));
             }
         }
-        return Ok(());
+        return Ok(None);
     };
     for path in [
         &["apiVersion"][..],
@@ -297,16 +402,17 @@ fn make(changes: &mut Vec<Change>, overlay: &Overlay, object: &Object) -> Result
         How::Json(ops) => ops.clone(),
         How::Strategic(_) => delta(&object.value, &new),
     };
-    put(changes, object, new, ops, place);
-    Ok(())
+    put(changes, object, &new, ops, place, injected);
+    Ok(Some(new))
 }
 
 /// Notes that an object gets another value, by operations where it came in.
-fn put(changes: &mut Vec<Change>, object: &Object, new: Value, ops: Vec<PatchOp>, why: &str) {
-    if new == *object.value {
+fn put(changes: &mut Vec<Change>, object: &Object, new: &Value, ops: Vec<PatchOp>, why: &str, injected: bool) {
+    if *new == *object.value {
         return;
     }
-    let Some(change) = changes.iter_mut().find(|c| brings(c, object)) else {
+    let brought = changes.iter_mut().filter(|_| injected).find(|c| brings(c, object));
+    let Some(change) = brought else {
         changes.push(Change::patch(object, ops, why));
         return;
     };
@@ -314,9 +420,9 @@ fn put(changes: &mut Vec<Change>, object: &Object, new: Value, ops: Vec<PatchOp>
     let head: String = lines
         .take_while(|l| l.starts_with("---") || l.starts_with('#'))
         .collect();
-    change.text = head + &yaml::emit(&new);
+    change.text = head + &yaml::emit(new);
     change.why = format!("{}; {why}", change.why);
-    change.patch = vec![add("", new)];
+    change.patch = vec![add("", new.clone())];
 }
 
 fn brings(change: &Change, object: &Object) -> bool {
@@ -325,7 +431,7 @@ fn brings(change: &Change, object: &Object) -> bool {
 
 /// Renews the checksum of the configuration in the pod templates that read a ConfigMap that a patch changed, so that
 /// their pods restart with it as they would with the chart's.
-fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &[ObjectRef]) -> Result<(), String> {
+fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &HashSet<ObjectRef>) -> Result<(), String> {
     let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
     let found = inventory(&objects);
     for component in found.releases.iter().flat_map(|r| &r.components) {
@@ -345,7 +451,7 @@ fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &[Object
         if object.value.pointer(&path).is_some_and(|old| *old != sum.as_str()) {
             let ops = vec![replace(path, sum)];
             let new = patch_value(&object.value, &ops).map_err(|e| e.to_string())?;
-            put(changes, object, new, ops, "the configuration it reads changed");
+            put(changes, object, &new, ops, "the configuration it reads changed", true);
         }
     }
     Ok(())

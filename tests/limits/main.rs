@@ -21,7 +21,7 @@ use serde_json::json;
 mod inside;
 mod shapes;
 
-use shapes::{FROM, TO, by_instance, many, release, shapes};
+use shapes::{FROM, TO, by_instance, many, object, release, shapes};
 
 const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
 
@@ -466,6 +466,54 @@ fn findings_beyond_number_are_refused() {
     let few = of(2, 10_000);
     assert!(!few.refused() && few.findings.iter().all(|f| f.code != "MU001"));
     told(&of(12, 10_000), "findings were made for 10 of 12 releases");
+}
+
+/// A stream of objects with a patch for each that such a name means.
+fn patched(objects: usize, patches: &[String]) -> Judgement {
+    let text = by_instance(0) + &many(objects, |i| object("ConfigMap", i, "data:\n  a: b\n"));
+    let patches: String = patches
+        .iter()
+        .map(|name| {
+            format!(
+                "- target: {{kind: ConfigMap, name: \"{name}\"}}\n  patch:\n  - {{op: add, path: /data/c, value: d}}\n"
+            )
+        })
+        .collect();
+    judge(&Request {
+        target: text.replace(FROM, TO).into(),
+        current: Current::Manifests(text.into()),
+        patches: vec![ValuesFile {
+            name: "patches.yaml".into(),
+            bytes: patches.into_bytes(),
+        }],
+        places: Places::IfRefused,
+        ..Request::default()
+    })
+}
+
+#[test]
+fn so_are_patches() {
+    let each = |n: usize| (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>();
+    let again = |n: usize| vec!["c1".to_owned(); n];
+    for (name, patches) in [
+        ("a patch for each", &each as &dyn Fn(usize) -> Vec<String>),
+        ("patches for one", &again),
+    ] {
+        grows(name, ["200", "800"], |n| {
+            let n = n.parse().expect("a number");
+            cpu_time(|| assert!(!patched(n, &patches(n)).refused()))
+        });
+    }
+    let refused = patched(23_000, &vec!["*c77".to_owned(); 2700]);
+    let [finding] = &refused.findings.iter().filter(|f| f.refuses()).collect::<Vec<_>>()[..] else {
+        panic!("{:?}", refused.findings)
+    };
+    assert!(
+        finding
+            .message
+            .contains("so many patches on so many objects that they take minutes"),
+        "{finding:?}"
+    );
 }
 
 /// The plans of what is deployed, to a release of 2.6.
