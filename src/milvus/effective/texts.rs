@@ -1,6 +1,7 @@
 //! Configuration texts, each read once.
 
 use std::cell::RefCell;
+use std::hash::{BuildHasher, Hash};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ struct Known {
 #[derive(Debug, Default)]
 struct Passing {
     of_part: Read,
-    /// Texts that an earlier part asked for: one that is asked for again is kept.
+    /// Texts and files that an earlier part asked for: what is asked for again is kept.
     seen: HashSet<u64>,
     /// The bytes that were read again.
     again: usize,
@@ -173,7 +174,15 @@ impl Texts {
         let known = &mut *self.0.borrow_mut();
         let places = files.each_ref().map(|file| file.as_ref().map(Text::place));
         let read = match &mut known.passing {
-            Some(passing) if !files.iter().flatten().all(|file| known.kept.holds(file)) => &mut passing.of_part,
+            Some(passing) if !known.kept.layered.contains_key(&places) => {
+                let lasts = files.iter().flatten().all(|file| known.kept.holds(file));
+                // Files of other names that say the same are another release's own.
+                let known_here = passing.of_part.layered.contains_key(&places);
+                match lasts && !known_here && !passing.seen.insert(hash(&places)) {
+                    true => &mut known.kept,
+                    false => &mut passing.of_part,
+                }
+            }
             _ => &mut known.kept,
         };
         let layers = read.layered.entry(places).or_insert_with(|| {
@@ -188,7 +197,66 @@ fn address(value: &Arc<Value>) -> usize {
     Arc::as_ptr(value).addr()
 }
 
-fn hash(text: &str) -> u64 {
-    use std::hash::BuildHasher;
-    foldhash::fast::FixedState::default().hash_one(text)
+fn hash(of: impl Hash) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    fn map(name: &str) -> Object {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        Object::all_in(0, map).unwrap().remove(0)
+    }
+
+    /// Reads a text of a ConfigMap of its own and lays it out, as a part does.
+    fn part(texts: &Texts, name: &str, text: &str) -> Arc<Value> {
+        let object = map(name);
+        let value = texts.read(&object, "user.yaml", text).unwrap();
+        assert!(Arc::ptr_eq(&value, &texts.read(&object, "user.yaml", text).unwrap()));
+        assert!(Arc::ptr_eq(
+            &value,
+            &texts.read(&map("other"), "user.yaml", text).unwrap()
+        ));
+        let owner = Owner {
+            kind: "ConfigMap".into(),
+            name: name.into(),
+        };
+        for _ in 0..2 {
+            let file = Text {
+                owner: owner.clone(),
+                path: "/data/user.yaml#".into(),
+                value: Arc::clone(&value),
+            };
+            assert_eq!(texts.layers([None, Some(file)]).value("a"), Some("b"));
+        }
+        texts.part_is_over();
+        value
+    }
+
+    #[test]
+    fn what_several_parts_ask_for_is_kept() {
+        let texts = Texts::passing();
+        let layered = || texts.0.borrow().kept.layered.len();
+        let shared: Vec<_> = (0..3).map(|_| part(&texts, "shared", "a: b")).collect();
+        assert!(!Arc::ptr_eq(&shared[0], &shared[1]) && Arc::ptr_eq(&shared[1], &shared[2]));
+        assert_eq!((texts.read_again(), layered()), (4, 1));
+        // The same text in ConfigMaps of other names is read once, and laid out for each.
+        for name in ["one", "two", "three"] {
+            assert!(Arc::ptr_eq(&shared[2], &part(&texts, name, "a: b")));
+        }
+        assert_eq!((texts.read_again(), layered()), (4, 1));
+        assert_eq!(texts.0.borrow().kept.parsed.len(), 1);
+
+        let long = format!("a: b\n# {}", "x".repeat(KEPT));
+        let texts = Texts::passing();
+        let each: Vec<_> = (0..3).map(|_| part(&texts, "long", &long)).collect();
+        assert!(!Arc::ptr_eq(&each[1], &each[2]));
+        assert_eq!(texts.read_again(), 2 * long.len());
+        let whole = Texts::default();
+        assert!(Arc::ptr_eq(&part(&whole, "long", &long), &part(&whole, "long", &long)));
+        assert_eq!(whole.read_again(), 0);
+    }
 }
