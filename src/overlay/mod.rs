@@ -292,11 +292,7 @@ struct Laid {
 
 impl Laid {
     fn of(objects: Vec<Object>, changes: &[Change]) -> Laid {
-        let brought: HashSet<(&ObjectRef, usize)> = changes
-            .iter()
-            .filter(|c| c.op == ChangeOp::Inject)
-            .map(|c| (&c.object, c.document))
-            .collect();
+        let brought = brought(changes);
         let mut laid = Laid {
             objects: Vec::new(),
             named: HashMap::new(),
@@ -305,7 +301,7 @@ impl Laid {
         };
         for (index, object) in objects.iter().enumerate() {
             laid.named.entry(object.reference.name.clone()).or_default().push(index);
-            if brought.contains(&(&object.reference, object.document)) {
+            if brought.contains(&(object.reference.clone(), object.document)) {
                 laid.injected.insert(index);
             }
         }
@@ -338,6 +334,12 @@ impl Laid {
         self.roles.extend(own.map(|own| (index, own)));
         self.objects[index] = new;
     }
+}
+
+/// The objects that the rewrite brings, with the documents they stand beside.
+fn brought(changes: &[Change]) -> HashSet<(ObjectRef, usize)> {
+    let injected = changes.iter().filter(|c| c.op == ChangeOp::Inject);
+    injected.map(|c| (c.object.clone(), c.document)).collect()
 }
 
 /// The roles in which objects run Milvus.
@@ -434,6 +436,7 @@ fn brings(change: &Change, object: &Object) -> bool {
 fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &HashSet<ObjectRef>) -> Result<(), String> {
     let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
     let found = inventory(&objects);
+    let brought = brought(changes);
     for component in found.releases.iter().flat_map(|r| &r.components) {
         let object = &objects[component.object];
         let sources = effective::sources(&objects, component);
@@ -451,7 +454,15 @@ fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &HashSet
         if object.value.pointer(&path).is_some_and(|old| *old != sum.as_str()) {
             let ops = vec![replace(path, sum)];
             let new = patch_value(&object.value, &ops).map_err(|e| e.to_string())?;
-            put(changes, object, &new, ops, "the configuration it reads changed", true);
+            let injected = brought.contains(&(object.reference.clone(), object.document));
+            put(
+                changes,
+                object,
+                &new,
+                ops,
+                "the configuration it reads changed",
+                injected,
+            );
         }
     }
     Ok(())
