@@ -158,10 +158,11 @@ fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option
         .or_else(|| without_tail(text, op, expected))
 }
 
-/// The same without the white space that ends the text: behind a scalar may be a tab that no mapping bears behind it.
+/// The same without the white space that ends the text: behind a scalar may be a tab that no mapping bears behind it, or
+/// spaces that would be a line of a new one.
 fn without_tail(text: &str, op: &PatchOp, expected: &Value) -> Option<String> {
     let bare = text.trim_end_matches([' ', '\t', '\r', '\n']);
-    let bare = text[bare.len()..].contains('\t').then(|| format!("{bare}\n"))?;
+    let bare = text[bare.len()..].contains([' ', '\t']).then(|| format!("{bare}\n"))?;
     let tree = Tree::parse(&bare).ok()??;
     apply_text(&bare, &tree, op, expected)
 }
