@@ -93,7 +93,7 @@ impl Record for Shapes {
             content,
             kind: Kind::Map {
                 flow: head.flow,
-                entries,
+                entries: entries.into(),
             },
         }
     }

@@ -1,6 +1,8 @@
 //! Where the values of a document stand: a tree beside the value.
 
-use std::ops::Range;
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ops::{Deref, Range};
 
 /// How a scalar is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,54 @@ pub(super) enum Kind {
     Scalar(Style),
     Alias,
     Seq { flow: bool, items: Vec<Shape> },
-    Map { flow: bool, entries: Vec<Entry> },
+    Map { flow: bool, entries: Entries },
+}
+
+/// The entries of a mapping, in the order of the text.
+#[derive(Debug, Clone)]
+pub(super) struct Entries {
+    all: Vec<Entry>,
+    /// Where the last that says something about a key stands; made for mappings of more than [`FEW`].
+    last: OnceCell<HashMap<String, usize>>,
+}
+
+const FEW: usize = 32;
+
+impl From<Vec<Entry>> for Entries {
+    fn from(all: Vec<Entry>) -> Entries {
+        Entries {
+            all,
+            last: OnceCell::new(),
+        }
+    }
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        &self.all
+    }
+}
+
+impl Entries {
+    /// Where the last one stands that says something about a key: that one counts.
+    pub(super) fn last_of(&self, key: &str) -> Option<usize> {
+        if self.all.len() <= FEW {
+            return self.all.iter().rposition(|entry| entry.holds(key));
+        }
+        let last = self.last.get_or_init(|| {
+            let mut last = HashMap::new();
+            for (at, entry) in self.all.iter().enumerate() {
+                match &entry.merged {
+                    Some(keys) => last.extend(keys.iter().map(|key| (key.clone(), at))),
+                    None => drop(last.insert(entry.key.clone(), at)),
+                }
+            }
+            last
+        });
+        last.get(key).copied()
+    }
 }
 
 /// One entry of a mapping, as written.
@@ -88,7 +137,7 @@ pub(super) fn find<'a>(root: &'a Shape, tokens: &[String]) -> Option<Found<'a>> 
                 entry = None;
             }
             Kind::Map { entries, .. } => {
-                let last = entries.iter().rev().find(|entry| entry.holds(token))?;
+                let last = &entries[entries.last_of(token)?];
                 if last.merged.is_some() {
                     return Some(Found::Inherited {
                         shape: &last.value,

@@ -191,3 +191,21 @@ fn lines_tell_the_same_positions_as_the_text() {
         }
     }
 }
+
+#[test]
+fn of_a_key_that_stands_again_the_last_is_found_however_many_there_are() {
+    for others in [0, 10, 1000] {
+        let more: String = (0..others).map(|i| format!("k{i}: 1\n")).collect();
+        let text = format!("x: &x {{a: 1, b: 2}}\nb: 3\n{more}<<: *x\na: 4\nb: 5\nb: 6\n");
+        let tree = Tree::parse(&text).unwrap().unwrap();
+        let at = |path: &str| text[tree.span(path).unwrap()].to_owned();
+        assert_eq!((at("/a"), at("/b")), ("4".into(), "6".into()), "{others}");
+        let merged = Tree::parse(&text.replace("a: 4\n", "")).unwrap().unwrap();
+        assert_eq!(
+            text.replace("a: 4\n", "")[merged.span("/a").unwrap()],
+            *"*x",
+            "{others}"
+        );
+        assert_eq!(tree.span("/c"), None);
+    }
+}

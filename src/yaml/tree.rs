@@ -140,8 +140,7 @@ fn collect(shape: &Shape, value: &Value, path: &mut Vec<String>, out: &mut Vec<F
         }
         (Kind::Map { entries, .. }, Value::Object(map)) => {
             for (index, entry) in entries.iter().enumerate() {
-                let counts =
-                    entry.merged.is_none() && !entries[index + 1..].iter().any(|later| later.holds(&entry.key));
+                let counts = entry.merged.is_none() && entries.last_of(&entry.key) == Some(index);
                 if let (true, Some(value)) = (counts, map.get(&entry.key)) {
                     path.push(entry.key.clone());
                     collect(&entry.value, value, path, out);
