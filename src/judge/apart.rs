@@ -50,10 +50,6 @@ struct Parts {
     bytes: usize,
 }
 
-/// How many times the size of both streams may be read again, where circles have more in common than is kept: held as a
-/// whole, all of it is read once.
-const AGAIN: usize = 1;
-
 /// What is known from the circles before.
 struct Known {
     /// What stands in several, of what comes and of what is deployed.
@@ -97,7 +93,8 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     for (circle, members) in &parts.circles {
         let part = judged(&parts, members, &mut known, &files, request, clock)?;
         known.texts.part_is_over();
-        if known.read_again() > AGAIN * parts.bytes || done.findings.len() > MOST_FINDINGS {
+        // Where circles have more in common than is kept: held as a whole, all of it is read once.
+        if known.read_again() > parts.bytes || done.findings.len() > MOST_FINDINGS {
             return None;
         }
         crossing.decided(Some(*circle), &part.changes);

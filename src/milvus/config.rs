@@ -255,11 +255,6 @@ impl Config {
         seen
     }
 
-    /// Every setting that any layer makes, with its normalised key, in the order of these.
-    pub fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        laid(&self.files.all, self.env.of.iter())
-    }
-
     /// The settings of which the embedded tables tell anything, with their normalised keys: those in force in the order of
     /// these, and behind them those that another overrides.
     pub fn told_of(&self) -> impl Iterator<Item = (&str, &Setting)> {

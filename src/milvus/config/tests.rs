@@ -48,7 +48,7 @@ fn later_layers_win_and_remember_where() {
         }
     );
     assert!(c.unknown.is_empty());
-    assert_eq!(c.keys().count(), 3);
+    assert_eq!(laid(&c.files.all, c.env.of.iter()).count(), 3);
 }
 
 #[test]
