@@ -1,8 +1,13 @@
 //! The inventory: which workloads of a stream run Milvus, as what, from which image, and which belong together.
 
+use std::borrow::Cow;
+
+use foldhash::{HashMap, HashSet};
+
 use super::image::ImageRef;
 use super::role::{self, Role, Run, Runs};
 use super::version::{self, Read, Undecidable, Version};
+use crate::kube::named::First;
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, selector, workload};
 use crate::value::Value;
@@ -92,18 +97,24 @@ pub struct Versions {
 /// List of live objects holds them beside it.
 pub fn inventory(objects: &[Object]) -> Inventory {
     let mut found = taken(objects, |object| !workload::is_made(object));
+    // Argo Rollouts runs the pods in the Deployment's place, which is scaled to 0 meanwhile.
     let rollouts = objects.iter().filter(|o| o.reference.kind == "Rollout" && !o.is_hook());
+    let mut over: HashMap<(&str, &str), Vec<&Object>> = HashMap::default();
     for rollout in rollouts {
         let Some((kind, name)) = selector::scale_target("Rollout", &rollout.value) else {
             continue;
         };
-        // Argo Rollouts runs the pods in the Deployment's place, which is scaled to 0 meanwhile.
-        let components = found.releases.iter_mut().flat_map(|r| &mut r.components);
-        for component in components.filter(|c| c.name == name) {
-            let reference = &objects[component.object].reference;
-            if reference.kind == kind && namespaces_agree(&reference.namespace, &rollout.reference.namespace) {
-                component.replicas = workload::replicas(rollout);
-            }
+        over.entry((kind, name)).or_default().push(rollout);
+    }
+    if over.is_empty() {
+        return found;
+    }
+    for component in found.releases.iter_mut().flat_map(|r| &mut r.components) {
+        let reference = &objects[component.object].reference;
+        let taken_over = over.get(&(&reference.kind[..], &component.name[..]));
+        let here = |o: &&&Object| namespaces_agree(&reference.namespace, &o.reference.namespace);
+        if let Some(rollout) = taken_over.and_then(|all| all.iter().rfind(here)) {
+            component.replicas = workload::replicas(rollout);
         }
     }
     found
@@ -116,6 +127,7 @@ pub fn inventory_of_made(objects: &[Object]) -> Inventory {
 
 fn taken(objects: &[Object], counts: impl Fn(&Object) -> bool) -> Inventory {
     let mut found = Inventory::default();
+    let mut known = Known::default();
     for (i, object) in objects.iter().enumerate() {
         let makes_pods = workload::template_pointer(&object.reference.kind).is_some();
         if !makes_pods || object.is_hook() || workload::is_finished(object) || !counts(object) {
@@ -169,42 +181,47 @@ fn taken(objects: &[Object], counts: impl Fn(&Object) -> bool) -> Inventory {
                 name: object.reference.name.clone(),
                 replicas: workload::replicas(object),
             };
-            place(&mut found.releases, object, component);
+            place(&mut found.releases, &mut known, object, component);
         }
     }
     found
 }
 
-fn place(releases: &mut Vec<Release>, object: &Object, component: Component) {
-    let namespace = object.reference.namespace.clone();
-    let name = identifying(object, &["app.kubernetes.io/instance", "release"]).unwrap_or_else(|| {
-        base_name(&component.name, component.role)
+/// The releases (indices) by their name and their chart's.
+type Known<'o> = HashMap<(Cow<'o, str>, &'o str), First<'o>>;
+
+fn place<'o>(releases: &mut Vec<Release>, known: &mut Known<'o>, object: &'o Object, component: Component) {
+    let namespace = object.reference.namespace.as_str();
+    let name = match identifying(object, &["app.kubernetes.io/instance", "release"]) {
+        Some(said) => Cow::Borrowed(said),
+        None => base_name(&component.name, component.role)
             .unwrap_or(&component.name)
             .to_owned()
-    });
+            .into(),
+    };
     let app = identifying(object, &["app.kubernetes.io/name", "app"]).unwrap_or_default();
-    let known = releases
-        .iter_mut()
-        .find(|r| r.name == name && r.app == app && namespaces_agree(&r.namespace, &namespace));
-    match known {
-        Some(release) => {
-            if release.namespace.is_empty() {
-                release.namespace = namespace;
-            }
-            release.components.push(component);
+    let of_name = known.entry((name.clone(), app)).or_default();
+    if let Some(which) = of_name.agreeing(namespace) {
+        let release = &mut releases[which];
+        if release.namespace.is_empty() {
+            namespace.clone_into(&mut release.namespace);
+            of_name.settle(namespace);
         }
-        None => releases.push(Release {
-            namespace,
-            name,
-            app,
-            components: vec![component],
-        }),
+        release.components.push(component);
+        return;
     }
+    of_name.add(namespace, releases.len());
+    releases.push(Release {
+        namespace: namespace.to_owned(),
+        name: name.into_owned(),
+        app: app.to_owned(),
+        components: vec![component],
+    });
 }
 
 /// A label's value, the immutable selector's first: Argo CD's label tracking rewrites `app.kubernetes.io/instance` on
 /// the object itself (hosts.md 5.10).
-fn identifying(object: &Object, keys: &[&str]) -> Option<String> {
+fn identifying<'o>(object: &'o Object, keys: &[&str]) -> Option<&'o str> {
     let sources = [
         workload::match_labels(object),
         workload::pod_labels(object),
@@ -215,7 +232,6 @@ fn identifying(object: &Object, keys: &[&str]) -> Option<String> {
             .iter()
             .flatten()
             .find_map(|labels| labels.entry(key).and_then(Value::as_str))
-            .map(str::to_owned)
     })
 }
 
@@ -255,25 +271,24 @@ impl Release {
 
     /// The chart's full name, as most workloads' names show it.
     pub fn base(&self) -> Option<&str> {
-        let mut bases: Vec<(&str, usize)> = Vec::new();
-        for base in self.components.iter().filter_map(|c| base_name(&c.name, c.role)) {
-            match bases.iter_mut().find(|(b, _)| *b == base) {
-                Some((_, n)) => *n += 1,
-                None => bases.push((base, 1)),
-            }
+        let bases = || self.components.iter().filter_map(|c| base_name(&c.name, c.role));
+        let mut times: HashMap<&str, usize> = HashMap::default();
+        for base in bases() {
+            *times.entry(base).or_default() += 1;
         }
-        let most = bases.iter().map(|(_, n)| *n).max()?;
-        bases.into_iter().find(|(_, n)| *n == most).map(|(b, _)| b)
+        let most = times.values().max()?;
+        bases().find(|base| times[base] == *most)
     }
 
     /// The versions its images say. Where an image says none, `assumed` stands in.
     pub fn versions(&self, assumed: Option<&Version>) -> Versions {
         let mut found = Versions::default();
+        let mut told = HashSet::default();
         for component in &self.components {
             match (&component.version, assumed) {
                 (Read::Known(v), _) => found.known.push(v.clone()),
                 (Read::Undecidable(_), Some(v)) => found.known.push(v.clone()),
-                (Read::Undecidable(u), None) if !found.undecidable.contains(u) => found.undecidable.push(u.clone()),
+                (Read::Undecidable(u), None) if told.insert(u) => found.undecidable.push(u.clone()),
                 _ => {}
             }
         }

@@ -49,7 +49,7 @@ pub enum Read {
 }
 
 /// A tag (or digest) that names no comparable version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Undecidable {
     /// The tag, the digest, or the text given; empty when there is none.
     pub text: String,
@@ -61,7 +61,7 @@ pub struct Undecidable {
 }
 
 /// Why a tag names no version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Why {
     /// Neither tag nor digest.
     NoTag,
