@@ -7,6 +7,7 @@ use super::whole::{Judged, Whole};
 use crate::facts;
 use crate::finding::{Finding, Input};
 use crate::kube::named::Names;
+use crate::milvus::effective::ConfigMaps;
 use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
@@ -42,7 +43,7 @@ impl Whole<'_> {
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
-        let effective_after = Effective::new(&proposed.objects, applied, line, &one.texts);
+        let effective_after = Effective::new(&ConfigMaps::of(&proposed.objects), applied, line, &one.texts);
         let from_line = one
             .transition
             .source_line()
@@ -51,7 +52,7 @@ impl Whole<'_> {
         let effective_before = one
             .before
             .zip(stream)
-            .map(|(release, stream)| Effective::new(&stream.objects, release, from_line, &one.texts));
+            .map(|(release, stream)| Effective::new(&ConfigMaps::of(&stream.objects), release, from_line, &one.texts));
         let named_before = names.of(stream.map_or(&[], |stream| &stream.objects));
         let named_after = names.of(&proposed.objects);
         let side = one

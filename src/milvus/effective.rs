@@ -6,7 +6,8 @@ use super::config::{Config, Environment, Layer, Origin, Owner, Unknown, UnknownW
 use super::release::{Component, Release};
 use super::role::env_value;
 use crate::kube::Object;
-use crate::kube::object::{escape, namespaces_agree, text_at};
+use crate::kube::named::First;
+use crate::kube::object::{escape, text_at};
 use crate::value::Value;
 
 mod texts;
@@ -26,26 +27,52 @@ struct Mounted<'a> {
     path: String,
 }
 
+/// The objects of a stream, and the ConfigMaps among them by their names.
+#[derive(Debug)]
+pub struct ConfigMaps<'o> {
+    objects: &'o [Object],
+    named: HashMap<&'o str, First<'o>>,
+}
+
+impl<'o> ConfigMaps<'o> {
+    /// Looks for them among the objects.
+    pub fn of(objects: &'o [Object]) -> ConfigMaps<'o> {
+        let mut named: HashMap<&str, First> = HashMap::default();
+        for (i, object) in objects.iter().enumerate() {
+            let reference = &object.reference;
+            if reference.kind == "ConfigMap" {
+                named.entry(&reference.name).or_default().add(&reference.namespace, i);
+            }
+        }
+        ConfigMaps { objects, named }
+    }
+
+    /// The one (index into the objects) that a workload means by a name.
+    fn meant_by(&self, user: &Object, name: &str) -> Option<usize> {
+        self.named.get(name)?.agreeing(&user.reference.namespace)
+    }
+}
+
 /// The ConfigMap (index into the objects) and key that a component mounts as `default.yaml`.
-pub fn default_yaml(objects: &[Object], component: &Component) -> Option<(usize, String)> {
-    let object = &objects[component.object];
+pub fn default_yaml(among: &ConfigMaps, component: &Component) -> Option<(usize, String)> {
+    let object = &among.objects[component.object];
     let container = object.value.pointer(&component.container)?;
     let mounted = mounts(object, container, component);
     let file = mounted.iter().find(|m| m.file == "default.yaml")?;
     let (name, key) = source(file)?;
-    Some((config_map(objects, object, name)?, key))
+    Some((among.meant_by(object, name)?, key))
 }
 
 /// Every ConfigMap (index into the objects) and key that a component reads as a configuration file.
-pub fn sources(objects: &[Object], component: &Component) -> Vec<(usize, String)> {
-    let object = &objects[component.object];
+pub fn sources(among: &ConfigMaps, component: &Component) -> Vec<(usize, String)> {
+    let object = &among.objects[component.object];
     let Some(container) = object.value.pointer(&component.container) else {
         return vec![];
     };
     let mounted = mounts(object, container, component);
     let each = mounted.iter().filter_map(|m| {
         let (name, key) = source(m)?;
-        Some((config_map(objects, object, name)?, key))
+        Some((among.meant_by(object, name)?, key))
     });
     each.collect()
 }
@@ -83,15 +110,15 @@ pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
 
 /// The configuration of every component of a release, in their order. `line` is the release line of its images; `texts`
 /// remembers what was read already.
-pub fn configs(objects: &[Object], release: &Release, line: (u64, u64), texts: &Texts) -> Vec<Config> {
+pub fn configs(among: &ConfigMaps, release: &Release, line: (u64, u64), texts: &Texts) -> Vec<Config> {
     let since26 = line >= crate::facts::streaming_line();
     let components = release.components.iter();
-    components.map(|c| config(objects, c, since26, texts)).collect()
+    components.map(|c| config(among, c, since26, texts)).collect()
 }
 
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.
-pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &Texts) -> Config {
-    let object = &objects[component.object];
+pub fn config(among: &ConfigMaps, component: &Component, since26: bool, texts: &Texts) -> Config {
+    let object = &among.objects[component.object];
     let owner = Owner {
         kind: object.reference.kind.clone(),
         name: object.reference.name.clone(),
@@ -142,7 +169,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
             );
             continue;
         };
-        let Some(index) = config_map(objects, object, name) else {
+        let Some(index) = among.meant_by(object, name) else {
             hidden(
                 UnknownWhy::ConfigNotInStream,
                 format!(
@@ -152,7 +179,7 @@ pub fn config(objects: &[Object], component: &Component, since26: bool, texts: &
             );
             continue;
         };
-        let from = &objects[index];
+        let from = &among.objects[index];
         let Some(text) = text_at(&from.value, &["data", &key]) else {
             hidden(
                 UnknownWhy::ConfigNotInStream,
@@ -248,14 +275,6 @@ fn source<'a>(mounted: &Mounted<'a>) -> Option<(&'a str, String)> {
     Some((text_at(map, &["name"])?, key.to_owned()))
 }
 
-fn config_map(objects: &[Object], user: &Object, name: &str) -> Option<usize> {
-    objects.iter().position(|o| {
-        o.reference.kind == "ConfigMap"
-            && o.reference.name == name
-            && namespaces_agree(&o.reference.namespace, &user.reference.namespace)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +294,12 @@ mod tests {
 
     fn mq(objects: &[Object]) -> Config {
         let release = &inventory(objects).releases[0];
-        config(objects, &release.components[0], false, &Texts::default())
+        config(
+            &ConfigMaps::of(objects),
+            &release.components[0],
+            false,
+            &Texts::default(),
+        )
     }
 
     #[test]

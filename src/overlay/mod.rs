@@ -14,7 +14,7 @@ use crate::apply;
 use crate::kube::delta::delta;
 use crate::kube::object::{escape, group, text_at};
 use crate::kube::{Object, ObjectRef, workload};
-use crate::milvus::effective;
+use crate::milvus::effective::{self, ConfigMaps};
 use crate::milvus::release::inventory;
 use crate::rewrite::config::{CHECKSUM, checksum};
 use crate::rewrite::{Change, ChangeOp, add, replace};
@@ -437,9 +437,10 @@ fn renew_checksums(changes: &mut Vec<Change>, stream: &Stream, touched: &HashSet
     let objects = apply::proposed(stream, changes).map_err(|e| e.to_string())?;
     let found = inventory(&objects);
     let brought = brought(changes);
+    let among = ConfigMaps::of(&objects);
     for component in found.releases.iter().flat_map(|r| &r.components) {
         let object = &objects[component.object];
-        let sources = effective::sources(&objects, component);
+        let sources = effective::sources(&among, component);
         let Some((map, _)) = sources
             .iter()
             .find(|(map, _)| touched.contains(&objects[*map].reference))

@@ -5,7 +5,7 @@ use super::shell::{command, quote};
 use super::{Order, ReleaseName, simulate};
 use crate::host;
 use crate::kube::object::text_at;
-use crate::milvus::effective::Texts;
+use crate::milvus::effective::{ConfigMaps, Texts};
 use crate::milvus::image::ImageRef;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::{Component, Mode, Release};
@@ -99,7 +99,7 @@ impl Site {
             .versions(assume.current_version.as_ref())
             .line()
             .unwrap_or_else(crate::facts::streaming_line);
-        let effective = Effective::new(objects, release, line, &Texts::default());
+        let effective = Effective::new(&ConfigMaps::of(objects), release, line, &Texts::default());
         let mq = effective
             .spoken()
             .mq

@@ -6,7 +6,7 @@ use super::values::truthy;
 use super::{Change, ChangeOp, Rewrite, Scene, add, replace};
 use crate::kube::object::escape;
 use crate::kube::{Object, workload};
-use crate::milvus::effective;
+use crate::milvus::effective::{self, ConfigMaps};
 use crate::milvus::role::Role;
 use crate::value::Value;
 use crate::yaml::{self, PatchOp};
@@ -25,13 +25,14 @@ const SECTIONS: [(&str, Role); 4] = [
 /// Whether every coordinator of the stream runs active-standby, by its effective configuration.
 pub fn all_standby(scene: &Scene) -> bool {
     let mut coordinators = scene.release.legacy_coordinators().peekable();
+    let among = ConfigMaps::of(&scene.stream.objects);
     coordinators.peek().is_some()
         && coordinators.all(|c| {
             let section = SECTIONS
                 .iter()
                 .find(|(_, role)| *role == c.role)
                 .map_or("rootCoord", |(s, _)| s);
-            let config = effective::config(&scene.stream.objects, c, false, &scene.texts);
+            let config = effective::config(&among, c, false, &scene.texts);
             config
                 .value(&format!("{section}.enableActiveStandby"))
                 .is_some_and(is_true)
@@ -55,11 +56,12 @@ pub fn enable_standby(scene: &Scene, arriving: &[&Value], out: &mut Rewrite) {
     if !wanted || arriving.iter().find(mixcoord).is_none() {
         return;
     }
+    let among = ConfigMaps::of(&scene.stream.objects);
     let Some((index, key)) = scene
         .release
         .components
         .iter()
-        .find_map(|c| effective::default_yaml(&scene.stream.objects, c))
+        .find_map(|c| effective::default_yaml(&among, c))
     else {
         return;
     };

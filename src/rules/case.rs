@@ -8,9 +8,8 @@ use crate::finding::{Finding, Input};
 use crate::host;
 use crate::kube::Object;
 use crate::kube::named::Named;
-use crate::kube::object::namespaces_agree;
 use crate::milvus::config::{Config, Unknown};
-use crate::milvus::effective::{self, Texts};
+use crate::milvus::effective::{self, ConfigMaps, Texts};
 use crate::milvus::queue::Mq;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::resolved::Resolved;
@@ -55,9 +54,7 @@ impl<'a> Side<'a> {
 
     /// The object with a kind and name, in the release's namespace.
     pub fn find(&self, kind: &str, name: &str) -> Option<&'a Object> {
-        self.named
-            .called(kind, name)
-            .find(|o| namespaces_agree(&o.reference.namespace, &self.release.namespace))
+        self.named.within(kind, name, &self.release.namespace).next()
     }
 
     /// The components that run Milvus and are not scaled to zero.
@@ -95,8 +92,8 @@ const SPEAKERS: [Role; 9] = [
 impl Effective {
     /// Reads the configuration of every component. `line` is the release line that resolves defaults; `texts` remembers
     /// what was read already, on whichever side.
-    pub fn new(objects: &[Object], release: &Release, line: (u64, u64), texts: &Texts) -> Effective {
-        let configs = effective::configs(objects, release, line, texts);
+    pub fn new(among: &ConfigMaps, release: &Release, line: (u64, u64), texts: &Texts) -> Effective {
+        let configs = effective::configs(among, release, line, texts);
         let speaker = SPEAKERS
             .iter()
             .find_map(|role| release.components.iter().position(|c| c.role == *role))

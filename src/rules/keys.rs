@@ -10,7 +10,7 @@ use crate::finding::{Finding, Input};
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::config::{Config, Layer, Owner, Setting};
-use crate::milvus::effective;
+use crate::milvus::effective::{self, ConfigMaps};
 use crate::milvus::release::Component;
 use crate::milvus::version::Version;
 use crate::rewrite::chart::chart_of;
@@ -73,7 +73,7 @@ pub fn too_many(case: &Case) -> Option<Finding> {
 fn gather(case: &Case) -> Vec<UserKey> {
     let objects: &[Object] = &case.target.objects;
     let line = case.transition.target_line().unwrap_or_else(facts::streaming_line);
-    let came = effective::configs(objects, case.came, line, case.texts);
+    let came = effective::configs(&ConfigMaps::of(objects), case.came, line, case.texts);
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
     let mut found = Found::default();

@@ -98,20 +98,12 @@ fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Fin
     for object in &stream.objects {
         match Record::from_object(object, &mut room) {
             Some(Ok(record)) => records.push(record),
-            Some(Err(message)) => {
-                let position = stream.position(object.document, &format!("{}/metadata", object.pointer));
-                let unreadable = Unreadable {
-                    message,
-                    document: object.document,
-                    position,
-                };
-                bad.push(mu001_unreadable_input::finding(&unreadable, Input::Current, None));
-            }
+            Some(Err(message)) => bad.push((object.document, format!("{}/metadata", object.pointer), message)),
             None => {}
         }
     }
     if !bad.is_empty() {
-        return Err(bad);
+        return Err(unread(&stream, bad));
     }
     if !records.is_empty() {
         let found = inventory(&stream.objects);
@@ -131,6 +123,24 @@ fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Fin
     }
     children(&mut source);
     Ok(source)
+}
+
+/// The findings for records that cannot be read: document, pointer and why.
+fn unread(stream: &Stream, bad: Vec<(usize, String, String)>) -> Vec<Finding> {
+    let places: Vec<(usize, &str)> = bad
+        .iter()
+        .map(|(document, pointer, _)| (*document, &pointer[..]))
+        .collect();
+    let positions = stream.positions(&places);
+    let each = bad.iter().zip(positions).map(|((document, _, message), position)| {
+        let unreadable = Unreadable {
+            message: message.clone(),
+            document: *document,
+            position,
+        };
+        mu001_unreadable_input::finding(&unreadable, Input::Current, None)
+    });
+    each.collect()
 }
 
 /// Takes out Pods and ReplicaSets of a `kubectl get all`: what the workloads beside them made. Their images tell what

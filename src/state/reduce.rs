@@ -13,11 +13,13 @@
 
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
+
 use super::scrub::{self, scrub};
 use crate::host::FILENAME;
 use crate::kube::{Object, workload};
 use crate::milvus::config::normalise;
-use crate::milvus::effective::{self, Texts};
+use crate::milvus::effective::{self, ConfigMaps, Texts};
 use crate::milvus::identity::digest;
 use crate::milvus::operator;
 use crate::milvus::release::{Component, Inventory, inventory};
@@ -67,8 +69,8 @@ pub fn reduce(objects: &[Object]) -> Vec<Value> {
 
 /// What Milvus reads of a stream.
 struct Read {
-    /// Indices of ConfigMaps with the keys that are mounted as configuration.
-    texts: Vec<(usize, String)>,
+    /// The keys that are mounted as configuration, by the indices of their ConfigMaps.
+    texts: HashMap<usize, HashSet<String>>,
     /// Whether a configuration names Azure: there the access key is the account, a part of the store's address.
     azure: bool,
 }
@@ -76,17 +78,14 @@ struct Read {
 impl Read {
     fn of(objects: &[Object], found: &Inventory) -> Read {
         let components: Vec<&Component> = found.releases.iter().flat_map(|r| &r.components).collect();
-        let mut texts = Vec::new();
-        for component in &components {
-            for source in effective::sources(objects, component) {
-                if !texts.contains(&source) {
-                    texts.push(source);
-                }
-            }
+        let among = ConfigMaps::of(objects);
+        let mut texts: HashMap<usize, HashSet<String>> = HashMap::default();
+        for (map, key) in components.iter().flat_map(|c| effective::sources(&among, c)) {
+            texts.entry(map).or_default().insert(key);
         }
         let parsed = Texts::default();
         let azure = components.iter().any(|c| {
-            let config = effective::config(objects, c, true, &parsed);
+            let config = effective::config(&among, c, true, &parsed);
             config
                 .value("minio.cloudProvider")
                 .is_some_and(|p| p.eq_ignore_ascii_case("azure"))
@@ -128,10 +127,11 @@ impl Read {
 
     fn config_map(&self, index: usize, value: &mut Value) {
         let frozen = value["immutable"] == json!(true);
+        let mounted = self.texts.get(&index);
         for field in ["data", "binaryData"] {
             let entries = value.get_mut(field).and_then(Value::as_object_mut);
             for (key, text) in entries.into_iter().flatten() {
-                let read = field == "data" && self.texts.iter().any(|(i, k)| *i == index && k == key);
+                let read = field == "data" && mounted.is_some_and(|keys| keys.contains(&key[..]));
                 *text = match text.as_str().filter(|_| field == "data") {
                     Some(text) if read => self.configuration(text).into(),
                     // It cannot be changed any more, so whether it would be must be seen.
@@ -299,11 +299,19 @@ fn env_accounts(object: &Object, found: &mut Vec<(String, String)>) {
 /// Puts the values of the manifests into the objects of a state file, wherever the state cannot tell them apart.
 pub fn fill(kept: &mut [Object], manifests: &[Object]) {
     let read = Read::of(manifests, &inventory(manifests));
+    let mut named: HashMap<(&str, &str), Vec<usize>> = HashMap::default();
+    for (i, manifest) in manifests.iter().enumerate() {
+        let reference = &manifest.reference;
+        named.entry((&reference.kind, &reference.name)).or_default().push(i);
+    }
     for object in kept {
-        let twin = manifests
-            .iter()
-            .enumerate()
-            .find(|(_, m)| m.reference.same_object(&object.reference));
+        let reference = &object.reference;
+        let same = named.get(&(&reference.kind[..], &reference.name[..]));
+        let twin = same
+            .into_iter()
+            .flatten()
+            .map(|i| (*i, &manifests[*i]))
+            .find(|(_, m)| m.reference.same_object(reference));
         if let Some((i, twin)) = twin.filter(|(_, m)| !m.is_hook()) {
             let reduced = read.reduced(i, twin);
             for key in ["spec", "data", "binaryData"] {

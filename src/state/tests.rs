@@ -2,7 +2,7 @@ use super::record::tests::{payload, release, secret};
 use super::*;
 use crate::finding::Input;
 use crate::judge::{Current, Judgement, Request, judge};
-use crate::milvus::effective::Texts;
+use crate::milvus::effective::{ConfigMaps, Texts};
 use crate::rules::testkit::{cluster, cluster26, standalone};
 use crate::value::{Value, json};
 
@@ -322,7 +322,8 @@ fn on_azure_the_account_is_compared_and_not_shown() {
     assert!(!text.contains("hunter2"), "{text}");
     let stores = |s: &Source| {
         let release = &s.inventory().releases[0];
-        let effective = crate::rules::case::Effective::new(&s.stream.objects, release, (2, 5), &Texts::default());
+        let effective =
+            crate::rules::case::Effective::new(&ConfigMaps::of(&s.stream.objects), release, (2, 5), &Texts::default());
         effective.spoken().stores.clone().unwrap()
     };
     let compare =

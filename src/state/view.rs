@@ -3,13 +3,14 @@
 
 use std::fmt::Write;
 
+use foldhash::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::Source;
 use crate::kube::Object;
 use crate::kube::object::text_at;
 use crate::milvus::config::{Layer, Origin, Unknown};
-use crate::milvus::effective::Texts;
+use crate::milvus::effective::{ConfigMaps, Texts};
 use crate::milvus::identity::Field;
 use crate::milvus::release::{Component, Mode, Release};
 use crate::milvus::version::{Read, Version};
@@ -101,25 +102,44 @@ pub struct FieldView {
 /// The releases of a source.
 pub fn releases(source: &Source, assumed: Option<&Version>) -> Vec<ReleaseView> {
     let found = source.inventory();
-    found
-        .releases
-        .iter()
-        .map(|release| view(source, release, assumed))
-        .collect()
+    let site = Site {
+        source,
+        among: ConfigMaps::of(&source.stream.objects),
+        scalers: scalers(&source.stream.objects),
+    };
+    let mut texts = Texts::passing();
+    let each = found.releases.iter().map(|release| {
+        let view = view(&site, release, assumed, &texts);
+        texts.part_is_over();
+        if texts.read_again() > source.stream.text.len() {
+            texts = Texts::default();
+        }
+        view
+    });
+    each.collect()
 }
 
-fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> ReleaseView {
-    let objects = &source.stream.objects;
+/// What all releases of a source are looked at by.
+struct Site<'s> {
+    source: &'s Source,
+    among: ConfigMaps<'s>,
+    /// The first autoscaler of each workload, by its name.
+    scalers: HashMap<&'s str, &'s Object>,
+}
+
+fn view(site: &Site, release: &Release, assumed: Option<&Version>, texts: &Texts) -> ReleaseView {
+    let source = site.source;
     let known = source.versions(release, assumed);
     let default = || crate::facts::versions().marks.consolidate.version.line();
     let line = release.versions(assumed).line().unwrap_or_else(default);
-    let effective = Effective::new(objects, release, line, &Texts::default());
-    let mut unknown: Vec<String> = Vec::new();
-    for u in effective.configs.iter().flat_map(|c| &c.unknown) {
-        if !unknown.contains(&u.text) {
-            unknown.push(u.text.clone());
-        }
-    }
+    let effective = Effective::new(&site.among, release, line, texts);
+    let mut told = HashSet::default();
+    let hidden_in = effective.configs.iter().flat_map(|c| &c.unknown);
+    let mut unknown: Vec<String> = hidden_in
+        .map(|u| &u.text)
+        .filter(|text| told.insert(*text))
+        .cloned()
+        .collect();
     for tag in &known.versions.undecidable {
         unknown.push(format!(
             "the version behind the image tag `{}`: {}",
@@ -138,7 +158,7 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
         mode: release.mode(),
         version: known.versions.lowest().map(ToString::to_string),
         highest: known.highest.map(|v| v.to_string()),
-        components: release.components.iter().map(|c| component(objects, c)).collect(),
+        components: release.components.iter().map(|c| component(site, c)).collect(),
         queue: match &effective.spoken().queue {
             Ok(queue) => {
                 let read_at = queue.origin.as_ref().map_or_else(|| DEFAULT.to_owned(), place);
@@ -160,8 +180,8 @@ fn view(source: &Source, release: &Release, assumed: Option<&Version>) -> Releas
     }
 }
 
-fn component(objects: &[Object], component: &Component) -> ComponentView {
-    let object = &objects[component.object];
+fn component(site: &Site, component: &Component) -> ComponentView {
+    let object = &site.source.stream.objects[component.object];
     let resources = |which: &str| {
         let pointer = format!("{}/resources/{which}", component.container);
         let found = object.value.pointer(&pointer).filter(|v| v.is_object());
@@ -177,20 +197,34 @@ fn component(objects: &[Object], component: &Component) -> ComponentView {
             Read::Undecidable(_) => None,
         },
         replicas: component.replicas,
-        autoscaler: objects.iter().find_map(|o| autoscaler(o, &component.name)),
+        autoscaler: site.scalers.get(&component.name[..]).and_then(|o| autoscaler(o)),
         requests: resources("requests"),
         limits: resources("limits"),
     }
 }
 
-/// The autoscaler of a workload in words: `HorizontalPodAutoscaler 2-5`.
-fn autoscaler(object: &Object, workload: &str) -> Option<String> {
-    let (low, high) = match object.reference.kind.as_str() {
-        "HorizontalPodAutoscaler" => ("minReplicas", "maxReplicas"),
-        "ScaledObject" => ("minReplicaCount", "maxReplicaCount"),
-        _ => return None,
-    };
-    text_at(&object.value, &["spec", "scaleTargetRef", "name"]).filter(|name| *name == workload)?;
+fn scalers(objects: &[Object]) -> HashMap<&str, &Object> {
+    let mut found = HashMap::default();
+    for object in objects.iter().filter(|o| bounds(o).is_some()) {
+        if let Some(workload) = text_at(&object.value, &["spec", "scaleTargetRef", "name"]) {
+            found.entry(workload).or_insert(object);
+        }
+    }
+    found
+}
+
+/// The keys of an autoscaler's bounds.
+fn bounds(object: &Object) -> Option<(&'static str, &'static str)> {
+    match object.reference.kind.as_str() {
+        "HorizontalPodAutoscaler" => Some(("minReplicas", "maxReplicas")),
+        "ScaledObject" => Some(("minReplicaCount", "maxReplicaCount")),
+        _ => None,
+    }
+}
+
+/// An autoscaler in words: `HorizontalPodAutoscaler 2-5`.
+fn autoscaler(object: &Object) -> Option<String> {
+    let (low, high) = bounds(object)?;
     let bound = |key: &str| {
         object
             .at(&["spec", key])

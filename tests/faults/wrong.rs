@@ -1,7 +1,7 @@
 //! One thing wrong in the manifests.
 
 use milvus_uplift::kube::{Object, workload};
-use milvus_uplift::milvus::effective;
+use milvus_uplift::milvus::effective::{self, ConfigMaps};
 use milvus_uplift::milvus::release::{Component, Release};
 use milvus_uplift::milvus::role::Role;
 use milvus_uplift::value::{Value, json};
@@ -142,7 +142,7 @@ fn configuration(base: &Base, release: &Release, found: &mut Vec<Fault>) {
 fn in_the_file(base: &Base, staying: &[&Component], key: &str, value: &str) -> Option<Scenario> {
     let component = staying.first()?;
     let objects = &base.stream.objects;
-    let sources = effective::sources(objects, component);
+    let sources = effective::sources(&ConfigMaps::of(objects), component);
     let (index, entry) = sources.iter().find(|(_, k)| k == "user.yaml").or(sources.last())?;
     let text = objects[*index].value["data"][entry.as_str()]
         .as_str()
@@ -283,7 +283,7 @@ fn missing(base: &Base, release: &Release, before: &Release, found: &mut Vec<Fau
     let Some(component) = base.staying(release).next() else {
         return;
     };
-    if let Some((index, _)) = effective::sources(&base.stream.objects, component).first() {
+    if let Some((index, _)) = effective::sources(&ConfigMaps::of(&base.stream.objects), component).first() {
         let map = &base.stream.objects[*index].reference;
         if objects.iter().any(|o| o.reference.same_object(map)) {
             found.push(Fault::new(
