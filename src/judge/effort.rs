@@ -14,7 +14,7 @@ const EACH: usize = 4;
 
 /// How many pairs of a workload of Milvus and an object are to be looked at, once for each time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Effort(usize);
+pub(crate) struct Effort(usize);
 
 impl Effort {
     /// What it takes to judge a release.
@@ -26,7 +26,7 @@ impl Effort {
     }
 
     /// What it takes to judge a release of some workloads beside some objects.
-    pub(super) fn new(workloads: usize, objects: usize, options: &Options) -> Effort {
+    pub(crate) fn new(workloads: usize, objects: usize, options: &Options) -> Effort {
         // Measured: for a stage all objects are looked at again for each stage before it, once for the release.
         let (each, more) = match (options.stage, options.order) {
             (Stage::All, Order::Unsaid) => (1, 0),
@@ -42,12 +42,12 @@ impl Effort {
     }
 
     /// Both together.
-    pub(super) fn and(self, other: Effort) -> Effort {
+    pub(crate) fn and(self, other: Effort) -> Effort {
         Effort(self.0.saturating_add(other.0))
     }
 
     /// The pairs and how many inputs of so many bytes may ask for, where there are more.
-    pub(super) fn beyond(self, bytes: usize) -> Option<(usize, usize)> {
+    pub(crate) fn beyond(self, bytes: usize) -> Option<(usize, usize)> {
         let allowed = LEAST.saturating_add(bytes.saturating_mul(EACH));
         (self.0 > allowed).then_some((self.0, allowed))
     }

@@ -26,7 +26,8 @@ use crate::state::{self, Source};
 use crate::stream::{Bytes, Stream};
 use crate::timings::{Clock, Lap};
 use answer::{Answer, answer};
-pub(crate) use near::{circles, standing};
+pub(crate) use effort::Effort;
+pub(crate) use near::{Nears, Scope, circles, standing};
 use whole::{State, Whole};
 
 /// What `--current` gave.

@@ -25,7 +25,7 @@ pub(super) struct Near {
 
 /// The circles that hold a release.
 #[derive(Default)]
-pub(super) struct Nears {
+pub(crate) struct Nears {
     circles: Circles,
     all: HashMap<Node, Near>,
     /// The circle that takes in what has to do with no release.
@@ -33,7 +33,7 @@ pub(super) struct Nears {
 }
 
 /// What one release is judged by.
-pub(super) struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     pub target: &'a Stream,
     pub release: &'a Release,
     pub current: Option<&'a Stream>,
@@ -134,7 +134,7 @@ pub(crate) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventor
 impl Nears {
     /// What stands in each circle; nothing where all have to do with each other.
     /// `lead` is the release (index) that speaks for what has to do with none.
-    pub(super) fn of(
+    pub(crate) fn of(
         circles: Circles,
         target: &Stream,
         current: Option<&Stream>,
@@ -189,7 +189,7 @@ impl Nears {
     }
 
     /// What a release is judged by: its circle; everything where it is not whole in one.
-    pub(super) fn scope<'s>(&'s self, everything: Scope<'s>) -> Scope<'s> {
+    pub(crate) fn scope<'s>(&'s self, everything: Scope<'s>) -> Scope<'s> {
         let first = &everything.target.objects[everything.release.components[0].object];
         let circle = self.circles.around(first);
         let Some((circle, near)) = circle.and_then(|circle| Some((circle, self.all.get(&circle)?))) else {

@@ -110,6 +110,23 @@ pub fn too_much_to_plan(releases: usize, bytes: usize) -> Finding {
     )
 }
 
+/// The finding for a verification that asks for more than a time linear in the size of what came in.
+pub fn too_much_to_verify(releases: usize, [pairs, allowed]: [usize; 2]) -> Finding {
+    let who = match releases {
+        1 => "one release".to_owned(),
+        n => format!("{n} releases"),
+    };
+    RULE.finding(
+        format!(
+            "the workloads of {who} would have to be weighed against the other live objects {pairs} times, and the size of what came in \
+             allows {allowed}: it could take minutes, in which nobody knows whether it ends"
+        ),
+        "verify one release at a time, with a --current that holds that one alone, taken down before its upgrade:\n\
+         kubectl get secrets --selector owner=helm,name=RELEASE --namespace NAMESPACE --output yaml > current.yaml\n\
+         milvus-uplift verify --current current.yaml --namespace NAMESPACE",
+    )
+}
+
 /// The finding for a `--patch` that cannot be read, or has no object to be made on.
 pub fn of_patch(why: &str) -> Finding {
     RULE.finding(

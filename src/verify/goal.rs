@@ -1,5 +1,7 @@
 //! Where a release goes to, how far, and what that demands of each role.
 
+use foldhash::HashMap;
+
 use super::inputs::Inputs;
 use super::live::Live;
 use super::{Missing, Request};
@@ -61,8 +63,46 @@ pub struct Goal {
     topology: Topology,
     mode: Mode,
     assume: Assumptions,
-    /// Role, name, image and version of what was there before.
-    before: Vec<(Role, String, String, Option<Version>)>,
+    before: Before,
+}
+
+/// What a component was before.
+#[derive(Debug)]
+struct Was {
+    role: Role,
+    image: String,
+    version: Option<Version>,
+}
+
+/// What was there before, in order, and the first of each name and image.
+#[derive(Debug, Default)]
+struct Before {
+    all: Vec<Was>,
+    named: HashMap<(Role, String), usize>,
+    of_role: HashMap<Role, usize>,
+    of_tag: HashMap<String, usize>,
+}
+
+impl Before {
+    fn of(release: Option<&Release>, assumed: Option<&Version>) -> Before {
+        let mut before = Before::default();
+        for (i, component) in release.into_iter().flat_map(|r| &r.components).enumerate() {
+            let (role, image) = (component.role, component.image.clone());
+            before.named.entry((role, component.name.clone())).or_insert(i);
+            before.of_role.entry(role).or_insert(i);
+            before.of_tag.entry(tag(&image).to_owned()).or_insert(i);
+            let version = match &component.version {
+                Read::Known(v) => Some(v),
+                Read::Undecidable(_) => assumed,
+            };
+            before.all.push(Was {
+                role,
+                image,
+                version: version.cloned(),
+            });
+        }
+        before
+    }
 }
 
 /// An image without its registry.
@@ -135,23 +175,15 @@ pub fn find(
         stage: LAST,
         mode: release.mode(),
         assume: assume.clone(),
-        before: vec![],
+        before: Before::of(before, assume.current_version.as_ref()),
     };
-    for component in before.into_iter().flat_map(|b| &b.components) {
-        let version = match &component.version {
-            Read::Known(v) => Some(v.clone()),
-            Read::Undecidable(_) => assume.current_version.clone(),
-        };
-        goal.before
-            .push((component.role, component.name.clone(), component.image.clone(), version));
-    }
     goal.stage = match (request.options.stage, said) {
         (Stage::At(n), _) => n,
         (_, Some(said)) if said["stage"]["applied"].is_u64() => said["stage"]["applied"]
             .as_u64()
             .and_then(|n| u8::try_from(n).ok())
             .unwrap_or(LAST),
-        (Stage::Next, _) => goal.due(inputs, live, release),
+        (Stage::Next, _) => goal.due(live, release),
         (Stage::All, _) => LAST,
     };
     Some(goal)
@@ -159,13 +191,13 @@ pub fn find(
 
 /// What the report of `--applied` says of a release.
 fn applied<'i>(inputs: &'i Inputs, release: &Release) -> Option<&'i crate::value::Value> {
-    let all = inputs.applied.as_ref()?["releases"].as_array()?;
-    all.iter()
-        .find(|r| r["name"] == release.name.as_str())
-        .or(match &all[..] {
-            [only] => Some(only),
-            _ => None,
-        })
+    let applied = inputs.applied.as_ref()?;
+    let all = applied.report["releases"].as_array()?;
+    match (applied.named.get(&release.name), &all[..]) {
+        (Some(i), _) => Some(&all[*i]),
+        (None, [only]) => Some(only),
+        _ => None,
+    }
 }
 
 /// The version the upgrade goes to, and how that is known.
@@ -246,10 +278,10 @@ impl Goal {
         match read {
             Read::Known(v) => Runs::Known(v.clone()),
             Read::Undecidable(u) => {
-                let was = self.before.iter().find(|(_, _, i, _)| tag(i) == tag(image));
+                let was = self.before.of_tag.get(tag(image)).map(|i| &self.before.all[*i].version);
                 match (was, &self.assume.target_version) {
-                    (Some((_, _, _, Some(v))), _) => Runs::Known(v.clone()),
-                    (Some(_), _) => Runs::AsBefore,
+                    (Some(Some(v)), _) => Runs::Known(v.clone()),
+                    (Some(None), _) => Runs::AsBefore,
                     (None, Some(v)) => Runs::Known(v.clone()),
                     (None, None) => Runs::Unknown(u.to_string()),
                 }
@@ -267,12 +299,9 @@ impl Goal {
 
     /// What a component of a role ran before: by its name, else any of the role.
     pub fn was(&self, role: Role, name: Option<&str>) -> Option<(&str, Option<&Version>)> {
-        let of = |named: bool| {
-            let fits = |b: &&(Role, String, String, Option<Version>)| b.0 == role && (!named || name == Some(&b.1));
-            self.before.iter().find(fits)
-        };
-        let (_, _, image, version) = of(true).or_else(|| of(false))?;
-        Some((image, version.as_ref()))
+        let named = name.and_then(|name| self.before.named.get(&(role, name.to_owned())));
+        let was = &self.before.all[*named.or_else(|| self.before.of_role.get(&role))?];
+        Some((&was.image, was.version.as_ref()))
     }
 
     /// Whether an image is what the role ran before.
@@ -308,21 +337,24 @@ impl Goal {
     }
 
     /// The first stage that had anything to do for what was there before (`--stage next`).
-    fn due(&self, inputs: &Inputs, live: &Live, release: &Release) -> u8 {
+    fn due(&self, live: &Live, release: &Release) -> u8 {
         let cluster = self.mode == Mode::Cluster;
-        let untouched = release.components.iter().all(|c| {
-            self.before
-                .iter()
-                .any(|(role, name, image, _)| *role == c.role && *name == c.name && tag(image) == tag(&c.image))
-        });
-        if untouched && live.dependencies_moved(inputs) {
+        let same = |c: &Component| {
+            let was = self.before.named.get(&(c.role, c.name.clone()));
+            was.is_some_and(|i| tag(&self.before.all[*i].image) == tag(&c.image))
+        };
+        if release.components.iter().all(same) && live.dependencies_moved() {
             return 0;
         }
-        let behind = |b: &&(Role, String, String, Option<Version>)| {
-            self.topology.drops(b.0) || b.3.as_ref() != Some(&self.target)
-        };
-        let first = self.before.iter().filter(behind).map(|b| self.stage_of(b.0)).min();
-        let lacks = |role: Role| cluster && !self.before.iter().any(|b| b.0 == role);
+        let behind = |was: &&Was| self.topology.drops(was.role) || was.version.as_ref() != Some(&self.target);
+        let first = self
+            .before
+            .all
+            .iter()
+            .filter(behind)
+            .map(|was| self.stage_of(was.role))
+            .min();
+        let lacks = |role: Role| cluster && !self.before.of_role.contains_key(&role);
         let missing = (self.topology == Topology::Streaming)
             .then(|| {
                 [Role::MixCoord, Role::StreamingNode]

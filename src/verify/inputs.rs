@@ -1,12 +1,15 @@
 //! What was given, read; and which releases are meant.
 
-use super::live::Live;
+use foldhash::{HashMap, HashSet};
+
+use super::cluster::Cluster;
 use super::{Missing, Request};
 use crate::judge::Current;
 use crate::kube::Object;
 use crate::kube::object::namespaces_agree;
 use crate::milvus::release::{Inventory, Release};
 use crate::rules::mu007_role_undecidable;
+use crate::state::kubectl::Place;
 use crate::state::{self, Source};
 use crate::value::Value;
 
@@ -20,7 +23,28 @@ pub struct Inputs {
     /// The releases in it.
     pub before_inventory: Inventory,
     /// The report of `--applied`.
-    pub applied: Option<Value>,
+    pub applied: Option<Applied>,
+}
+
+/// The report that `render` wrote when it applied a stage.
+#[derive(Debug)]
+pub struct Applied {
+    /// As it was read.
+    pub report: Value,
+    /// Its releases (indices), by their names.
+    pub named: HashMap<String, usize>,
+}
+
+impl Applied {
+    fn of(report: Value) -> Applied {
+        let mut named = HashMap::default();
+        for (i, release) in report["releases"].as_array().into_iter().flatten().enumerate() {
+            if let Some(name) = release["name"].as_str() {
+                named.entry(name.to_owned()).or_insert(i);
+            }
+        }
+        Applied { report, named }
+    }
 }
 
 /// Reads everything.
@@ -51,7 +75,7 @@ pub fn read(request: &Request) -> Result<Inputs, Vec<Missing>> {
     };
     let applied = match &request.applied {
         None => None,
-        Some(bytes) => Some(report(bytes)?),
+        Some(bytes) => Some(Applied::of(report(bytes)?)),
     };
     let before_inventory = before.as_ref().map(Source::inventory).unwrap_or_default();
     Ok(Inputs {
@@ -98,18 +122,22 @@ fn apart(live: &mut Source, namespace: &str) {
 /// The releases to look at, each with what it was before.
 pub fn releases<'i>(
     inputs: &'i Inputs,
-    live: &Live,
-    request: &Request,
+    cluster: &'i Cluster,
+    place: &Place,
     missing: &mut Vec<Missing>,
-) -> Vec<(Release, Option<&'i Release>)> {
-    let found = &live.inventory.releases;
-    strays(inputs, live, missing);
+) -> Vec<(&'i Release, Option<&'i Release>)> {
+    let found = &cluster.inventory.releases;
+    strays(inputs, cluster, missing);
     let Some(before) = &inputs.before else {
         if found.is_empty() {
-            missing.push(nothing(live, ""));
+            missing.push(nothing(place, ""));
         }
-        return found.iter().map(|r| (r.clone(), None)).collect();
+        return found.iter().map(|r| (r, None)).collect();
     };
+    let mut named: HashMap<&str, Vec<&Release>> = HashMap::default();
+    for release in found {
+        named.entry(&release.name).or_default().push(release);
+    }
     let known = &inputs.before_inventory.releases;
     if known.is_empty() {
         let message = format!("--current ({}) holds nothing that runs Milvus", before.taken_from);
@@ -121,18 +149,18 @@ pub fn releases<'i>(
     }
     let mut wanted = Vec::new();
     for release in known {
-        let same: Vec<&Release> = found.iter().filter(|r| r.is(release)).collect();
+        let of_name = named.get(&release.name[..]).into_iter().flatten();
+        let same: Vec<&Release> = of_name.copied().filter(|r| r.is(release)).collect();
         match same[..] {
-            [one] => wanted.push((one.clone(), Some(release))),
-            [] => missing.push(absent(live, release, found)),
+            [one] => wanted.push((one, Some(release))),
+            [] => missing.push(absent(place, release, found)),
             _ => {
-                let namespaces: Vec<&str> = same.iter().map(|r| r.namespace.as_str()).collect();
                 let message = format!(
                     "release {} is in the namespaces {}, and --current does not say which is meant",
                     release.name,
-                    namespaces.join(", ")
+                    some(&same, |r| r.namespace.clone())
                 );
-                let help = format!("say it: --namespace {}", namespaces[0]);
+                let help = format!("say it: --namespace {}", same[0].namespace);
                 missing.push(Missing {
                     release: release.name.clone(),
                     ..Missing::new("another-release", message, help)
@@ -140,34 +168,37 @@ pub fn releases<'i>(
             }
         }
     }
-    let _ = request;
     wanted
 }
 
-fn absent(live: &Live, release: &Release, found: &[Release]) -> Missing {
+/// The first of some releases in words, and how many more there are.
+fn some<R>(all: &[R], words: impl Fn(&R) -> String) -> String {
+    const NAMED: usize = 10;
+    let named: Vec<String> = all.iter().take(NAMED).map(words).collect();
+    let more = match all.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!("{}{more}", named.join(", "))
+}
+
+fn absent(place: &Place, release: &Release, found: &[Release]) -> Missing {
     if found.is_empty() {
-        return nothing(live, &release.name);
+        return nothing(place, &release.name);
     }
-    let others: Vec<String> = found
-        .iter()
-        .map(|r| match r.namespace.as_str() {
-            "" => r.name.clone(),
-            namespace => format!("{} in {namespace}", r.name),
-        })
-        .collect();
-    let message = format!(
-        "no workload of release {} is there, only of {}",
-        release.name,
-        others.join(", ")
-    );
+    let others = some(found, |r| match r.namespace.as_str() {
+        "" => r.name.clone(),
+        namespace => format!("{} in {namespace}", r.name),
+    });
+    let message = format!("no workload of release {} is there, only of {others}", release.name);
     Missing {
         code: Some("MU004"),
         release: release.name.clone(),
-        ..Missing::new("another-release", message, live.place.list())
+        ..Missing::new("another-release", message, place.list())
     }
 }
 
-fn nothing(live: &Live, release: &str) -> Missing {
+fn nothing(place: &Place, release: &str) -> Missing {
     let whose = if release.is_empty() {
         String::new()
     } else {
@@ -178,21 +209,21 @@ fn nothing(live: &Live, release: &str) -> Missing {
         ..Missing::new(
             "not-live",
             format!("no workload{whose} that runs Milvus is among the live objects"),
-            live.place.list(),
+            place.list(),
         )
     }
 }
 
 /// What runs Milvus in no known role, unless it is known to be another release's.
-fn strays(inputs: &Inputs, live: &Live, missing: &mut Vec<Missing>) {
-    let known = &inputs.before_inventory.releases;
-    for finding in mu007_role_undecidable::check(&live.source.stream, &live.inventory) {
+fn strays(inputs: &Inputs, cluster: &Cluster, missing: &mut Vec<Missing>) {
+    let known: HashSet<&str> = inputs.before_inventory.releases.iter().map(|r| &r.name[..]).collect();
+    for finding in mu007_role_undecidable::check(&cluster.source.stream, &cluster.inventory) {
         let object = finding.object.as_ref().and_then(|reference| {
-            let objects = &live.source.stream.objects;
-            objects.iter().find(|o| o.reference == *reference)
+            let mut called = cluster.named.called(&reference.kind, &reference.name);
+            called.find(|o| o.reference == *reference)
         });
         let instance = object.and_then(|o| o.label("app.kubernetes.io/instance").or_else(|| o.label("release")));
-        let foreign = instance.is_some_and(|name| !known.is_empty() && !known.iter().any(|r| r.name == name));
+        let foreign = instance.is_some_and(|name| !known.is_empty() && !known.contains(name));
         if !foreign {
             missing.push(Missing::finding("role-undecidable", &finding));
         }

@@ -3,6 +3,7 @@
 //! Unknown never reads as complete. What cannot be seen is missing, like what is not done; only what is no part of the
 //! question (whether Helm itself is done, where its records may not be read) is a note.
 
+mod cluster;
 mod goal;
 mod inputs;
 mod live;
@@ -11,21 +12,26 @@ mod rollout;
 pub mod say;
 mod stores;
 
+use foldhash::HashSet;
 use serde::Serialize;
 
 use crate::finding::{Finding, Input};
-use crate::judge::Current;
+use crate::judge::{Current, Effort, Nears, Scope, circles};
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, ObjectRef};
-use crate::milvus::release::{Component, Mode, Release};
+use crate::milvus::effective::Texts;
+use crate::milvus::release::{Component, Inventory, Mode, Release};
 use crate::milvus::role::Role;
 use crate::milvus::version::Version;
 use crate::options::Options;
+use crate::rules::mu001_unreadable_input;
 use crate::state::kubectl::{Place, Revision};
 use crate::state::{Origin, Source};
 use crate::transition::Kind;
 use crate::yaml::Position;
+use cluster::Cluster;
 use goal::{Expect, Goal};
+use inputs::Inputs;
 use live::Live;
 
 /// The inputs of a verification.
@@ -221,39 +227,103 @@ pub fn verify(request: &Request) -> Outcome {
             return out;
         }
     };
-    let live = Live::new(&inputs.live, &request.place);
-    let wanted = inputs::releases(&inputs, &live, request, &mut out.missing);
-    for (release, before) in &wanted {
+    each(request, &inputs, &mut out);
+    if request.from_file {
+        locate(&inputs.live, &mut out.missing);
+    }
+    let verified: HashSet<&str> = out.releases.iter().map(|r| &r.name[..]).collect();
+    out.state = Some(remembering(inputs, &verified));
+    out
+}
+
+/// Looks at each release by the objects that have to do with it.
+fn each(request: &Request, inputs: &Inputs, out: &mut Outcome) {
+    let cluster = Cluster::new(inputs);
+    let wanted = inputs::releases(inputs, &cluster, &request.place, &mut out.missing);
+    let nears = nears(inputs, &cluster, &wanted);
+    let before = inputs.before.as_ref().map(|before| &before.stream);
+    let scopes: Vec<Scope> = wanted
+        .iter()
+        .map(|(release, deployed)| {
+            nears.scope(Scope {
+                target: &inputs.live.stream,
+                release,
+                current: before,
+                deployed: *deployed,
+                gone: &[],
+                circle: None,
+            })
+        })
+        .collect();
+    let bytes = inputs.live.stream.text.len() + before.map_or(0, |stream| stream.text.len());
+    if let Some(much) = too_much(&cluster, &scopes, bytes) {
+        out.missing.push(much);
+        return;
+    }
+    let mut texts = Texts::passing();
+    for ((release, before), near) in wanted.into_iter().zip(scopes) {
         let from = out.missing.len();
         let mut place = request.place.clone();
         if place.namespace.is_empty() {
             place.namespace.clone_from(&release.namespace);
         }
-        let live = Live::new(&inputs.live, &place);
-        let outcome = one(request, &inputs, &live, release, *before, &mut out);
+        let live = Live {
+            cluster: &cluster,
+            near,
+            place,
+        };
+        let outcome = one(request, inputs, &live, release, before, &texts, out);
         for missing in &mut out.missing[from..] {
             missing.release.clone_from(&release.name);
         }
         out.releases.push(outcome);
+        texts.part_is_over();
+        if texts.read_again() > bytes {
+            texts = Texts::default();
+        }
     }
-    if request.from_file {
-        locate(&inputs.live, &mut out.missing);
-    }
-    out.state = Some(remembering(inputs, &wanted_names(&out)));
-    out
 }
 
-fn wanted_names(out: &Outcome) -> Vec<String> {
-    out.releases.iter().map(|r| r.name.clone()).collect()
+/// The circle of each release, where several are looked at. What has to do with none of them stands with the first.
+fn nears(inputs: &Inputs, cluster: &Cluster, wanted: &[(&Release, Option<&Release>)]) -> Nears {
+    let (live, before) = (&inputs.live.stream, inputs.before.as_ref().map(|b| &b.stream));
+    if wanted.len() < 2 {
+        return Nears::default();
+    }
+    let looked_at = Inventory {
+        releases: wanted.iter().map(|(release, _)| Release::clone(release)).collect(),
+        strays: vec![],
+    };
+    let circles = circles(live, before, &cluster.inventory, &inputs.before_inventory);
+    Nears::of(circles, live, before, &looked_at, &[], 0)
+}
+
+/// What is missing where more would be weighed against each other than takes a time linear in the size.
+fn too_much(cluster: &Cluster, scopes: &[Scope], bytes: usize) -> Option<Missing> {
+    let effort = |scope: &Scope| {
+        let deployed = scope.deployed.map_or(0, |release| release.components.len());
+        let workloads = scope.release.components.len().max(deployed);
+        let before = scope.current.map_or(0, |stream| stream.objects.len());
+        let objects = scope.target.objects.len() + before + cluster.free_pods();
+        Effort::new(workloads, objects, &Options::default())
+    };
+    let (pairs, allowed) = scopes
+        .iter()
+        .map(effort)
+        .fold(Effort::default(), Effort::and)
+        .beyond(bytes)?;
+    let finding = mu001_unreadable_input::too_much_to_verify(scopes.len(), [pairs, allowed]);
+    Some(Missing::finding("unreadable", &finding))
 }
 
 /// Looks at one release.
 fn one(
     request: &Request,
-    inputs: &inputs::Inputs,
+    inputs: &Inputs,
     live: &Live,
     release: &Release,
     before: Option<&Release>,
+    texts: &Texts,
     out: &mut Outcome,
 ) -> ReleaseOutcome {
     let goal = goal::find(request, inputs, live, release, before, &mut out.missing);
@@ -294,9 +364,9 @@ fn one(
     for component in &release.components {
         rollout::component(&goal, live, component, out);
     }
-    rollout::dependencies(&goal, inputs, live, release, out);
+    rollout::dependencies(&goal, live, release, out);
     pods::check(&goal, live, release, &mut out.missing);
-    stores::check(request, inputs, &goal, release, before, out);
+    stores::check(request, &goal, &live.near, texts, out);
     outcome.components = release
         .components
         .iter()
@@ -327,13 +397,10 @@ fn roles(goal: &Goal, live: &Live, release: &Release, before: Option<&Release>, 
             ),
         });
     }
+    let there: HashSet<(Role, &str)> = release.components.iter().map(|c| (c.role, &c.name[..])).collect();
     let held = |c: &&Component| goal.expect(c.role) == Expect::Before;
     for component in before.into_iter().flat_map(|b| &b.components).filter(held) {
-        if !release
-            .components
-            .iter()
-            .any(|c| c.role == component.role && c.name == component.name)
-        {
+        if !there.contains(&(component.role, &component.name[..])) {
             missing.push(Missing::new(
                 "component-missing",
                 format!(
@@ -350,7 +417,7 @@ fn roles(goal: &Goal, live: &Live, release: &Release, before: Option<&Release>, 
 fn component(goal: &Goal, live: &Live, release: &Release, component: &Component) -> ComponentOutcome {
     let object = live.object(component);
     let counts = rollout::counts(object);
-    let own = live.pods_of(object, release);
+    let own = live.cluster.pods_of(object, release);
     ComponentOutcome {
         kind: object.reference.kind.clone(),
         name: component.name.clone(),
@@ -381,15 +448,19 @@ fn locate(live: &Source, missing: &mut [Missing]) {
 }
 
 /// The state as it is now. What ran before has been seen, whatever runs now.
-fn remembering(inputs: inputs::Inputs, verified: &[String]) -> Source {
-    let inputs::Inputs { mut live, before, .. } = inputs;
+fn remembering(inputs: Inputs, verified: &HashSet<&str>) -> Source {
+    let Inputs {
+        mut live,
+        before,
+        before_inventory,
+        ..
+    } = inputs;
     live.origin = Origin::Live;
     if let Some(before) = &before {
-        for release in before
-            .inventory()
+        for release in before_inventory
             .releases
             .iter()
-            .filter(|r| verified.contains(&r.name))
+            .filter(|r| verified.contains(&r.name[..]))
         {
             if let Some(highest) = before.versions(release, None).highest {
                 live.remember(release, highest);

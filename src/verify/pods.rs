@@ -1,8 +1,11 @@
 //! Pods: none of another version than the one demanded, terminating ones included; and enough of them in the List.
 
+use foldhash::HashSet;
+
 use super::Missing;
+use super::cluster::Pod;
 use super::goal::{Expect, Goal, Runs};
-use super::live::{Live, Pod};
+use super::live::Live;
 use super::rollout::counts;
 use crate::milvus::release::{Component, Release};
 use crate::milvus::version::Read;
@@ -10,7 +13,7 @@ use crate::milvus::version::Read;
 /// Looks at every pod of a release.
 pub fn check(goal: &Goal, live: &Live, release: &Release, missing: &mut Vec<Missing>) {
     let wanted: i64 = release.components.iter().map(|c| counts(live.object(c)).wanted).sum();
-    if !live.has_pods() {
+    if !live.cluster.has_pods {
         if wanted > 0 {
             let message = format!(
                 "no Pods are among the live objects, and the workloads of {} ask for {wanted}: whether old ones still run or terminate cannot be told",
@@ -20,22 +23,20 @@ pub fn check(goal: &Goal, live: &Live, release: &Release, missing: &mut Vec<Miss
         }
         return;
     }
-    let mut seen = Vec::new();
+    let mut seen = HashSet::default();
     for component in &release.components {
         let object = live.object(component);
-        let own = live.pods_of(object, release);
+        let own = live.cluster.pods_of(object, release);
         too_few(goal, live, component, &own, missing);
         for pod in own {
-            if !seen.contains(&pod.object.pointer) {
-                seen.push(pod.object.pointer.clone());
+            if seen.insert(pod.number) {
                 one(goal, live, &pod, Some(component), missing);
             }
         }
     }
     // What no workload of the release owns any more: the workload was deleted, and its pods are on their way.
-    for pod in live.pods(release) {
-        let own = live.running(&pod).is_some_and(|r| r.is(release));
-        if own && !seen.contains(&pod.object.pointer) {
+    for pod in live.cluster.pods_running(release) {
+        if !seen.contains(&pod.number) {
             one(goal, live, &pod, None, missing);
         }
     }
@@ -61,7 +62,7 @@ fn too_few(goal: &Goal, live: &Live, component: &Component, own: &[Pod], missing
 fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: &mut Vec<Missing>) {
     let name = &pod.object.reference.name;
     let describe = live.place.command(&format!("describe pod/{name}"));
-    let runs = live.running(pod).and_then(|r| r.components.into_iter().next());
+    let runs = live.cluster.running(pod).and_then(|r| r.components.first());
     let Some(runs) = runs else {
         // Admission has put something else in Milvus' place, or it is the workload's sidecar that cannot be read.
         let whose = owner.map_or(String::new(), |c| format!(" of {}", c.name));
@@ -79,7 +80,7 @@ fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: 
             );
             missing.push(Missing::new("old-pod-left", message, describe).on(pod.object, &image));
         }
-        Expect::Target => match version(goal, live, pod, &runs) {
+        Expect::Target => match version(goal, live, pod, runs) {
             Runs::Known(v) if v == goal.target => stale(live, pod, owner, &describe, missing),
             Runs::AsBefore if goal.transition.is_ordinary() => {}
             Runs::Known(v) => {
@@ -98,9 +99,9 @@ fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: 
         Expect::Before => {
             let workload = owner.map(|c| c.name.as_str());
             let same = |c: &Component| goal.is_as_before(runs.role, workload, &c.version, &c.image);
-            let template = || live.template_of(pod).and_then(|r| r.components.into_iter().next());
+            let template = || live.cluster.template_of(pod).and_then(|r| r.components.first());
             let pinned = matches!(runs.version, Read::Undecidable(_));
-            let fits = same(&runs) || pinned && template().is_some_and(|t| same(&t));
+            let fits = same(runs) || pinned && template().is_some_and(same);
             if !fits {
                 let message = format!(
                     "pod {name} ({}) runs `{}`, and its stage is to come{going}",
@@ -131,7 +132,7 @@ fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: 
 fn version(goal: &Goal, live: &Live, pod: &Pod, runs: &Component) -> Runs {
     match goal.runs(&runs.version, &runs.image) {
         Runs::Unknown(why) => {
-            let template = live.template_of(pod).and_then(|r| r.components.into_iter().next());
+            let template = live.cluster.template_of(pod).and_then(|r| r.components.first());
             match template.map(|t| goal.runs(&t.version, &t.image)) {
                 Some(Runs::Known(v)) => Runs::Known(v),
                 _ => Runs::Unknown(why),
@@ -145,7 +146,7 @@ fn version(goal: &Goal, live: &Live, pod: &Pod, runs: &Component) -> Runs {
 fn stale(live: &Live, pod: &Pod, owner: Option<&Component>, describe: &str, missing: &mut Vec<Missing>) {
     let name = &pod.object.reference.name;
     match owner {
-        Some(component) if live.is_of_an_old_template(pod, live.object(component)) => {
+        Some(component) if live.cluster.is_of_an_old_template(pod, live.object(component)) => {
             let message = format!(
                 "pod {name} ({}) is of an earlier template{}",
                 component.role,

@@ -1,7 +1,6 @@
 //! Whether a workload has rolled out what it asks for (Kubernetes `kubectl rollout status`, apps/v1 status fields).
 
 use super::goal::{Expect, Goal, Runs};
-use super::inputs::Inputs;
 use super::live::{Live, named};
 use super::{Missing, Outcome};
 use crate::kube::object::text_at;
@@ -295,9 +294,9 @@ fn resume(live: &Live, object: &Object) -> String {
 }
 
 /// The workloads beside Milvus: they move in stage 0, and every later stage stands on them.
-pub fn dependencies(goal: &Goal, inputs: &Inputs, live: &Live, release: &Release, out: &mut Outcome) {
+pub fn dependencies(goal: &Goal, live: &Live, release: &Release, out: &mut Outcome) {
     let staged = goal.kind.last_stage().is_some();
-    let found = live.dependencies(inputs, release);
+    let found = live.dependencies(release);
     for object in &found {
         let own_question = staged && goal.stage == 0;
         let unseen = counts(object).total.is_none();
@@ -309,22 +308,11 @@ pub fn dependencies(goal: &Goal, inputs: &Inputs, live: &Live, release: &Release
             false => out.missing.extend(late),
         }
     }
-    let before = inputs.before.iter().flat_map(|b| &b.stream.objects);
-    let known = before.filter(|o| {
+    let known = live.before().iter().filter(|o| {
         workload::SERVING_KINDS.contains(&o.reference.kind.as_str())
             && workload::template(o).is_some()
-            && !inputs
-                .before_inventory
-                .releases
-                .iter()
-                .flat_map(|r| &r.components)
-                .any(|c| c.name == o.reference.name)
-            && !live
-                .source
-                .stream
-                .objects
-                .iter()
-                .any(|l| l.reference.same_object(&o.reference))
+            && !live.cluster.ran.contains(&o.reference.name[..])
+            && !live.cluster.named.holds(&o.reference)
     });
     let absent: Vec<String> = known
         .map(|o| format!("{} {}", o.reference.kind, o.reference.name))

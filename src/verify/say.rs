@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use foldhash::HashSet;
+
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;
 use crate::report::columns::columns;
@@ -12,23 +14,25 @@ pub const SCHEMA: &str = "milvus-uplift/verify/v1";
 
 /// The answer as JSON (docs/verify.schema.json).
 pub fn json(outcome: &Outcome) -> Value {
+    let lacking: HashSet<&str> = outcome.missing.iter().map(|m| &m.release[..]).collect();
+    let complete = |r: &ReleaseOutcome| !lacking.contains("") && !lacking.contains(&r.name[..]);
     json!({
         "schema": SCHEMA,
         "verdict": if outcome.complete() { "complete" } else { "incomplete" },
-        "releases": outcome.releases.iter().map(|r| release(r, outcome)).collect::<Vec<_>>(),
+        "releases": outcome.releases.iter().map(|r| release(r, complete(r))).collect::<Vec<_>>(),
         "missing": outcome.missing.iter().map(missing).collect::<Vec<_>>(),
         "notes": outcome.notes,
     })
 }
 
-fn release(release: &ReleaseOutcome, outcome: &Outcome) -> Value {
+fn release(release: &ReleaseOutcome, complete: bool) -> Value {
     let text = |v: &Option<crate::milvus::version::Version>| v.as_ref().map(ToString::to_string);
     json!({
         "namespace": release.namespace,
         "name": release.name,
         "mode": release.mode,
         "kind": release.kind,
-        "complete": !outcome.missing.iter().any(|m| m.release.is_empty() || m.release == release.name),
+        "complete": complete,
         "current": release.before.as_ref().map(|v| json!({"version": v.to_string()})),
         "target": {"version": text(&release.target), "knownBy": release.target_from},
         "stage": release.stage.map(|(verified, last)| json!({"verified": verified, "last": last, "does": release.doing})),

@@ -3,12 +3,11 @@
 use std::cell::OnceCell;
 
 use super::goal::Goal;
-use super::inputs::Inputs;
 use super::{Missing, Outcome, Request};
 use crate::finding::{Finding, Input, Severity};
+use crate::judge::Scope;
 use crate::kube::named::Named;
-use crate::milvus::effective::Texts;
-use crate::milvus::release::Release;
+use crate::milvus::effective::{ConfigMaps, Texts};
 use crate::report::{StageReport, mask};
 use crate::rewrite::Rewrite;
 use crate::rules::case::{Case, Effective, Side};
@@ -20,42 +19,35 @@ const ASKED: [&str; 10] = [
 ];
 
 /// Compares a release with what it was.
-pub fn check(
-    request: &Request,
-    inputs: &Inputs,
-    goal: &Goal,
-    release: &Release,
-    before: Option<&Release>,
-    out: &mut Outcome,
-) {
-    let Some((source, before)) = inputs.before.as_ref().zip(before) else {
+pub fn check(request: &Request, goal: &Goal, near: &Scope, texts: &Texts, out: &mut Outcome) {
+    let Some((current, before)) = near.current.zip(near.deployed) else {
         return;
     };
+    let (target, release) = (near.target, near.release);
     let line = goal.target.line();
     let from = goal
         .transition
         .source_line()
         .unwrap_or_else(|| crate::facts::versions().marks.consolidate.version.line());
-    let texts = Texts::default();
-    let now = Effective::new(&inputs.live.stream.objects, release, line, &texts);
-    let then = Effective::new(&source.stream.objects, before, from, &texts);
+    let now = Effective::new(&ConfigMaps::of(&target.objects), release, line, texts);
+    let then = Effective::new(&ConfigMaps::of(&current.objects), before, from, texts);
     let rewrite = Rewrite::default();
     let case = Case {
-        target: &inputs.live.stream,
+        target,
         came: release,
         after: Side {
             input: Input::Target,
-            objects: &inputs.live.stream.objects,
+            objects: &target.objects,
             release,
             effective: &now,
-            named: &Named::of(&inputs.live.stream.objects),
+            named: &Named::of(&target.objects),
         },
         before: Some(Side {
             input: Input::Current,
-            objects: &source.stream.objects,
+            objects: &current.objects,
             release: before,
             effective: &then,
-            named: &Named::of(&source.stream.objects),
+            named: &Named::of(&current.objects),
         }),
         transition: &goal.transition,
         rewrite: &rewrite,
@@ -66,7 +58,7 @@ pub fn check(
             last,
         }),
         leads: true,
-        texts: &texts,
+        texts,
         user_keys: OnceCell::new(),
         pairs: OnceCell::new(),
         host_command: None,
