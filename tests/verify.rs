@@ -43,6 +43,9 @@ struct Case {
     /// What is missing: exactly these reasons, each once.
     #[serde(default)]
     missing: Vec<String>,
+    /// What is said hangs on nothing else being there.
+    #[serde(default)]
+    alone: bool,
     /// Texts that the answer for people holds.
     #[serde(default)]
     says: Vec<String>,
@@ -442,7 +445,102 @@ fn run(folder: &Path) -> Result<(), String> {
         command.output().map_err(|e| e.to_string())
     };
     let (people, data) = (call("text")?, call("json")?);
-    check(&case, &people, &data)
+    check(&case, &people, &data)?;
+    if case.live.is_none() && case.current.is_none() && !case.alone {
+        beside::another(folder, &case, &scene, &read(&live)?, &data)?;
+    }
+    Ok(())
+}
+
+/// What is missing does not hang on what else is there, nor on how the objects are written down.
+mod beside {
+    use super::*;
+
+    /// The case with a second release: the scene, at the same stage, under another name.
+    pub fn another(folder: &Path, case: &Case, scene: &Path, live: &str, alone: &Output) -> Result<(), String> {
+        let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let before = std::fs::read_to_string(scene.join("before.yaml")).map_err(|e| e.to_string())?;
+        let manifest = match case.applied.as_str() {
+            "none" => before.clone(),
+            stage => applied(scene, stage, scratch.path())?,
+        };
+        let items = |list: &Value| list["items"].as_array().cloned().unwrap_or_default();
+        let one = items(&serde_json::from_str(live).map_err(|e| e.to_string())?);
+        let two: Vec<Value> =
+            serde_json::from_str(&renamed(&json!(settled(&manifest)?).to_string())).map_err(|e| e.to_string())?;
+        let ask = |current: &str, live: String| -> Result<Vec<String>, String> {
+            let (known, there) = (scratch.path().join("known.yaml"), scratch.path().join("there.json"));
+            std::fs::write(&known, current).map_err(|e| e.to_string())?;
+            std::fs::write(&there, live).map_err(|e| e.to_string())?;
+            let mut command = program(folder);
+            command.arg("verify").arg(&there).arg("--current").arg(&known);
+            command.args(&case.args).args(["--format", "json"]);
+            missing(&command.output().map_err(|e| e.to_string())?)
+        };
+        let list = |items: &[Value]| json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        let documents = |items: &[Value]| items.iter().map(|o| format!("---\n{o}\n")).collect::<String>();
+        let own = missing(alone)?;
+        if !one.is_empty() {
+            same("as documents", &ask(&before, documents(&one))?, &own)?;
+        }
+        let other = renamed(&before);
+        let mut both = [own, ask(&other, list(&two))?].concat();
+        both.sort();
+        // A cluster of which nothing is left is told by what is there.
+        if one.is_empty() {
+            return Ok(());
+        }
+        for (current, live) in [
+            (format!("{before}\n---\n{other}"), [&one[..], &two].concat()),
+            (format!("{other}\n---\n{before}"), [&two[..], &one].concat()),
+        ] {
+            same("beside another release", &ask(&current, list(&live))?, &both)?;
+        }
+        Ok(())
+    }
+
+    fn renamed(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(i) = rest.find("rel") {
+            let inside = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            let word = !inside(rest[..i].chars().next_back()) && !inside(rest[i + 3..].chars().next());
+            out += &rest[..i];
+            out += if word { "two" } else { "rel" };
+            rest = &rest[i + 3..];
+        }
+        out + rest
+    }
+
+    /// What is missing, with the release and the object.
+    fn missing(output: &Output) -> Result<Vec<String>, String> {
+        let answer: Value =
+            serde_json::from_slice(&output.stdout).map_err(|e| format!("{e}: {}", text(&output.stderr)))?;
+        let all = answer["missing"].as_array().cloned().unwrap_or_default();
+        let mut said: Vec<String> = all
+            .iter()
+            .map(|m| format!("{} {} {} {}", m["release"], m["reason"], m["object"], m["message"]))
+            .collect();
+        said.sort();
+        Ok(said)
+    }
+
+    fn same(what: &str, is: &[String], wanted: &[String]) -> Result<(), String> {
+        let lines = |all: &[String], others: &[String]| {
+            let each = all.iter().filter(|m| !others.contains(m));
+            each.map(|m| format!("  {m}\n")).collect::<String>()
+        };
+        match is == wanted {
+            true => Ok(()),
+            false => Err(format!(
+                "{what}, told only there ({} of {}):\n{}not told there:\n{}",
+                is.len(),
+                wanted.len(),
+                lines(is, wanted),
+                lines(wanted, is)
+            )),
+        }
+    }
 }
 
 fn check(case: &Case, people: &Output, data: &Output) -> Result<(), String> {

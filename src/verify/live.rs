@@ -1,5 +1,7 @@
 //! What one release is looked at by: the cluster, and the objects that have to do with it.
 
+use foldhash::HashMap;
+
 use super::cluster::Cluster;
 use super::{HelmOutcome, Missing, Request};
 use crate::judge::Scope;
@@ -15,8 +17,24 @@ pub struct Live<'a> {
     pub cluster: &'a Cluster<'a>,
     /// Those that have to do with the release, and what they were before.
     pub near: Scope<'a>,
+    /// What says by itself of which release it is, where several are looked at.
+    pub claimed: &'a Claimed<'a>,
     /// Where they are, for commands.
     pub place: Place,
+}
+
+/// The workloads beside Milvus that Helm has marked as a release's, by its name.
+pub type Claimed<'a> = HashMap<&'a str, Vec<&'a Object>>;
+
+/// The mark of Helm on what it has applied.
+pub fn marked(object: &Object) -> Option<&str> {
+    object.annotation("meta.helm.sh/release-name")
+}
+
+/// Whether it is a workload that serves.
+pub fn serves(object: &Object) -> bool {
+    let kind = object.reference.kind.as_str();
+    workload::SERVING_KINDS.contains(&kind) && kind != "ReplicaSet"
 }
 
 impl<'a> Live<'a> {
@@ -38,16 +56,15 @@ impl<'a> Live<'a> {
     /// Workloads of the namespace that are not Milvus and belong to what was deployed.
     pub fn dependencies(&self, release: &Release) -> Vec<&'a Object> {
         let found = self.near.target.objects.iter().filter(|o| {
-            let serving =
-                workload::SERVING_KINDS.contains(&o.reference.kind.as_str()) && o.reference.kind != "ReplicaSet";
-            let own = || {
-                let of_helm = o.annotation("meta.helm.sh/release-name") == Some(&release.name);
-                of_helm || self.cluster.before.holds(&o.reference)
-            };
-            let here = namespaces_agree(&o.reference.namespace, &release.namespace);
-            serving && here && !self.cluster.is_milvus(o) && own()
+            let own = || marked(o) == Some(&release.name) || self.cluster.before.holds(&o.reference);
+            let claimed = || marked(o).is_some_and(|name| self.claimed.contains_key(name));
+            serves(o) && !self.cluster.is_milvus(o) && own() && !claimed()
         });
-        found.collect()
+        let claimed = self.claimed.get(&release.name[..]).into_iter().flatten().copied();
+        found
+            .chain(claimed)
+            .filter(|o| namespaces_agree(&o.reference.namespace, &release.namespace))
+            .collect()
     }
 
     /// Whether a workload that is not Milvus runs other images than before.

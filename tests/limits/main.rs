@@ -18,6 +18,7 @@ use milvus_uplift::stage::Stage;
 use milvus_uplift::stream::Bytes;
 use serde_json::json;
 
+mod cluster;
 mod inside;
 mod shapes;
 
