@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use memchr::memchr;
+
 use super::YamlError;
 
 thread_local! {
@@ -42,9 +44,57 @@ pub(super) fn guarded<T>(text: &str, parse: impl FnOnce() -> Result<T, YamlError
 
 /// Where something like a tag stands right before a comma.
 fn tag_before_comma(text: &str) -> Option<usize> {
-    text.match_indices('!').map(|(at, _)| at).find(|at| {
-        let rest = &text[*at..];
-        rest.find(|character: char| character.is_whitespace() || matches!(character, ',' | '[' | ']' | '{' | '}'))
-            .is_some_and(|end| rest[end..].starts_with(','))
-    })
+    let mut from = 0;
+    while let Some(at) = memchr(b'!', &text.as_bytes()[from..]).map(|length| from + length) {
+        // Every other `!` of the same word ends where this one does: a run of them is looked at once.
+        let end = at + text[at..].find(ends_a_tag)?;
+        if text[end..].starts_with(',') {
+            return Some(at);
+        }
+        from = end;
+    }
+    None
+}
+
+fn ends_a_tag(character: char) -> bool {
+    character.is_whitespace() || matches!(character, ',' | '[' | ']' | '{' | '}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As looking on from each `!` finds it.
+    fn one_by_one(text: &str) -> Option<usize> {
+        text.match_indices('!').map(|(at, _)| at).find(|at| {
+            let rest = &text[*at..];
+            rest.find(ends_a_tag).is_some_and(|end| rest[end..].starts_with(','))
+        })
+    }
+
+    #[test]
+    fn the_first_tag_before_a_comma_is_found() {
+        for (text, at) in [
+            ("[!x,y]", Some(1)),
+            ("[a!!x,y]", Some(2)),
+            ("!!é!x !é!y,", Some(7)),
+            ("!\u{2003}!,", Some(4)),
+            ("!", None),
+            ("!x", None),
+            ("!x ,", None),
+            ("!x],", None),
+            ("a,", None),
+            ("", None),
+        ] {
+            assert_eq!(tag_before_comma(text), at, "{text:?}");
+        }
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            let longer = |text: &String| ["!", ",", " ", "x", "]"].map(|next| format!("{text}{next}"));
+            texts = texts.iter().flat_map(longer).collect();
+        }
+        for text in texts {
+            assert_eq!(tag_before_comma(&text), one_by_one(&text), "{text:?}");
+        }
+    }
 }
