@@ -192,7 +192,8 @@ impl Stream {
     pub fn positions(&self, of: &[(usize, &str)]) -> Vec<Position> {
         let lines = Lines::of(&self.text);
         let mut order: Vec<usize> = (0..of.len()).collect();
-        order.sort_by_key(|i| of[*i].0);
+        // A tree keeps the last text it looked into: what points into the same stands together.
+        order.sort_unstable_by_key(|i| of[*i]);
         let mut found = vec![Position { line: 1, column: 1 }; of.len()];
         // One document's tree at a time: those of a large stream take many times its size.
         let mut last: Option<(usize, Option<yaml::Tree>)> = None;

@@ -1,5 +1,6 @@
 //! A stream that is read beside another is what it would be alone.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +80,36 @@ fn what_becomes_of_the_other_streams_objects_does_not_matter() {
     other.objects.pop();
     assert_eq!(shared(&joined(&[OTHER, MAP]), &other), 2);
     assert_eq!(shared(&joined(&[OTHER, MAP]), &other.with(vec![])), 2);
+}
+
+#[test]
+fn places_asked_for_together_are_those_asked_for_one_by_one() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a#b: 'x: 1'\n  a: |\n    x: 1\n    y: {z: 2}\n  b: |\n    x: 1\n    \"y#\": 2\n";
+    let stream = alone(&joined(&[MAP, map, COMMENT, LIST])).unwrap();
+    let pointers = [
+        "/data/b#/x",
+        "/data/a#/y/z",
+        "/data/b#/y#",
+        "/data/a#b",
+        "/data/a#/x",
+        "/data/b#/x/none",
+        "/data/a#b#/x",
+        "/items/0/kind",
+        "/data/a#/y/none",
+        "/data/b",
+        "",
+    ];
+    let asked: Vec<(usize, &str)> = pointers
+        .iter()
+        .flat_map(|pointer| [3, 1, 0, 2, 1].map(|document| (document, *pointer)))
+        .collect();
+    let one_by_one: Vec<_> = asked
+        .iter()
+        .map(|(document, pointer)| stream.position(*document, pointer))
+        .collect();
+    assert_eq!(stream.positions(&asked), one_by_one);
+    let lines: HashSet<usize> = one_by_one.iter().map(|position| position.line).collect();
+    assert!(lines.len() > 10, "{lines:?}");
 }
 
 #[test]
