@@ -2,10 +2,14 @@
 //!
 //! Source: kubernetes.io/docs/concepts/services-networking/network-policies, and the defaults of `networking.k8s.io/v1`.
 
+use std::cell::LazyCell;
+
+use foldhash::HashMap;
+
 use super::object::{Object, at, namespaces_agree, text_at};
 use super::selector::{self, SelectorAt};
 use super::workload;
-use crate::value::{Value, json};
+use crate::value::Value;
 
 /// The label every namespace carries with its own name.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -48,14 +52,40 @@ impl<'a> Pods<'a> {
         }
     }
 
-    /// The number behind a port's name.
-    fn port_named(&self, name: &str) -> Option<i64> {
-        workload::containers(self.object)
-            .into_iter()
-            .flat_map(|(_, c)| c.get("ports").and_then(Value::as_array).into_iter().flatten())
-            .find(|p| text_at(p, &["name"]) == Some(name))
-            .and_then(|p| p.get("containerPort")?.as_i64())
+    /// The number behind each port's name; the first of a name counts.
+    fn ports(&self) -> HashMap<&'a str, Option<i64>> {
+        let mut found = HashMap::default();
+        for (_, container) in workload::containers(self.object) {
+            let ports = container.get("ports").and_then(Value::as_array);
+            for port in ports.into_iter().flatten() {
+                if let Some(name) = text_at(port, &["name"]) {
+                    let number = port.get("containerPort").and_then(Value::as_i64);
+                    found.entry(name).or_insert(number);
+                }
+            }
+        }
+        found
     }
+
+    /// Their namespace, with the labels that its object among some shows.
+    fn space(&self, objects: &'a [Object]) -> Space<'a> {
+        let name = &self.object.reference.namespace[..];
+        let is_own = |o: &&Object| o.reference.kind == "Namespace" && o.reference.name == name;
+        let own = Some(objects).filter(|_| !name.is_empty());
+        let object = own.and_then(|objects| objects.iter().find(is_own));
+        Space {
+            name,
+            labels: object.and_then(|o| o.at(&["metadata", "labels"])),
+        }
+    }
+}
+
+/// A namespace, as policies see it.
+struct Space<'a> {
+    /// Empty where nobody says it.
+    name: &'a str,
+    /// What its object shows; nothing where that is not among the objects.
+    labels: Option<&'a Value>,
 }
 
 /// The policies that hold for pods in a direction; where there are none everything is open.
@@ -98,25 +128,27 @@ pub fn lets(
     objects: &[Object],
 ) -> bool {
     let (_, rules, peers) = direction.words();
+    let named = LazyCell::new(|| destination.ports());
+    let space = LazyCell::new(|| peer.space(objects));
     policies.iter().any(|policy| {
         let list = policy.at(&["spec", rules]).and_then(Value::as_array);
         list.into_iter().flatten().any(|rule| {
             let ports = rule.get("ports").and_then(Value::as_array).filter(|p| !p.is_empty());
-            let open = ports.is_none_or(|list| list.iter().any(|p| is_port(p, destination, port)));
+            let open = ports.is_none_or(|list| list.iter().any(|p| is_port(p, |name| *named.get(name)?, port)));
             let who = rule.get(peers).and_then(Value::as_array).filter(|p| !p.is_empty());
-            open && who.is_none_or(|list| list.iter().any(|p| is_peer(p, policy, peer, objects)))
+            open && who.is_none_or(|list| list.iter().any(|p| is_peer(p, policy, peer, |s| is_in(s, &space))))
         })
     })
 }
 
-fn is_port(rule: &Value, destination: &Pods, port: u16) -> bool {
+fn is_port(rule: &Value, named: impl Fn(&str) -> Option<i64>, port: u16) -> bool {
     if !matches!(text_at(rule, &["protocol"]), None | Some("TCP")) {
         return false;
     }
     let port = i64::from(port);
     match rule.get("port") {
         None | Some(Value::Null) => true,
-        Some(Value::String(name)) => destination.port_named(name) == Some(port),
+        Some(Value::String(name)) => named(name) == Some(port),
         Some(number) => {
             let first = number.as_i64().unwrap_or(-1);
             let last = rule.get("endPort").and_then(Value::as_i64).unwrap_or(first);
@@ -125,7 +157,7 @@ fn is_port(rule: &Value, destination: &Pods, port: u16) -> bool {
     }
 }
 
-fn is_peer(rule: &Value, policy: &Object, pods: &Pods, objects: &[Object]) -> bool {
+fn is_peer(rule: &Value, policy: &Object, pods: &Pods, in_space: impl Fn(&Value) -> bool) -> bool {
     if let Some(block) = rule.get("ipBlock").filter(|b| b.is_object()) {
         // The addresses of pods are unknown: only what holds all addresses holds theirs.
         let all = matches!(text_at(block, &["cidr"]), Some("0.0.0.0/0" | "::/0"));
@@ -137,40 +169,34 @@ fn is_peer(rule: &Value, policy: &Object, pods: &Pods, objects: &[Object]) -> bo
     let spaces = rule.get("namespaceSelector").filter(|s| s.is_object());
     let chosen = rule.get("podSelector").filter(|s| s.is_object());
     let here = match spaces {
-        Some(selector) => is_in(selector, &pods.object.reference.namespace, objects),
+        Some(selector) => in_space(selector),
         None => chosen.is_some() && namespaces_agree(&policy.reference.namespace, &pods.object.reference.namespace),
     };
     here && chosen.is_none_or(|selector| selector::selects(selector, false, pods.labels))
 }
 
-/// Whether a selector chooses a namespace, by its name and by the labels of its object where that is among them.
-fn is_in(selector: &Value, namespace: &str, objects: &[Object]) -> bool {
-    if namespace.is_empty() {
+/// Whether a selector chooses a namespace, by its name and by the labels of its object.
+fn is_in(selector: &Value, space: &Space) -> bool {
+    if space.name.is_empty() {
         // Wherever the client puts it: a selector that asks for a name alone was written for that place.
         let whole = SelectorAt {
             pointer: String::new(),
             plain: false,
         };
         let demanded = selector::demanded(selector, &whole);
-        return demanded.iter().all(|(_, key, _)| key == NAMESPACE_NAME)
+        return demanded.iter().all(|(_, key, _)| *key == NAMESPACE_NAME)
             && (!demanded.is_empty() || selector::selects(selector, false, &Value::Null));
     }
-    let object = objects
-        .iter()
-        .find(|o| o.reference.kind == "Namespace" && o.reference.name == namespace);
-    let mut labels = object
-        .and_then(|o| o.at(&["metadata", "labels"]))
-        .cloned()
-        .unwrap_or_else(|| json!({}));
-    if let Some(map) = labels.as_object_mut() {
-        map.insert(NAMESPACE_NAME.into(), namespace.into());
-    }
-    selector::selects(selector, false, &labels)
+    selector::selects_by(selector, false, |key| match key {
+        NAMESPACE_NAME => Some(space.name),
+        _ => space.labels?.entry(key)?.as_str(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::json;
 
     fn objects(spec: Value) -> Vec<Object> {
         let pod = |name: &str, ports: Value| {
@@ -223,6 +249,26 @@ mod tests {
         }
         assert_eq!(ingress(json!({})), Some(true));
         assert_eq!(ingress(json!({"ports": [], "from": []})), Some(true));
+    }
+
+    #[test]
+    fn the_first_port_of_a_name_counts() {
+        let ports = |ports: Value| {
+            let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers":
+                [{"name": "a", "ports": ports}, {"name": "b", "ports": [{"name": "x", "containerPort": 3}, {"containerPort": 4}]}]}});
+            let object = Object::all_in(0, pod).unwrap().remove(0);
+            let found = Pods::of(&object).ports();
+            (found.len(), found.get("x").copied().flatten())
+        };
+        assert_eq!(
+            ports(json!([{"name": "x", "containerPort": 1}, {"name": "x", "containerPort": 2}])),
+            (1, Some(1))
+        );
+        assert_eq!(
+            ports(json!([{"name": "x"}, {"name": "y", "containerPort": 2}])),
+            (2, None)
+        );
+        assert_eq!(ports(json!(null)), (1, Some(3)));
     }
 
     #[test]
@@ -279,14 +325,29 @@ mod tests {
 
     #[test]
     fn a_namespace_among_the_objects_shows_its_labels() {
-        let mut all = objects(
-            json!({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": "x"}}}]}]}),
-        );
-        let space =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "labels": {"team": "x"}}});
-        all.extend(Object::all_in(1, space).unwrap());
-        let (to, from) = (Pods::of(&all[0]), Pods::of(&all[1]));
-        let policies = holding(&all, &to, Direction::Ingress);
-        assert!(lets(&policies, Direction::Ingress, &from, &to, 22222, &all));
+        let team = |team: &str| json!({"matchLabels": {"team": team, NAMESPACE_NAME: "n"}});
+        let space = |name: &str, labels: Value| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        let lets_in = |selector: Value, spaces: &[Value]| {
+            let spec = json!({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": selector}]}]});
+            let mut all = objects(spec);
+            all.extend(
+                spaces
+                    .iter()
+                    .flat_map(|space| Object::all_in(1, space.clone()).unwrap()),
+            );
+            let (to, from) = (Pods::of(&all[0]), Pods::of(&all[1]));
+            let policies = holding(&all, &to, Direction::Ingress);
+            lets(&policies, Direction::Ingress, &from, &to, 22222, &all)
+        };
+        let labelled = space("n", json!({"team": "x", NAMESPACE_NAME: "lies"}));
+        assert!(lets_in(
+            team("x"),
+            &[space("m", json!({"team": "y"})), labelled.clone()]
+        ));
+        assert!(!lets_in(team("y"), std::slice::from_ref(&labelled)));
+        assert!(!lets_in(team("y"), &[labelled, space("n", json!({"team": "y"}))]));
+        assert!(!lets_in(team("x"), &[]));
+        let no_team = json!({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["x"]}], "matchLabels": {NAMESPACE_NAME: "n"}});
+        assert!(lets_in(no_team, &[space("n", json!({}))]));
     }
 }

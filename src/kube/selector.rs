@@ -15,7 +15,11 @@ pub struct SelectorAt {
 /// Whether a LabelSelector or plain label map selects `labels`. An empty or absent selector selects all pods for a
 /// LabelSelector and none for a Service; the caller passes only selectors that are there.
 pub fn selects(selector: &Value, plain: bool, labels: &Value) -> bool {
-    let has = |key: &str| labels.entry(key).and_then(Value::as_str);
+    selects_by(selector, plain, |key| labels.entry(key).and_then(Value::as_str))
+}
+
+/// The same where the label of a key is found so.
+pub(super) fn selects_by<'v>(selector: &'v Value, plain: bool, has: impl Fn(&str) -> Option<&'v str>) -> bool {
     let all = |map: &Value| match map.as_object() {
         Some(m) => m.iter().all(|(k, v)| v.as_str().is_some_and(|v| has(k) == Some(v))),
         None => true,
@@ -24,12 +28,12 @@ pub fn selects(selector: &Value, plain: bool, labels: &Value) -> bool {
         return selector.as_object().is_some_and(|m| !m.is_empty()) && all(selector);
     }
     let expressions = selector.entry("matchExpressions").and_then(Value::as_array);
-    selector.entry("matchLabels").is_none_or(all) && expressions.into_iter().flatten().all(|e| expression(e, labels))
+    selector.entry("matchLabels").is_none_or(all) && expressions.into_iter().flatten().all(|e| expression(e, &has))
 }
 
-fn expression(e: &Value, labels: &Value) -> bool {
+fn expression<'v>(e: &Value, has: impl Fn(&str) -> Option<&'v str>) -> bool {
     let key = e.entry("key").and_then(Value::as_str).unwrap_or("");
-    let value = labels.entry(key).and_then(Value::as_str);
+    let value = has(key);
     let listed = || {
         let values = e.entry("values").and_then(Value::as_array);
         values
@@ -98,15 +102,15 @@ pub fn scale_target<'v>(kind: &str, value: &'v Value) -> Option<(&'v str, &'v st
 }
 
 /// Every place inside a selector where a label value is demanded: pointer (relative to the object), key, value.
-pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, String)> {
+pub fn demanded<'v>(value: &'v Value, selector: &SelectorAt) -> Vec<(String, &'v str, &'v str)> {
     let Some(s) = value.pointer(&selector.pointer) else {
         return vec![];
     };
     let mut out = Vec::new();
-    let mut labels = |map: Option<&Value>, base: String| {
+    let mut labels = |map: Option<&'v Value>, base: String| {
         for (k, v) in map.and_then(Value::as_object).into_iter().flatten() {
             if let Some(v) = v.as_str() {
-                out.push((format!("{base}/{}", escape(k)), k.to_string(), v.to_owned()));
+                out.push((format!("{base}/{}", escape(k)), k.as_str(), v));
             }
         }
     };
@@ -134,11 +138,7 @@ pub fn demanded(value: &Value, selector: &SelectorAt) -> Vec<(String, String, St
             .enumerate()
         {
             if let Some(v) = v.as_str() {
-                out.push((
-                    format!("{}/matchExpressions/{i}/values/{j}", selector.pointer),
-                    key.into(),
-                    v.into(),
-                ));
+                out.push((format!("{}/matchExpressions/{i}/values/{j}", selector.pointer), key, v));
             }
         }
     }
@@ -216,11 +216,7 @@ mod tests {
         };
         assert_eq!(
             demanded(&policy, &second),
-            [(
-                "/spec/ingress/0/from/1/podSelector/matchLabels/a".into(),
-                "a".into(),
-                "b".into()
-            )]
+            [("/spec/ingress/0/from/1/podSelector/matchLabels/a".into(), "a", "b")]
         );
     }
 

@@ -103,15 +103,15 @@ pub fn chooses_here(policy: &Value, own: &str, at: &SelectorAt, namespace: &str)
         pointer: String::new(),
         plain: false,
     };
-    let names: Vec<String> = selector::demanded(chosen, &place)
+    let names: Vec<&str> = selector::demanded(chosen, &place)
         .into_iter()
-        .filter(|(_, key, _)| key == NAMESPACE_NAME)
+        .filter(|(_, key, _)| *key == NAMESPACE_NAME)
         .map(|(_, _, value)| value)
         .collect();
     if names.is_empty() {
         return agrees;
     }
-    namespace.is_empty() || names.iter().any(|n| n == namespace)
+    namespace.is_empty() || names.contains(&namespace)
 }
 
 /// The operations that make a selector name mixcoord instead of legacy coordinators. In `In` lists each name comes
@@ -130,12 +130,12 @@ fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: boo
         return patch;
     }
     for (pointer, key, value) in selector::demanded(&object.value, at) {
-        let Some(role) = labels.role_of(&key, &value) else {
+        let Some(role) = labels.role_of(key, value) else {
             continue;
         };
         match pointer.rsplit_once("/values/") {
             Some((expression, _)) => listed(expression),
-            None if role.is_legacy_coordinator() => patch.push(replace(pointer, labels.of_mixcoord(&key))),
+            None if role.is_legacy_coordinator() => patch.push(replace(pointer, labels.of_mixcoord(key))),
             None => {}
         }
     }
