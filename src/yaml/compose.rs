@@ -16,6 +16,8 @@ use crate::value::Text;
 /// Said without the anchor's name: where a password begins with `*` and lacks its quotes, the name is the password.
 const UNKNOWN_ANCHOR: &str = "an alias (`*`) of an anchor that is not there; quote a text that begins with `*`";
 
+pub(super) const DIRECTIVE: &str = "a `%` directive: Helm refuses it";
+
 const MULTIPLIES: &str = "the document multiplies itself through aliases";
 
 /// Reads one document's body as `sigs.k8s.io/yaml` does. `None`: nothing but comments, blank lines or a null.
@@ -111,7 +113,8 @@ impl Composer<'_> {
     }
 
     fn document<R: Record>(&mut self) -> Result<Option<(Value, R::Node)>, YamlError> {
-        self.next()?;
+        let before = self.next()?;
+        self.check_directives(before.end_mark)?;
         let start = self.next()?;
         match &start.data {
             EventData::StreamEnd => return Ok(None),
@@ -121,7 +124,7 @@ impl Composer<'_> {
                 ..
             } => {
                 if version_directive.is_some() || !tag_directives.is_empty() {
-                    return self.fail("a `%` directive: Helm refuses it", start.start_mark);
+                    return self.fail(DIRECTIVE, start.start_mark);
                 }
             }
             _ => return self.fail("no document starts here", start.start_mark),
@@ -130,13 +133,23 @@ impl Composer<'_> {
         let root_start = first.start_mark;
         let empty = matches!(&first.data, EventData::Scalar { value, style: ScalarStyle::Plain, anchor: None, tag: None, .. } if value.is_empty());
         let root = self.node::<R>(first)?;
-        self.next()?;
+        let last = self.next()?;
+        self.check_directives(last.end_mark)?;
         let end = self.next().map_err(|error| self.after_root(error, root_start))?;
         if !matches!(end.data, EventData::StreamEnd) {
             return self.fail("a second document in what should be one", end.start_mark);
         }
         let value = self.value(root.value, root.scalar, root_start)?;
         Ok((!empty).then_some((value, root.shape)))
+    }
+
+    /// Refuses more directives than the parser takes in time, before it reads them. Fewer it refuses itself.
+    fn check_directives(&self, behind: Mark) -> Result<(), YamlError> {
+        let from = self.source.offset(behind);
+        match layout::many_directives(&self.source.text[from..]) {
+            Some(at) => Err(YamlError::new(DIRECTIVE, from + at)),
+            None => Ok(()),
+        }
     }
 
     /// Says more about text that follows the root node.

@@ -96,6 +96,23 @@ impl<'t> Source<'t> {
     }
 }
 
+/// Where the first `%` directive stands of more than a few ahead of a document. The parser looks for each among all before it.
+pub(super) fn many_directives(text: &str) -> Option<usize> {
+    const FEW: usize = 64;
+    let (mut first, mut seen, mut at) = (None, 0, 0);
+    for line in text.split_inclusive(is_break) {
+        let content = line.trim_start_matches([' ', '\t']);
+        if line.starts_with('%') {
+            first.get_or_insert(at);
+            seen += 1;
+        } else if !content.starts_with(is_break) && !content.starts_with('#') && !line.starts_with("...") {
+            break;
+        }
+        at += line.len();
+    }
+    first.filter(|_| seen > FEW)
+}
+
 /// Where the first line starts that is neither blank nor a comment. Licence texts are half of a stream.
 fn content_start(text: &str) -> usize {
     let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };

@@ -87,6 +87,46 @@ fn refuses_where_go_would_drop_or_toss_a_coin() {
     }
 }
 
+#[test]
+fn many_directives_are_refused_as_one_is() {
+    let head = |n: usize| -> String {
+        let each = (0..n).map(|i| format!("%TAG !a{i}! x{i} # one\r\n\n"));
+        "# c\n".to_owned() + &each.collect::<String>()
+    };
+    let said = |text: String| read(&text).map_err(|error| (error.message, error.offset));
+    let directive = |offset: usize| Err((compose::DIRECTIVE.to_owned(), offset));
+    let document = |n| format!("{}---\na: 1\n", head(n));
+    let bare = |n| format!("{}a: 1\n", head(n));
+    for n in [1, 64, 65, 300] {
+        assert_eq!(said(document(n)), directive(4), "{n}");
+    }
+    let at = bare(64).len() - "a: 1\n".len();
+    assert_eq!(
+        said(bare(64)),
+        Err(("did not find expected <document start>".to_owned(), at))
+    );
+    assert_eq!(said(bare(65)), directive(4));
+    // Behind a value as well, with or without its end.
+    for start in [
+        "a: 1\n",
+        "a: 1\n... # end\n",
+        "a: 1\n...\n\n...\n",
+        "[x]\n",
+        "--- >\n  x\n",
+    ] {
+        let many = said(format!("{start}{}---\n", head(65)));
+        assert_eq!(many, directive(start.len() + "# c\n".len()), "{start:?}");
+    }
+    // What is no directive is none, however many there are.
+    for text in [
+        format!("- \"x\n{}\"\n", "%TAG !a! x\n".repeat(100)),
+        format!("- |\n{}", " %TAG !a! x\n".repeat(100)),
+        format!("- é\n{}", "# %TAG !a! x\n".repeat(100)),
+    ] {
+        assert!(read(&text).is_ok_and(|value| value.is_some()), "{text}");
+    }
+}
+
 fn bodies(text: &str) -> Vec<&str> {
     let documents = split(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
     let joined: String = documents.iter().map(|document| &text[document.whole.clone()]).collect();
