@@ -13,6 +13,7 @@ type Pair = (u32, u32);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Labels {
     words: HashMap<Text, u32>,
+    /// Those of each set in order.
     pairs: Vec<Pair>,
     /// Each set of labels: whose, and where its pairs end.
     sets: Vec<(Node, u32)>,
@@ -27,12 +28,14 @@ pub(super) struct Selector {
 
 impl Labels {
     pub(super) fn add(&mut self, node: Node, labels: &Value) {
+        let first = self.pairs.len();
         for (key, value) in labels.as_object().into_iter().flatten() {
             if let Value::String(value) = value {
                 let pair = (self.word(key), self.word(value));
                 self.pairs.push(pair);
             }
         }
+        self.pairs[first..].sort_unstable();
         self.sets.push((node, number(self.pairs.len())));
     }
 
@@ -136,7 +139,7 @@ impl<'l> Bearers<'l> {
             Some(list) => {
                 let all = |i: &&u32| {
                     let labels = self.labels.set(**i as usize);
-                    firm.iter().all(|pair| labels.contains(pair))
+                    firm.iter().all(|pair| labels.binary_search(pair).is_ok())
                 };
                 let selected = list.iter().filter(all);
                 selected.for_each(|i| nodes.relate(met, sets[*i as usize].0));
