@@ -181,6 +181,7 @@ impl Circles {
             bearers.select(selector, &mut self.nodes);
         }
         self.shared = share::share(&mut self.nodes);
+        self.nodes.flatten();
     }
 
     /// Joins what stands in several circles with all of them.
@@ -189,6 +190,7 @@ impl Circles {
         for (one, owners) in std::mem::take(&mut self.shared) {
             owners.iter().for_each(|owner| self.nodes.join(one, *owner));
         }
+        self.nodes.flatten();
         self
     }
 

@@ -95,6 +95,13 @@ impl Nodes {
         self.join(node, owner);
     }
 
+    /// Leads each node straight to its root. What [`Nodes::join`] hangs below another comes behind it.
+    pub(super) fn flatten(&mut self) {
+        for node in 0..self.parents.len() {
+            self.parents[node] = self.parents[self.parents[node] as usize];
+        }
+    }
+
     /// The root of a node; the way to it is half as long the next time.
     pub(super) fn shortened(&mut self, mut node: Node) -> Node {
         while self.parents[node as usize] != node {
