@@ -48,7 +48,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
     all: Vec<Entry>,
-    /// Where the last that says something about a key stands; made for mappings of more than [`FEW`].
+    /// How many keys they say something about.
+    keys: usize,
+    /// Where the last that says something about a key stands; made for mappings of more keys than [`FEW`].
     last: OnceCell<HashMap<String, usize>>,
 }
 
@@ -56,7 +58,9 @@ const FEW: usize = 32;
 
 impl From<Vec<Entry>> for Entries {
     fn from(all: Vec<Entry>) -> Entries {
+        let keys = |entry: &Entry| entry.merged.as_ref().map_or(1, Vec::len);
         Entries {
+            keys: all.iter().map(keys).sum(),
             all,
             last: OnceCell::new(),
         }
@@ -74,7 +78,7 @@ impl Deref for Entries {
 impl Entries {
     /// Where the last one stands that says something about a key: that one counts.
     pub(super) fn last_of(&self, key: &str) -> Option<usize> {
-        if self.all.len() <= FEW {
+        if self.keys <= FEW {
             return self.all.iter().rposition(|entry| entry.holds(key));
         }
         let last = self.last.get_or_init(|| {
