@@ -20,6 +20,7 @@ use serde_json::json;
 
 mod cluster;
 mod inside;
+mod reading;
 mod shapes;
 
 use shapes::{FROM, TO, by_instance, many, object, release, shapes};
