@@ -142,20 +142,34 @@ fn patch_nothing(text: &str, op: &PatchOp) -> Result<String, String> {
 fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option<String> {
     let tokens = pointer::tokens(&op.path)?;
     let direct = direct(text, tree, op, &tokens).and_then(|edits| splice(text, edits));
-    let confirmed = |candidate: &String| reads_as(candidate, expected);
-    let larger = || {
-        (0..=tokens.len()).rev().find_map(|depth| {
-            let path = pointer::join(&tokens[..depth]);
-            let value = expected.pointer(&path)?;
-            let context = Context::new(text, tree.shape());
-            let edits = block_edit::replace(&context, tree.shape(), &tokens[..depth], value)?;
-            splice(text, edits).filter(confirmed)
-        })
-    };
     direct
-        .filter(confirmed)
-        .or_else(larger)
+        .filter(|candidate| reads_as(candidate, expected))
+        .or_else(|| larger(text, tree, &tokens, expected, tries(text.len())))
         .or_else(|| without_tail(text, op, expected))
+}
+
+/// How many bytes are read at most, in about, to find how large a node must be written anew.
+const READ_ANEW: usize = 64 << 20;
+
+/// How many nodes are tried in a text of so many bytes: all of a small one.
+fn tries(length: usize) -> usize {
+    (READ_ANEW / length.max(1)).max(4)
+}
+
+/// Re-emits ever larger nodes around a place; of a large text only the nearest, and then all of it. A node may be in vain as
+/// long as it holds an anchor that something outside names.
+fn larger(text: &str, tree: &Tree, tokens: &[String], expected: &Value, mut left: usize) -> Option<String> {
+    let context = Context::new(text, tree.shape());
+    (0..=tokens.len()).rev().find_map(|depth| {
+        if left == 0 && depth > 0 {
+            return None;
+        }
+        let value = expected.pointer(&pointer::join(&tokens[..depth]))?;
+        let edits = block_edit::replace(&context, tree.shape(), &tokens[..depth], value)?;
+        let candidate = splice(text, edits)?;
+        left = left.saturating_sub(1);
+        reads_as(&candidate, expected).then_some(candidate)
+    })
 }
 
 /// The same without the white space that ends the text: behind a scalar may be a tab that no mapping bears behind it, or
@@ -274,5 +288,83 @@ impl<'t> Context<'t> {
             .iter()
             .map(|line| format!("{}{pad}{line}", self.newline))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+    use crate::yaml::{MAX_DEPTH, patch};
+
+    fn add(path: &str) -> PatchOp {
+        PatchOp {
+            op: Op::Add,
+            path: path.to_owned(),
+            value: Some(json!(1)),
+        }
+    }
+
+    #[test]
+    fn more_than_many_operations_write_anew() {
+        let text = "# first\na: 1 # of a\n";
+        for (n, stays) in [(MANY - 1, true), (MANY, true), (MANY + 1, false), (MANY + 2, false)] {
+            let ops: Vec<PatchOp> = (0..n).map(|i| add(&format!("/k{i}"))).collect();
+            let got = patch(text, &ops).unwrap();
+            assert!(got.starts_with("# first\na: 1"), "{got}");
+            assert_eq!((got.contains("# of a"), got.lines().count()), (stays, 2 + n), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_first_line_starts_behind_a_byte_order_mark() {
+        for (text, starts) in [
+            ("a: b\nc: d\n", vec![(0, 0), (2, 0), (4, 0), (5, 5), (6, 5)]),
+            ("\u{feff}a: b\nc: d\n", vec![(0, 0), (3, 3), (5, 3), (8, 8), (9, 8)]),
+        ] {
+            let tree = Tree::parse(text).unwrap().unwrap();
+            let context = Context::new(text, tree.shape());
+            for (offset, start) in starts {
+                assert_eq!(context.line_start(offset), start, "{text:?} {offset}");
+            }
+        }
+    }
+
+    /// The map is named from outside: no node written anew within `c` reads right.
+    const NAMED: &str = "c: # of c\n  d: # of d\n    e: # of e\n      x: &a {b: c}\n  f: *a\n# of g\ng: 1\n";
+
+    #[test]
+    fn the_smallest_node_that_reads_right_is_written_anew() {
+        let got = patch(NAMED, &[add("/c/d/e/x/z")]).unwrap();
+        let want = "c: # of c\n  d:\n    e:\n      x:\n        b: c\n        z: 1\n  f:\n    b: c\n# of g\ng: 1\n";
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn of_a_large_text_the_nearest_nodes_are_tried_and_all_of_it() {
+        assert!(tries(READ_ANEW / (MAX_DEPTH + 2)) > MAX_DEPTH + 1 && tries(0) > MAX_DEPTH + 1);
+        assert_eq!([tries(10 << 20), tries(READ_ANEW)], [6, 4]);
+        let tree = Tree::parse(NAMED).unwrap().unwrap();
+        let op = add("/c/d/e/x/z");
+        let expected = patch_value(tree.value(), std::slice::from_ref(&op)).unwrap();
+        let tokens = pointer::tokens(&op.path).unwrap();
+        let tried = |left| larger(NAMED, &tree, &tokens, &expected, left).unwrap();
+        assert!(tried(100).contains("# of g"));
+        assert!([0, 1, 2].iter().all(|left| !tried(*left).contains('#')));
+    }
+
+    #[test]
+    fn white_space_that_ends_the_text_goes_where_nothing_reads_right_before_it() {
+        let q = PatchOp {
+            value: Some(json!({"q": 1})),
+            ..add("/z")
+        };
+        assert_eq!(patch("a: b\n  \t", &[q]).unwrap(), "a: b\nz:\n  q: 1\n");
+        let gone = PatchOp {
+            op: Op::Remove,
+            path: "/0".to_owned(),
+            value: None,
+        };
+        assert_eq!(patch("- b\n  \t", &[gone]).unwrap(), "[]\n");
     }
 }
