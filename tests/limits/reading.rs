@@ -4,6 +4,7 @@ use milvus_uplift::finding::Input;
 use milvus_uplift::kube::Object;
 use milvus_uplift::kube::circles::Circles;
 use milvus_uplift::kube::network::{Direction, Pods, holding, lets};
+use milvus_uplift::kube::selector::{demanded, pod_selectors};
 use milvus_uplift::stream::Stream;
 use milvus_uplift::yaml::{Tree, read};
 
@@ -130,5 +131,43 @@ fn a_selector_of_many_labels_is_compared_with_as_many() {
             let [pod, service] = [0, 1].map(|i| circles.around(&all[i]));
             assert!(pod.is_some() && pod == service);
         })
+    });
+}
+
+/// Each of many that run shares something with the next: joined, they hang one below the other.
+#[test]
+fn circles_that_share_one_by_one_are_joined_into_one() {
+    let text = |n: usize| {
+        let pods = many(n, |i| object("Pod", i, &format!("x: s{} s{}\n", n - i, n - i - 1)));
+        pods + &many(n + 1, |i| object("Secret", i, "").replace("name: c", "name: s"))
+    };
+    grows("circles in a row", [&text(1_500), &text(6_000)], |text| {
+        let all = objects(text);
+        let release = |object: &Object| object.reference.name.strip_prefix('c')?.parse().ok();
+        let circles = Circles::of(&[&all], release, &[]).joined();
+        cpu_time(|| {
+            let first = circles.around(&all[0]);
+            let pods = all.iter().filter(|object| release(object).is_some());
+            assert!(first.is_some() && pods.map(|pod| circles.around(pod)).all(|circle| circle == first));
+        })
+    });
+}
+
+/// What a selector demands is told with its key, however long that is and however many values it may have.
+#[test]
+fn the_key_of_a_selector_is_held_once() {
+    let text = |n: usize| {
+        let expression = format!(
+            "{{key: {}, operator: In, values: [{}]}}",
+            "k".repeat(n),
+            "v, ".repeat(n)
+        );
+        let spec = format!("spec:\n  selector:\n    matchExpressions:\n    - {expression}\n");
+        object("PodDisruptionBudget", 0, &spec)
+    };
+    grows("a long key", [&text(5_000), &text(20_000)], |text| {
+        let all = objects(text);
+        let place = &pod_selectors("PodDisruptionBudget", &all[0].value)[0];
+        cpu_time(|| assert!(demanded(&all[0].value, place).len() > 4_000))
     });
 }
