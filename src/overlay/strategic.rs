@@ -3,6 +3,11 @@
 //! Merge keys are those of the API types (`patchMergeKey` in k8s.io/api core/v1 and apps/v1, Kubernetes 1.34). Kinds
 //! beyond Kubernetes' own have none: their lists are replaced whole, as Kustomize does.
 
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+
 use crate::kube::object::{group, text_at};
 use crate::value::{Map, Value};
 
@@ -76,6 +81,7 @@ fn map(base: &Map, patch: &Map, at: &At) -> Result<Option<Value>, String> {
         other => return Err(format!("`$patch: {other}` is not known; delete, merge and replace are")),
     }
     let mut merged = base.clone();
+    let mut gone = HashSet::new();
     for (key, value) in plain {
         if key.starts_with('$') {
             return Err(format!(
@@ -95,8 +101,11 @@ fn map(base: &Map, patch: &Map, at: &At) -> Result<Option<Value>, String> {
         };
         match new {
             Some(new) => drop(merged.insert(key.clone(), new)),
-            None => drop(merged.remove(key)),
+            None => drop(gone.insert(key)),
         }
+    }
+    if !gone.is_empty() {
+        merged.retain(|key, _| !gone.contains(key));
     }
     Ok(Some(Value::Object(merged)))
 }
@@ -111,7 +120,13 @@ fn list(base: Option<&Vec<Value>>, patch: &[Value], field: &str, at: &At) -> Res
     let Some(key) = at.merge_key(field) else {
         return Ok(Some(Value::Array(patch.to_vec())));
     };
-    let mut merged = base.cloned().unwrap_or_default();
+    let mut merged: Vec<Option<Value>> = base.into_iter().flatten().cloned().map(Some).collect();
+    let mut twins: HashMap<Known, VecDeque<usize>> = HashMap::new();
+    for (i, item) in base.into_iter().flatten().enumerate() {
+        if let Some(name) = item.get(key) {
+            twins.entry(Known(name)).or_default().push_back(i);
+        }
+    }
     let mut new = Vec::new();
     for item in patch {
         let Some(map_item) = item.as_object() else {
@@ -123,22 +138,54 @@ fn list(base: Option<&Vec<Value>>, patch: &[Value], field: &str, at: &At) -> Res
                 at.path
             ));
         };
-        let twin = merged.iter().position(|b| b.get(key) == Some(name));
+        let twin = twins.get_mut(&Known(name)).filter(|places| !places.is_empty());
         match (twin, directive(item).as_deref()) {
-            (Some(i), Some("delete")) => drop(merged.remove(i)),
+            (Some(places), Some("delete")) => places.pop_front().into_iter().for_each(|i| merged[i] = None),
             (None, Some("delete")) => {}
-            (Some(i), _) => {
-                let below = merged[i].as_object().cloned().unwrap_or_default();
-                match map(&below, map_item, at)? {
-                    Some(value) => merged[i] = value,
-                    None => drop(merged.remove(i)),
+            (Some(places), _) => {
+                let i = places[0];
+                let below = merged[i].take();
+                let below = below.as_ref().and_then(Value::as_object);
+                merged[i] = map(below.unwrap_or(&Map::new()), map_item, at)?;
+                if merged[i].as_ref().is_none_or(|item| item.get(key) != Some(name)) {
+                    places.pop_front();
                 }
             }
             (None, _) => new.extend(map(&Map::new(), map_item, at)?),
         }
     }
-    merged.extend(new);
-    Ok(Some(Value::Array(merged)))
+    Ok(Some(Value::Array(merged.into_iter().flatten().chain(new).collect())))
+}
+
+/// What the merge key of an item says, to look for: mostly a text, but an object may hold anything there.
+#[derive(PartialEq, Eq)]
+struct Known<'v>(&'v Value);
+
+impl Hash for Known<'_> {
+    /// Maps are equal in whatever order, so their keys are weighed as a sum; zero is equal to minus zero.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.0 {
+            Value::Null => 0.hash(state),
+            Value::Bool(is) => is.hash(state),
+            Value::Number(number) => match number.as_f64() {
+                Some(float) if number.is_f64() => (float + 0.0).to_bits().hash(state),
+                _ => (number.as_i64(), number.as_u64()).hash(state),
+            },
+            Value::String(text) => text.hash(state),
+            Value::Array(items) => items.iter().for_each(|item| Known(item).hash(state)),
+            Value::Object(map) => {
+                let one = |(key, value): (&crate::value::Text, &Value)| {
+                    let mut hasher = std::hash::DefaultHasher::new();
+                    (key, Known(value)).hash(&mut hasher);
+                    hasher.finish()
+                };
+                map.iter()
+                    .map(one)
+                    .fold(map.len() as u64, u64::wrapping_add)
+                    .hash(state);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -241,5 +288,84 @@ mod tests {
             merged["spec"]["ports"],
             json!([{"port": 1, "name": "a", "nodePort": 30000}, {"port": 2}])
         );
+    }
+
+    /// The first of those alike is meant; once it is gone, the next.
+    #[test]
+    fn of_items_with_one_name_the_first_is_meant() {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports":
+            [{"port": 1, "name": "a"}, {"port": 2}, {"port": 1, "name": "b"}, {"port": 1, "name": "c"}, {"name": "d"}]}});
+        let ports = |patch: Value| {
+            let merged = merge(&service, &json!({"spec": {"ports": patch}})).unwrap().unwrap();
+            merged["spec"]["ports"].clone()
+        };
+        assert_eq!(
+            ports(
+                json!([{"port": 1, "x": 1}, {"port": 1, "x": 2}, {"port": 1, "$patch": "delete"}, {"port": 1, "x": 3},
+                {"port": 3, "x": 4}, {"port": 3, "x": 5}, {"port": 4, "$patch": "delete"}])
+            ),
+            json!([{"port": 2}, {"port": 1, "name": "b", "x": 3}, {"port": 1, "name": "c"}, {"name": "d"},
+                {"port": 3, "x": 4}, {"port": 3, "x": 5}])
+        );
+        let gone = json!({"port": 1, "$patch": "delete"});
+        assert_eq!(
+            ports(json!([gone, gone, gone, gone, {"port": 1}])),
+            json!([{"port": 2}, {"name": "d"}, {"port": 1}])
+        );
+        // A merge that takes the name itself away leaves an item that nothing finds again.
+        let unnamed = json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": null, "x": 1}]}});
+        let again = json!({"spec": {"ports": [{"port": null, "x": 2}, {"port": null, "x": 3}]}});
+        let merged = merge(&unnamed, &again).unwrap().unwrap();
+        assert_eq!(merged["spec"]["ports"], json!([{"x": 2}, {"x": 3}]));
+    }
+
+    #[test]
+    fn names_are_alike_where_their_values_are() {
+        let hash = |value: &Value| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            Known(value).hash(&mut hasher);
+            hasher.finish()
+        };
+        for (one, other) in [
+            (json!({"a": 1, "b": [2, null]}), json!({"b": [2, null], "a": 1})),
+            (json!(0.0), json!(-0.0)),
+            (json!("a"), json!("a")),
+            (json!(7), json!(7)),
+            (json!(true), json!(true)),
+        ] {
+            assert_eq!((hash(&one), &one), (hash(&other), &other));
+        }
+        let all = [
+            json!(1),
+            json!(2),
+            json!(1.5),
+            json!("1"),
+            json!("b"),
+            json!({"a": 1}),
+            json!({"a": 2}),
+        ];
+        let hashes: HashSet<u64> = all.iter().map(hash).collect();
+        assert_eq!(hashes.len(), all.len());
+    }
+
+    #[test]
+    fn keys_that_leave_leave_the_others_in_their_order() {
+        let labels = |n: std::ops::Range<usize>| -> Value { n.map(|i| (format!("k{i}"), Value::from("v"))).collect() };
+        let object = json!({"metadata": {"labels": labels(0..50)}});
+        let mut patch: Map = (0..50)
+            .filter(|i| i % 3 == 0)
+            .map(|i| (format!("k{i}"), Value::Null))
+            .collect();
+        patch.insert("k1".into(), "w".into());
+        patch.insert("gone".into(), Value::Null);
+        patch.insert("new".into(), "w".into());
+        let merged = merge(&object, &json!({"metadata": {"labels": patch}}))
+            .unwrap()
+            .unwrap();
+        let mut wanted: Vec<String> = (0..50).filter(|i| i % 3 > 0).map(|i| format!("k{i}")).collect();
+        wanted.push("new".into());
+        let left = merged["metadata"]["labels"].as_object().unwrap();
+        assert!(left.keys().eq(wanted.iter()), "{left:?}");
+        assert_eq!(left["k1"], "w");
     }
 }

@@ -23,6 +23,8 @@ enum Entries {
 struct Many {
     entries: Vec<(Text, Value)>,
     places: HashMap<Text, usize>,
+    /// How many entries are gaps: none but between [`Map::vacate`] and [`Map::close`].
+    gaps: usize,
 }
 
 impl Many {
@@ -32,7 +34,8 @@ impl Many {
             .enumerate()
             .map(|(i, (key, _))| (key.clone(), i))
             .collect();
-        Entries::Many(Box::new(Many { entries, places }))
+        let gaps = 0;
+        Entries::Many(Box::new(Many { entries, places, gaps }))
     }
 }
 
@@ -175,6 +178,28 @@ impl Map {
             }
         };
         Some(value)
+    }
+
+    /// Takes a key out, of which a gap is left: where many keys leave, the others get their new places once, by
+    /// [`Map::close`]. Until then keys can be asked for, taken out and put in; what goes through all entries meets the gaps.
+    pub(crate) fn vacate(&mut self, key: &str) -> Option<Value> {
+        let Entries::Many(many) = &mut self.0 else {
+            return self.remove(key);
+        };
+        let i = many.places.remove(key)?;
+        many.gaps += 1;
+        Some(mem::take(&mut many.entries[i].1))
+    }
+
+    /// Takes the gaps away that keys have left.
+    pub(crate) fn close(&mut self) {
+        let Entries::Many(many) = &mut self.0 else { return };
+        if many.gaps == 0 {
+            return;
+        }
+        let places = mem::take(&mut many.places);
+        let mut at = 0..;
+        self.rebuild(|entries| entries.retain(|(key, _)| places.get(key) == at.next().as_ref()));
     }
 
     /// Keeps the entries a test holds for.

@@ -31,6 +31,7 @@ enum Deed {
     Insert(u8, i64),
     Entry(u8, i64),
     Remove(u8),
+    Leave(u8, u8, i64),
     First(u8, i64),
     Retain(u8),
     Sort,
@@ -42,6 +43,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         12 => (key.clone(), any::<i64>()).prop_map(|(key, n)| Deed::Insert(key, n)),
         4 => (key.clone(), any::<i64>()).prop_map(|(key, n)| Deed::Entry(key, n)),
         3 => key.clone().prop_map(Deed::Remove),
+        2 => (key.clone(), key.clone(), any::<i64>()).prop_map(|(gone, new, n)| Deed::Leave(gone, new, n)),
         1 => (key.clone(), any::<i64>()).prop_map(|(key, n)| Deed::First(key, n)),
         1 => key.prop_map(Deed::Retain),
         1 => Just(Deed::Sort),
@@ -89,6 +91,15 @@ proptest! {
                 Deed::Remove(key) => {
                     let gone = own.remove(&name(key));
                     prop_assert_eq!(gone, theirs.shift_remove(&name(key)).map(Value::from));
+                }
+                Deed::Leave(key, new, n) => {
+                    for key in [name(key), name(key / 2)] {
+                        prop_assert_eq!(own.vacate(&key), theirs.shift_remove(&key).map(Value::from));
+                        prop_assert!(own.get(&key).is_none() && own.vacate(&key).is_none());
+                    }
+                    let before = own.insert(name(new).into(), n.into());
+                    prop_assert_eq!(before, theirs.insert(name(new), n.into()).map(Value::from));
+                    own.close();
                 }
                 Deed::First(key, n) => {
                     let before = own.shift_insert(0, name(key).into(), n.into());
