@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::shape::Shape;
-use super::value_patch::{apply, patch_value, plain};
+use super::value_patch::{apply, patch_value_within, plain};
 use super::{Tree, Value, YamlError, block_edit, emit, flow_edit, layout, pointer, read};
 use serde::Serialize;
 
@@ -89,8 +89,13 @@ impl Edit {
 ///
 /// More than [`MANY`] of them write the document anew below its first comments: each edit reads all of it.
 pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
+    patch_within(text, ops, &mut { usize::MAX })
+}
+
+/// As [`patch`], with no more steps than are left (see [`super::patch_value_within`]).
+pub(super) fn patch_within(text: &str, ops: &[PatchOp], left: &mut usize) -> Result<String, EditError> {
     if ops.len() > MANY {
-        return anew(text, ops);
+        return anew(text, ops, left);
     }
     let mut text = text.to_owned();
     for (index, op) in ops.iter().enumerate() {
@@ -100,7 +105,7 @@ pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
             text = patch_nothing(&text, op).map_err(fail)?;
             continue;
         };
-        let op = plain(tree.value(), op).map_err(|error| error.at(index))?;
+        let op = plain(tree.value(), op, left).map_err(|error| error.at(index))?;
         let mut expected = tree.value().clone();
         apply(&mut expected, &op).map_err(fail)?;
         text = apply_text(&text, &tree, &op, &expected).ok_or_else(|| fail("no edit gives the wanted value".into()))?;
@@ -112,10 +117,10 @@ pub fn patch(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
 pub const MANY: usize = 64;
 
 /// The document with its first comments, and all else written anew.
-fn anew(text: &str, ops: &[PatchOp]) -> Result<String, EditError> {
+fn anew(text: &str, ops: &[PatchOp], left: &mut usize) -> Result<String, EditError> {
     let unreadable = |error: YamlError| EditError::new(0, &ops[0].path, error.to_string());
     let value = read(text).map_err(unreadable)?.unwrap_or(Value::Null);
-    let value = patch_value(&value, ops)?;
+    let value = patch_value_within(&value, ops.iter(), left)?;
     let head = text.split_inclusive('\n').take_while(|line| line.starts_with('#'));
     Ok(format!("{}{}", head.collect::<String>(), emit(&value)))
 }

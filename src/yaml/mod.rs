@@ -42,7 +42,7 @@ pub use limits::{Copies, MAX_DEPTH};
 pub use plain_blocks::Wanted;
 pub use split::{Document, split};
 pub use tree::{Folded, Tree};
-pub use value_patch::patch_value;
+pub use value_patch::{Inside, patch_value, patch_value_within};
 
 pub use crate::value::{Map, Value};
 
