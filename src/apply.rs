@@ -201,8 +201,11 @@ pub fn proposed(stream: &Stream, changes: &[Change]) -> Result<Vec<Object>, NotV
             continue;
         }
         let mut object = object.clone();
-        for change in mine().filter(|c| c.op == ChangeOp::Patch) {
-            object.value = yaml::patch_value(&object.value, &change.patch)
+        // All at once, as they are rendered: each copies the object, and one inside a text reads all of it.
+        let patches = mine().filter(|c| c.op == ChangeOp::Patch);
+        let ops = patches.flat_map(|c| &c.patch);
+        if ops.clone().next().is_some() {
+            object.value = yaml::patch_value_within(&object.value, ops, &mut { usize::MAX })
                 .map_err(|e| NotVouched(format!("{}: {e}", object.reference)))?
                 .into();
         }

@@ -1,6 +1,10 @@
 use super::*;
 use crate::judge::{Judgement, ValuesFile, judge};
+use crate::kube::{Object, ObjectRef};
+use crate::rewrite::ChangeOp;
+use crate::rewrite::config::{CHECKSUM, checksum};
 use crate::rules::testkit::Scenario;
+use crate::stream::Stream;
 use crate::value::json;
 
 fn patched(scenario: Scenario, patch: &str) -> Judgement {
@@ -162,22 +166,6 @@ fn a_patch_may_be_written_as_kustomize_does() {
 }
 
 #[test]
-fn names_may_hold_wildcards() {
-    for (wanted, name, is) in [
-        ("a", "a", true),
-        ("a", "ab", false),
-        ("*-b", "a-b", true),
-        ("a*", "abc", true),
-        ("a*c*e", "abcde", true),
-        ("a*c*e", "abde", false),
-        ("*", "", true),
-        ("a*a", "a", false),
-    ] {
-        assert_eq!(matches_name(wanted, name), is, "{wanted} {name}");
-    }
-}
-
-#[test]
 fn what_is_taken_away_takes_nothing_along_that_was_brought_in_beside_it() {
     let without = patched(
         upgrade(),
@@ -197,4 +185,103 @@ fn what_is_taken_away_takes_nothing_along_that_was_brought_in_beside_it() {
         let wanted: Vec<ObjectRef> = all.iter().filter(|r| *r != gone).cloned().collect();
         assert_eq!(left, wanted, "without {gone}");
     }
+}
+
+/// The ConfigMap of the release, by its name.
+fn config() -> String {
+    let all = objects(&patched(
+        upgrade(),
+        "target: {role: proxy}\npatch: {metadata: {labels: {x: z}}}\n",
+    ));
+    let config = all.into_iter().find(|o| o.at(&["data", "user.yaml"]).is_some());
+    config.unwrap().reference.name
+}
+
+/// Patches of the ConfigMap: a long text, many patches into it, and what is given behind them.
+fn into_a_long_text(name: &str, behind: &[&str]) -> String {
+    let text: String = (0..1000).map(|i| format!("k{i}: v\\n")).collect();
+    let first = format!("[{{op: add, path: /data/long.yaml, value: \"# long\\na: 0\\n{text}\"}}]");
+    let many = (0..90).map(|i| format!("[{{op: replace, path: '/data/long.yaml#/a', value: {}}}]", i / 2));
+    let patches = [first].into_iter().chain(many);
+    let all = patches.chain(behind.iter().map(|patch| (*patch).to_owned()));
+    all.map(|patch| format!("- target: {{kind: ConfigMap, name: {name}}}\n  patch: {patch}\n"))
+        .collect()
+}
+
+#[test]
+fn many_patches_into_a_long_text_are_made_together() {
+    let name = config();
+    let long = |behind: &[&str]| {
+        let judgement = patched(upgrade(), &into_a_long_text(&name, behind));
+        let all = objects(&judgement);
+        let map = all
+            .iter()
+            .find(|o| o.reference.name == name && o.reference.kind == "ConfigMap");
+        let text = map.unwrap().value["data"]["long.yaml"].as_str().map(str::to_owned);
+        let noted = judgement
+            .changes
+            .iter()
+            .filter(|c| c.object.name == name && c.op == ChangeOp::Patch);
+        let noted: Vec<String> = noted
+            .map(|c| c.why.clone())
+            .filter(|why| why.contains("uplift.yaml"))
+            .collect();
+        (text, noted)
+    };
+    let (text, noted) = long(&[
+        "[{op: remove, path: '/data/long.yaml#/k0'}]",
+        "{metadata: {labels: {x: z}}}",
+        "[{op: remove, path: '/data/long.yaml#/k2'}, {op: add, path: '/data/long.yaml#/b', value: 7}]",
+    ]);
+    let text = text.unwrap();
+    assert!(text.starts_with("# long\na: 44\nk1: v\nk3: v\n"), "{}", &text[..40]);
+    assert!(text.ends_with("k999: v\nb: 7\n"));
+    // Every other one changes nothing, the first of them too: it sets what stands there.
+    let mut wanted = vec!["uplift.yaml, patch 1".to_owned()];
+    wanted.extend((2..=44).map(|i| format!("uplift.yaml, patch {}", 2 * i)));
+    wanted.extend([90, 92, 93, 94].map(|i| format!("uplift.yaml, patch {i}")));
+    assert_eq!(noted, wanted);
+
+    let (text, _) = long(&["[{op: replace, path: /data/long.yaml, value: 'a: b'}]"]);
+    assert_eq!(text.as_deref(), Some("a: b"));
+    let (text, noted) = long(&["{data: {long.yaml: null}}"]);
+    assert!(text.is_none() && noted.last().unwrap() == "uplift.yaml, patch 92");
+}
+
+#[test]
+fn what_is_wrong_among_them_is_told_of_its_patch() {
+    let name = config();
+    for (wrong, words) in [
+        (
+            "[{op: add, path: '/data/long.yaml#/b', value: 1}, {op: remove, path: '/data/long.yaml#/c'}]",
+            "operation 1 at `/data/long.yaml#/c`: there is no key `c`",
+        ),
+        (
+            "[{op: replace, path: '/data/long.yaml#/no/where', value: 1}]",
+            "operation 0 at `/data/long.yaml#/no/where`: there is no `/no`",
+        ),
+        (
+            "[{op: add, path: '/data/short.yaml#/b', value: 1}]",
+            "operation 0 at `/data/short.yaml#/b`: there is no `/data/short.yaml#`",
+        ),
+    ] {
+        let patch = into_a_long_text(&name, &[wrong, "[{op: remove, path: /data/nothing}]"]);
+        let judgement = patched(upgrade(), &patch);
+        let finding = judgement.findings.iter().find(|f| f.code == "MU001");
+        let said = finding.map(|f| f.message.clone()).unwrap_or_default();
+        assert!(said.contains("uplift.yaml, patch 92 does not fit ConfigMap"), "{said}");
+        assert!(said.ends_with(words), "{said}");
+    }
+}
+
+#[test]
+fn what_the_rewrite_brings_names_each_patch_on_it() {
+    let patch = "- target: {role: streamingnode}\n  patch: {metadata: {annotations: {a: b}}}\n";
+    let judgement = patched(upgrade(), &patch.repeat(2).replacen("a: b", "c: d", 1));
+    let brought = judgement
+        .changes
+        .iter()
+        .find(|c| c.why.contains("uplift.yaml"))
+        .unwrap();
+    assert!(brought.op == ChangeOp::Inject && brought.why.ends_with("; uplift.yaml, patch 1; uplift.yaml, patch 2"));
 }

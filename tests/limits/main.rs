@@ -21,6 +21,7 @@ use serde_json::json;
 mod cluster;
 mod inside;
 mod reading;
+mod patches;
 mod shapes;
 
 use shapes::{FROM, TO, by_instance, many, object, release, shapes};
