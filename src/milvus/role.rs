@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use foldhash::HashSet;
+
 use super::image::ImageRef;
 use crate::value::Value;
 
@@ -154,41 +156,54 @@ pub fn runs(container: &Value) -> Runs {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let mut found: Vec<(Vec<String>, usize, bool)> = Vec::new();
-    let plain = || words.iter().map(|w| (*w).to_owned()).collect();
-    found.extend(run_positions(&words).into_iter().map(|at| (plain(), at, false)));
-    for (i, word) in words.iter().enumerate() {
-        let is_script = follows_shell(&words[..i]) && word.contains(char::is_whitespace) && may_name_milvus(word);
-        if !is_script {
+    let scripts: Vec<&str> = scripts(&words).collect();
+    let mut found = Found::default();
+    found.look_in(&words, false);
+    for script in &scripts {
+        if !script.contains(char::is_whitespace) || !may_name_milvus(script) {
             continue;
         }
-        match shell::commands(word) {
-            Ok(commands) => {
-                for command in commands {
-                    let positions = run_positions(&command);
-                    found.extend(positions.into_iter().map(|at| (command.clone(), at, true)));
-                }
-            }
-            Err(why) if mentions_run(word) => {
-                return Runs::Undecidable(format!("{why} in `{word}`"));
+        match shell::commands(script) {
+            Ok(commands) => commands.iter().for_each(|command| found.look_in(command, true)),
+            Err(why) if mentions_run(script) => {
+                return Runs::Undecidable(format!("{why} in `{script}`"));
             }
             Err(_) => {}
         }
     }
-    match found.as_slice() {
-        [] => words
-            .iter()
-            .enumerate()
-            .find(|(i, w)| follows_shell(&words[..*i]) && mentions_run(w))
-            .map_or(Runs::NotMilvus, |(_, w)| {
-                Runs::Undecidable(format!("`milvus run` stands in `{w}` in a way that is not understood"))
-            }),
-        [(command, at, in_shell)] => judge(command, *at, *in_shell),
-        _ => Runs::Undecidable(format!(
-            "`milvus run` stands {} times in `{}`",
-            found.len(),
-            words.join(" ")
-        )),
+    match found {
+        Found { first: None, .. } => {
+            let not_understood = scripts.into_iter().find(|script| mentions_run(script));
+            not_understood.map_or(Runs::NotMilvus, |script| {
+                Runs::Undecidable(format!(
+                    "`milvus run` stands in `{script}` in a way that is not understood"
+                ))
+            })
+        }
+        Found {
+            first: Some((command, at, in_shell)),
+            times: 1,
+        } => judge(&command, at, in_shell),
+        Found { times, .. } => Runs::Undecidable(format!("`milvus run` stands {times} times in `{}`", words.join(" "))),
+    }
+}
+
+/// Where `milvus run` stands.
+#[derive(Default)]
+struct Found {
+    /// The words of the first, where among them, and whether a shell reads them: what stands several times is not judged.
+    first: Option<(Vec<String>, usize, bool)>,
+    times: usize,
+}
+
+impl Found {
+    fn look_in<W: AsRef<str>>(&mut self, command: &[W], in_shell: bool) {
+        let positions = run_positions(command);
+        if let (None, Some(at)) = (&self.first, positions.first()) {
+            let words = command.iter().map(|word| word.as_ref().to_owned());
+            self.first = Some((words.collect(), *at, in_shell));
+        }
+        self.times += positions.len();
     }
 }
 
@@ -226,16 +241,23 @@ pub fn env_value<'a>(container: &'a Value, name: &str) -> Option<&'a str> {
     }
 }
 
-/// Whether the words end with a shell that reads its next word as a script (`sh -c`, `/bin/bash -euo pipefail -c`).
-fn follows_shell(before: &[&str]) -> bool {
-    let Some((flag, before)) = before.split_last() else {
-        return false;
-    };
-    let is_flag = flag.starts_with('-') && !flag.starts_with("--") && flag[1..].contains('c');
-    is_flag
-        && before
-            .iter()
-            .any(|w| matches!(basename(w), "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh" | "busybox"))
+/// The words that a shell before them reads as scripts (`sh -c`, `/bin/bash -euo pipefail -c`).
+fn scripts<'w>(words: &[&'w str]) -> impl Iterator<Item = &'w str> {
+    let mut after_shell = false;
+    words.windows(2).filter_map(move |pair| {
+        let [flag, word] = [pair[0], pair[1]];
+        let is_flag = flag.starts_with('-') && !flag.starts_with("--") && flag[1..].contains('c');
+        let script = (is_flag && after_shell).then_some(word);
+        after_shell |= is_shell(flag);
+        script
+    })
+}
+
+fn is_shell(word: &str) -> bool {
+    matches!(
+        basename(word),
+        "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh" | "busybox"
+    )
 }
 
 fn basename(word: &str) -> &str {
@@ -306,9 +328,9 @@ fn is_variable(word: &str) -> bool {
 }
 
 /// The flags after `mixture` as Go's flag package reads them: one dash or two, `=false` switches off, the first word
-/// that is no flag (or `--`) ends them.
+/// that is no flag (or `--`) ends them. Of several of one name the last counts.
 fn mixture_flags(words: &[String]) -> Vec<String> {
-    let mut flags: Vec<String> = Vec::new();
+    let mut read: Vec<(&str, bool)> = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
@@ -328,11 +350,13 @@ fn mixture_flags(words: &[String]) -> Vec<String> {
             }
             continue;
         }
-        flags.retain(|f| f != name);
-        if !matches!(value, Some("0" | "f" | "F" | "false" | "FALSE" | "False")) {
-            flags.push(name.to_owned());
-        }
+        let off = matches!(value, Some("0" | "f" | "F" | "false" | "FALSE" | "False"));
+        read.push((name, !off));
     }
+    let mut known: HashSet<&str> = HashSet::default();
+    let last = read.into_iter().rev().filter(|(name, _)| known.insert(name));
+    let mut flags: Vec<String> = last.filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect();
+    flags.reverse();
     flags
 }
 

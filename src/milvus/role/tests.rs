@@ -96,6 +96,12 @@ fn reads_mixture_flags() {
             true,
         ),
         ("-rootcoord, -rootcoord=false", &[], false),
+        ("-rootcoord=false, -rootcoord", &["rootcoord"], false),
+        (
+            "-rootcoord, -querycoord, -rootcoord, -datacoord, -querycoord=0, -datacoord",
+            &["rootcoord", "datacoord"],
+            false,
+        ),
         ("-alias, x, -rootcoord", &["rootcoord"], false),
         ("-alias=x, -querynode", &["querynode"], false),
         ("-rootcoord, stop, -querycoord", &["rootcoord"], false),
@@ -132,6 +138,10 @@ fn does_not_guess() {
             "command: [milvus, run, proxy]\nargs: [milvus, run, datanode]",
             "2 times",
         ),
+        (
+            "args: [milvus, run, proxy, sh, -c, 'milvus run milvus run proxy']",
+            "3 times in `milvus run proxy sh -c milvus run milvus run proxy`",
+        ),
         ("command: [sh, -c, \"milvus run 'datanode\"]", "open quote"),
         ("command: [milvus, run, brain]", "is no role of Milvus"),
         ("command: [sh, -c, 'bash -c \"milvus run datanode\"']", "not understood"),
@@ -161,6 +171,8 @@ fn leaves_others_alone() {
         // No script: a file's name, the value of a flag, another program's word.
         "command: [bash, start.sh, 'milvus run datanode']",
         "command: [bash, -e, 'milvus run datanode']",
+        "command: [-c, bash, 'milvus run datanode']",
+        "command: [-c, 'milvus run datanode', bash]",
         "command: [bash, --rcfile, 'milvus run datanode']",
         "command: [echo, -c, 'milvus run datanode']",
         "args: [1, {a: b}, null]",
