@@ -98,13 +98,17 @@ pub struct Versions {
 pub fn inventory(objects: &[Object]) -> Inventory {
     let mut found = taken(objects, |object| !workload::is_made(object));
     // Argo Rollouts runs the pods in the Deployment's place, which is scaled to 0 meanwhile.
-    let rollouts = objects.iter().filter(|o| o.reference.kind == "Rollout" && !o.is_hook());
-    let mut over: HashMap<(&str, &str), Vec<&Object>> = HashMap::default();
-    for rollout in rollouts {
-        let Some((kind, name)) = selector::scale_target("Rollout", &rollout.value) else {
+    let each = objects.iter().enumerate();
+    let rollouts = each.filter(|(_, o)| o.reference.kind == "Rollout" && !o.is_hook());
+    let mut over: HashMap<(&str, &str), First> = HashMap::default();
+    // Of several the last counts.
+    for (i, rollout) in rollouts.rev() {
+        let Some(target) = selector::scale_target("Rollout", &rollout.value) else {
             continue;
         };
-        over.entry((kind, name)).or_default().push(rollout);
+        over.entry(target)
+            .or_default()
+            .add(&rollout.reference.namespace, objects.len() - i);
     }
     if over.is_empty() {
         return found;
@@ -112,9 +116,8 @@ pub fn inventory(objects: &[Object]) -> Inventory {
     for component in found.releases.iter_mut().flat_map(|r| &mut r.components) {
         let reference = &objects[component.object].reference;
         let taken_over = over.get(&(&reference.kind[..], &component.name[..]));
-        let here = |o: &&&Object| namespaces_agree(&reference.namespace, &o.reference.namespace);
-        if let Some(rollout) = taken_over.and_then(|all| all.iter().rfind(here)) {
-            component.replicas = workload::replicas(rollout);
+        if let Some(back) = taken_over.and_then(|all| all.agreeing(&reference.namespace)) {
+            component.replicas = workload::replicas(&objects[objects.len() - back]);
         }
     }
     found
@@ -491,6 +494,31 @@ mod tests {
             ),
         ] {
             assert_eq!(replicas(kind, name, metadata), Some(0), "{kind} {name}");
+        }
+    }
+
+    #[test]
+    fn of_several_rollouts_the_last_in_the_namespace_counts() {
+        let over = |replicas: i64, namespace: &str| {
+            let spec = json!({"replicas": replicas, "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}});
+            let metadata = json!({"name": "r", "namespace": namespace});
+            let value =
+                json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": metadata, "spec": spec});
+            Object::all_in(0, value).unwrap().remove(0)
+        };
+        for (namespace, rollouts, replicas) in [
+            ("n", [over(1, "n"), over(2, "n"), over(3, "m")], 2),
+            ("n", [over(1, "n"), over(2, ""), over(3, "m")], 2),
+            ("n", [over(2, ""), over(1, "n"), over(3, "m")], 1),
+            ("", [over(1, "n"), over(2, ""), over(3, "m")], 3),
+        ] {
+            let deployment = changed("rootcoord", |v| {
+                v["spec"]["replicas"] = 0.into();
+                v["metadata"]["namespace"] = namespace.into();
+            });
+            let objects = [&[deployment][..], &rollouts].concat();
+            let found = inventory(&objects).releases[0].components[0].replicas;
+            assert_eq!(found, Some(replicas), "{namespace:?}");
         }
     }
 
