@@ -1,5 +1,6 @@
 //! Whether two configurations lead to the same data: named fields compared one by one, addresses by what they reach.
 
+use foldhash::HashSet;
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, Layer, Origin, Owner, Unknown, UnknownWhy, normalise, split_list};
@@ -95,13 +96,12 @@ pub fn compare(current: &[Field], proposed: &[Field], namespace: &str) -> Identi
                     default_port: port_there,
                 }),
             ) => {
+                if written == there && default_port == port_there {
+                    continue;
+                }
                 let here = resolved(written, *default_port, namespace);
                 let there = resolved(there, *port_there, namespace);
-                let only = |a: &[(String, Address)], b: &[(String, Address)]| -> Vec<String> {
-                    let missing = a.iter().filter(|(_, x)| !b.iter().any(|(_, y)| x.reaches(y)));
-                    missing.map(|(text, _)| text.clone()).collect()
-                };
-                let (removed, added) = (only(&here, &there), only(&there, &here));
+                let (removed, added) = (beyond(&here, &there), beyond(&there, &here));
                 if removed.is_empty() && added.is_empty() {
                     continue;
                 }
@@ -155,19 +155,53 @@ fn same_secret(a: &str, b: &str) -> bool {
     }
 }
 
-fn resolved(written: &[String], default_port: u16, namespace: &str) -> Vec<(String, Address)> {
+fn resolved<'w>(written: &'w [String], default_port: u16, namespace: &str) -> Vec<(&'w str, Address)> {
     let each = written.iter();
-    each.map(|text| (text.clone(), Address::parse(text, default_port, namespace)))
+    each.map(|text| (text.as_str(), Address::parse(text, default_port, namespace)))
         .collect()
+}
+
+/// The endpoints, as written, that lead to none of others.
+fn beyond(these: &[(&str, Address)], others: &[(&str, Address)]) -> Vec<String> {
+    let reached: HashSet<(&str, &Name)> = others.iter().flat_map(|(_, address)| address.places()).collect();
+    let missing = these
+        .iter()
+        .filter(|(_, address)| !address.places().any(|place| reached.contains(&place)));
+    missing.map(|(text, _)| (*text).to_owned()).collect()
 }
 
 /// An endpoint reduced to what it reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// The names it may resolve as, lower-case, without a cluster domain: a short Service name is completed by the
-    /// namespace; `a.b` may be a Service with its namespace, or a pod below a headless Service.
-    hosts: Vec<String>,
+    /// The names it may resolve as: a short Service name is completed by the namespace; `a.b` may be a Service with its
+    /// namespace, or a pod below a headless Service.
+    hosts: Vec<Name>,
     port: String,
+}
+
+/// A name of a host, lower-case, without a cluster domain. The namespace that it ends with is left out, where it is the
+/// one in which short names are resolved: many endpoints would repeat it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name {
+    text: String,
+    in_namespace: bool,
+}
+
+impl Name {
+    fn whole(text: &str, namespace: &str) -> Name {
+        let short = text.strip_suffix(namespace).and_then(|rest| rest.strip_suffix('.'));
+        Name {
+            text: short.unwrap_or(text).to_owned(),
+            in_namespace: short.is_some(),
+        }
+    }
+
+    fn short(text: &str) -> Name {
+        Name {
+            text: text.to_owned(),
+            in_namespace: true,
+        }
+    }
 }
 
 impl Address {
@@ -178,7 +212,7 @@ impl Address {
         let text = text.trim();
         if is_hidden(text) {
             return Address {
-                hosts: vec![text.to_owned()],
+                hosts: vec![Name::whole(text, namespace)],
                 port: String::new(),
             };
         }
@@ -208,6 +242,11 @@ impl Address {
     pub fn reaches(&self, other: &Address) -> bool {
         self.port == other.port && self.hosts.iter().any(|h| other.hosts.contains(h))
     }
+
+    /// Its port with each of its names: addresses that have one of these in common reach each other.
+    fn places(&self) -> impl Iterator<Item = (&str, &Name)> {
+        self.hosts.iter().map(|host| (self.port.as_str(), host))
+    }
 }
 
 /// Whether a value stands for one that cannot be seen ([`Config::as_seen`]).
@@ -215,23 +254,24 @@ fn is_hidden(text: &str) -> bool {
     text.starts_with('<')
 }
 
-fn names(host: &str, namespace: &str) -> Vec<String> {
+fn names(host: &str, namespace: &str) -> Vec<Name> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let whole = |text: &str| Name::whole(text, namespace);
     let literal = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
     if literal || host.is_empty() {
-        return vec![host];
+        return vec![whole(&host)];
     }
     // `x.ns.svc` and `x.ns.svc.cluster.local`, whatever the cluster's domain.
     if let Some((name, domain)) = host.split_once(".svc")
         && name.contains('.')
         && (domain.is_empty() || domain.starts_with('.'))
     {
-        return vec![name.to_owned()];
+        return vec![whole(name)];
     }
     match host.matches('.').count() {
-        0 => vec![format!("{host}.{namespace}")],
-        1 => vec![format!("{host}.{namespace}"), host],
-        _ => vec![host],
+        0 => vec![Name::short(&host)],
+        1 => vec![Name::short(&host), whole(&host)],
+        _ => vec![whole(&host)],
     }
 }
 
@@ -418,20 +458,67 @@ mod tests {
 
     #[test]
     fn an_address_is_its_hosts_and_its_port() {
-        for (text, hosts, port) in [
-            ("broker:9092", "broker.ns", "9092"),
-            ("broker", "broker.ns", "6650"),
-            ("[fe80::1]:9092", "fe80::1", "9092"),
-            ("[fe80::1]", "fe80::1", "6650"),
-            ("fe80::1", "fe80::1", "6650"),
+        for (text, host, port) in [
+            ("broker:9092", Name::short("broker"), "9092"),
+            ("broker", Name::short("broker"), "6650"),
+            ("[fe80::1]:9092", Name::whole("fe80::1", "ns"), "9092"),
+            ("[fe80::1]", Name::whole("fe80::1", "ns"), "6650"),
+            ("fe80::1", Name::whole("fe80::1", "ns"), "6650"),
         ] {
             let address = Address::parse(text, 6650, "ns");
-            assert_eq!(
-                (address.hosts[0].as_str(), address.port.as_str()),
-                (hosts, port),
-                "{text}"
-            );
+            assert_eq!((&address.hosts[0], address.port.as_str()), (&host, port), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_is_the_same_with_its_namespace_and_without() {
+        let parsed = |text: &str, namespace: &str| Address::parse(text, 1, namespace);
+        for (a, b, namespace, same) in [
+            ("a", "a.ns", "ns", true),
+            ("a", "a.ns.svc", "ns", true),
+            ("a.ns", "a.ns.svc.cluster.local", "ns", true),
+            ("a.b", "a.b.ns.svc", "ns", true),
+            ("a.b", "a.b.svc", "ns", true),
+            ("a", "b.ns", "ns", false),
+            ("a", "a.other", "ns", false),
+            ("a.other.svc", "a.ns.svc", "ns", false),
+            ("a.bns", "a.b", "ns", false),
+            ("10.0.0.1", "10.0.0.1", "1", true),
+            ("10.0.0.1", "10.0.0.2", "1", false),
+            ("<a.ns>", "<a.ns>", "ns>", true),
+            ("a", "a", "", true),
+            ("a.b", "a.b", "", true),
+            ("a.b", "a", "", false),
+        ] {
+            let (a, b) = (parsed(a, namespace), parsed(b, namespace));
+            assert_eq!((a.reaches(&b), b.reaches(&a)), (same, same), "{a:?} and {b:?}");
+        }
+    }
+
+    #[test]
+    fn members_are_told_as_written_and_in_their_order() {
+        let of = |written: &[&str], default_port: u16| {
+            let written = written.iter().map(|text| (*text).to_owned()).collect();
+            vec![field("brokers", FieldValue::Addresses { written, default_port })]
+        };
+        let changed = |added: &[&str], removed: &[&str]| Identity::MembersChanged {
+            field: "brokers",
+            added: added.iter().map(|text| (*text).to_owned()).collect(),
+            removed: removed.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let all = of(&["c", "A:2", "b", "a:1"], 1);
+        let compared = |other: &[Field]| compare(&all, other, "ns");
+        assert_eq!(compared(&all), Identity::Same);
+        assert_eq!(compared(&of(&["a.ns", "b:1", "a:2", "c", "b"], 1)), Identity::Same);
+        assert_eq!(
+            compared(&of(&["y", "b", "x", "y"], 1)),
+            changed(&["y", "x", "y"], &["c", "A:2", "a:1"])
+        );
+        // The same text with another port leads elsewhere.
+        let Identity::Different { current, .. } = compare(&of(&["a", "b"], 1), &of(&["a", "b"], 2), "ns") else {
+            panic!("it is another port");
+        };
+        assert_eq!(current, "a,b");
     }
 
     #[test]
