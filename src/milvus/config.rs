@@ -25,8 +25,8 @@ pub enum Layer {
     UserYaml,
     /// The environment of a container.
     Env {
-        /// The container's name.
-        container: String,
+        /// The container's name. Shared, as the object is: a container has many variables, and an object many settings.
+        container: Arc<str>,
     },
 }
 
@@ -45,7 +45,7 @@ pub struct Origin {
     /// The layer.
     pub layer: Layer,
     /// The object.
-    pub object: Owner,
+    pub object: Arc<Owner>,
     /// JSON pointer inside the object; a `#` leads on into YAML text: `/data/user.yaml#/mq/type`,
     /// `/spec/template/spec/containers/0/env/2`.
     pub path: String,
@@ -111,7 +111,7 @@ pub struct File<'a> {
     /// The parsed text. A document that is empty is `Null`.
     pub value: &'a Value,
     /// The ConfigMap it stands in.
-    pub owner: Owner,
+    pub owner: Arc<Owner>,
     /// Its base path: `/data/user.yaml#`.
     pub path: &'a str,
 }
@@ -119,13 +119,17 @@ pub struct File<'a> {
 /// The effective configuration of one workload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// Shared: the components of a release mount the same files.
-    files: Arc<Files>,
+    /// `default.yaml` and `user.yaml`, shared: the components of a release mount the same files.
+    files: [Arc<FileLayer>; 2],
     /// The environment's, which lie over those of the files.
     env: Settings,
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
 }
+
+/// What configurations that say the same have in common, cheaply told: the addresses of their files, and where the first
+/// stands of what they have for themselves.
+pub(super) type Place<'c> = ([usize; 2], [Option<(&'c Owner, &'c str)>; 2]);
 
 /// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
 #[must_use]
@@ -172,19 +176,22 @@ impl Config {
         Config::of_files(default_yaml, user_yaml).with_env(env, since26)
     }
 
-    /// The part of [`Config::build`] that workloads with the same files share.
+    /// [`Config::build`] without the environment.
     #[must_use]
     pub fn of_files(default_yaml: Option<&File<'_>>, user_yaml: Option<&File<'_>>) -> Config {
-        let (mut files, mut unknown) = (Settings::default(), Vec::new());
-        for (file, layer) in [(default_yaml, Layer::DefaultYaml), (user_yaml, Layer::UserYaml)] {
-            if let Some(file) = file {
-                unknown.extend(files.add_file(file, &layer));
-            }
-        }
+        let layers = [(default_yaml, Layer::DefaultYaml), (user_yaml, Layer::UserYaml)];
+        Config::of_layers(layers.map(|(file, layer)| match file {
+            Some(file) => Arc::new(FileLayer::of(file, &layer)),
+            None => Arc::default(),
+        }))
+    }
+
+    /// The same of what the files set.
+    pub(super) fn of_layers(files: [Arc<FileLayer>; 2]) -> Config {
         Config {
-            files: Arc::new(Files::new(files)),
+            unknown: files.iter().filter_map(|file| file.unknown.clone()).collect(),
+            files,
             env: Settings::default(),
-            unknown,
         }
     }
 
@@ -203,7 +210,9 @@ impl Config {
     }
 
     fn setting(&self, key: &str) -> Option<&Arc<Setting>> {
-        self.env.of.get(key).or_else(|| self.files.all.of.get(key))
+        let [default_yaml, user_yaml] = &self.files;
+        let mut layers = [&self.env.of, &user_yaml.of, &default_yaml.of].into_iter();
+        layers.find_map(|layer| layer.get(key))
     }
 
     /// As [`Config::get`], but only when nothing invisible could say otherwise.
@@ -258,24 +267,33 @@ impl Config {
     /// The settings of which the embedded tables tell anything, with their normalised keys: those in force in the order of
     /// these, and behind them those that another overrides.
     pub fn told_of(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        let (files, env) = (
-            self.files.told_of(),
-            self.env.of.iter().filter(|(key, _)| is_told_of(key)),
-        );
-        let below = self.env.overridden().filter(|(key, _)| is_told_of(key));
-        let overridden = files.overridden().chain(below);
-        laid(files, env).chain(overridden.map(|(key, setting)| (&**key, &**setting)))
+        let [default_yaml, user_yaml] = &self.files;
+        let env = self.env.of.iter().filter(|(key, _)| is_told_of(key));
+        let laid: BTreeMap<_, _> = default_yaml.told_of().chain(user_yaml.told_of()).chain(env).collect();
+        let of_files = default_yaml
+            .overridden(None)
+            .chain(user_yaml.overridden(Some(default_yaml)));
+        let overridden = of_files.chain(self.env.overridden().filter(|(key, _)| is_told_of(key)));
+        let all = laid.into_iter().chain(overridden);
+        all.map(|(key, setting)| (&**key, &**setting))
     }
 
     /// How many settings [`Config::told_of`] has at most.
     #[must_use]
     pub fn at_most_told_of(&self) -> usize {
-        let files = self.files.told_of();
-        [&files.of, &self.env.of].map(BTreeMap::len).iter().sum::<usize>()
-            + [&files.overridden, &self.env.overridden]
-                .map(Vec::len)
-                .iter()
-                .sum::<usize>()
+        let files: usize = self.files.iter().map(|file| file.told()).sum();
+        files + self.env.of.len() + self.env.overridden.len()
+    }
+
+    /// Where it stands. Files that say the same and were read apart count as different ones.
+    pub(super) fn place(&self) -> Place<'_> {
+        fn of(origin: &Origin) -> (&Owner, &str) {
+            (&origin.object, &origin.path)
+        }
+        let of_env = self.env.of.values().next().map(|setting| of(&setting.origin));
+        let of_unknown = self.unknown.first().map(|unknown| of(&unknown.origin));
+        let files = self.files.each_ref().map(|file| Arc::as_ptr(file).addr());
+        (files, [of_env, of_unknown])
     }
 
     /// As [`Config::told_of`], those of the environment alone.
@@ -378,15 +396,6 @@ impl Config {
     }
 }
 
-/// The settings of files, those of the environment over them, in the order of their keys.
-fn laid<'s>(
-    files: &'s Settings,
-    env: impl Iterator<Item = (&'s Arc<str>, &'s Arc<Setting>)>,
-) -> impl Iterator<Item = (&'s str, &'s Setting)> {
-    let laid: BTreeMap<_, _> = files.of.iter().chain(env).collect();
-    laid.into_iter().map(|(key, setting)| (&**key, &**setting))
-}
-
 impl Layer {
     /// The order of the layers, whatever the container.
     fn rank(&self) -> u8 {
@@ -427,7 +436,8 @@ mod env;
 mod settings;
 
 pub use env::{EnvValue, EnvVar, Environment};
-use settings::{Files, Settings, is_told_of, scalar};
+pub(super) use settings::FileLayer;
+use settings::{Settings, is_told_of, scalar};
 
 #[cfg(test)]
 pub(super) mod tests;

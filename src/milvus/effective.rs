@@ -1,5 +1,8 @@
 //! The effective configuration of a component, gathered from the objects of its stream.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use foldhash::HashMap;
 
 use super::config::{Config, Environment, Layer, Origin, Owner, Unknown, UnknownWhy};
@@ -21,11 +24,16 @@ const FOLDER: &str = "/milvus/configs";
 
 /// A file of the configuration folder and where it comes from.
 struct Mounted<'a> {
-    file: String,
+    file: &'a str,
     volume: &'a Value,
-    subpath: Option<&'a str>,
+    /// The ConfigMap's name, and the key in it.
+    source: Option<(&'a str, &'a str)>,
     path: String,
 }
+
+/// The longest key of a ConfigMap and the longest name of an object, in bytes, that Kubernetes keeps. Every setting
+/// repeats the key below which it stands.
+const LONGEST: usize = 253;
 
 /// The objects of a stream, and the ConfigMaps among them by their names.
 #[derive(Debug)]
@@ -59,8 +67,8 @@ pub fn default_yaml(among: &ConfigMaps, component: &Component) -> Option<(usize,
     let container = object.value.pointer(&component.container)?;
     let mounted = mounts(object, container, component);
     let file = mounted.iter().find(|m| m.file == "default.yaml")?;
-    let (name, key) = source(file)?;
-    Some((among.meant_by(object, name)?, key))
+    let (name, key) = file.source.filter(|(_, key)| key.len() <= LONGEST)?;
+    Some((among.meant_by(object, name)?, key.to_owned()))
 }
 
 /// Every ConfigMap (index into the objects) and key that a component reads as a configuration file.
@@ -71,37 +79,37 @@ pub fn sources(among: &ConfigMaps, component: &Component) -> Vec<(usize, String)
     };
     let mounted = mounts(object, container, component);
     let each = mounted.iter().filter_map(|m| {
-        let (name, key) = source(m)?;
-        Some((among.meant_by(object, name)?, key))
+        let (name, key) = m.source.filter(|(_, key)| key.len() <= LONGEST)?;
+        Some((among.meant_by(object, name)?, key.to_owned()))
     });
     each.collect()
 }
 
 /// A configuration file of a component, by the names that lead to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct Source<'a> {
     /// The path it is read at: `/milvus/configs/user.yaml`.
     pub file: String,
     /// The pod's volume.
-    pub volume: String,
+    pub volume: &'a str,
     /// The ConfigMap, whether it is among the manifests or not.
-    pub config_map: String,
+    pub config_map: &'a str,
     /// The key in it.
-    pub key: String,
+    pub key: &'a str,
 }
 
 /// The ConfigMaps a component reads its configuration from, as its pod template names them.
-pub fn read_from(object: &Object, component: &Component) -> Vec<Source> {
+pub fn read_from<'a>(object: &'a Object, component: &Component) -> Vec<Source<'a>> {
     let Some(container) = object.value.pointer(&component.container) else {
         return vec![];
     };
-    let mounted = mounts(object, container, component);
+    let (mounted, folder) = (mounts(object, container, component), folder(container));
     let each = mounted.iter().filter_map(|m| {
-        let (config_map, key) = source(m)?;
+        let (config_map, key) = m.source?;
         Some(Source {
-            file: format!("{}/{}", folder(container), m.file),
-            volume: text_at(m.volume, &["name"])?.to_owned(),
-            config_map: config_map.to_owned(),
+            file: format!("{folder}/{}", m.file),
+            volume: text_at(m.volume, &["name"])?,
+            config_map,
             key,
         })
     });
@@ -119,93 +127,99 @@ pub fn configs(among: &ConfigMaps, release: &Release, line: (u64, u64), texts: &
 /// Lays out the configuration of a component: its environment over user.yaml over default.yaml over the image's.
 pub fn config(among: &ConfigMaps, component: &Component, since26: bool, texts: &Texts) -> Config {
     let object = &among.objects[component.object];
-    let owner = Owner {
+    let owner = Arc::new(Owner {
         kind: object.reference.kind.clone(),
         name: object.reference.name.clone(),
-    };
+    });
     let Some(container) = object.value.pointer(&component.container) else {
         return Config::default();
     };
-    let environment = Environment::of(owner.clone(), container, &component.container);
+    let environment = Environment::of(Arc::clone(&owner), container, &component.container);
     let mut unknown = Vec::new();
     let mut files: [Option<Text>; 2] = [None, None];
     for mounted in mounts(object, container, component) {
-        let layer = if mounted.file == "default.yaml" {
-            Layer::DefaultYaml
-        } else {
-            Layer::UserYaml
+        let slot = match mounted.file {
+            "default.yaml" | "milvus.yaml" => Some(0),
+            "user.yaml" => Some(1),
+            _ => None,
         };
-        let mut hidden = |why: UnknownWhy, text: String| {
-            let origin = Origin {
-                layer: layer.clone(),
-                object: owner.clone(),
-                path: mounted.path.clone(),
-            };
-            unknown.push(Unknown {
-                why,
-                text,
-                key: None,
-                origin,
-            });
-        };
-        let slot = match mounted.file.as_str() {
-            "default.yaml" | "milvus.yaml" => 0,
-            "user.yaml" => 1,
-            other => {
-                if other.ends_with(".yaml") {
-                    hidden(
-                        UnknownWhy::ExtraVolume,
-                        format!("`{other}` is mounted among Milvus' configuration files"),
-                    );
-                }
-                continue;
-            }
-        };
-        let Some((name, key)) = source(&mounted) else {
-            let volume = text_at(mounted.volume, &["name"]).unwrap_or("?");
-            hidden(
+        let read = match slot {
+            Some(slot) => text(among, object, &mounted, texts).map(|text| files[slot] = Some(text)),
+            None if mounted.file.ends_with(".yaml") => Err((
                 UnknownWhy::ExtraVolume,
-                format!("{} comes from volume `{volume}`, which is no ConfigMap", mounted.file),
-            );
+                format!("`{}` is mounted among Milvus' configuration files", mounted.file),
+            )),
+            None => Ok(()),
+        };
+        let Err((why, text)) = read else {
             continue;
         };
-        let Some(index) = among.meant_by(object, name) else {
-            hidden(
-                UnknownWhy::ConfigNotInStream,
-                format!(
-                    "{} comes from ConfigMap `{name}`, key `{key}`, which is not among these manifests",
-                    mounted.file
-                ),
-            );
-            continue;
+        let layer = match mounted.file {
+            "default.yaml" => Layer::DefaultYaml,
+            _ => Layer::UserYaml,
         };
-        let from = &among.objects[index];
-        let Some(text) = text_at(&from.value, &["data", &key]) else {
-            hidden(
-                UnknownWhy::ConfigNotInStream,
-                format!("ConfigMap `{name}` has no text under the key `{key}`"),
-            );
-            continue;
-        };
-        match texts.read(from, &key, text) {
-            Ok(value) if value.is_object() || value.is_null() => {
-                let owner = Owner {
-                    kind: "ConfigMap".into(),
-                    name: name.to_owned(),
-                };
-                let path = format!("/data/{}#", escape(&key));
-                files[slot] = Some(Text { owner, path, value });
-            }
-            Ok(_) => hidden(
-                UnknownWhy::Unreadable,
-                format!("ConfigMap `{name}`, `{key}`: its text is no mapping"),
-            ),
-            Err(e) => hidden(UnknownWhy::Unreadable, format!("ConfigMap `{name}`, `{key}`, {e}")),
-        }
+        unknown.push(Unknown {
+            why,
+            text,
+            key: None,
+            origin: Origin {
+                layer,
+                object: Arc::clone(&owner),
+                path: mounted.path,
+            },
+        });
     }
     let mut config = texts.layers(files).with_env(&environment, since26);
     config.unknown.extend(unknown);
     config
+}
+
+/// What a file says that a workload mounts; why that cannot be seen.
+fn text(among: &ConfigMaps, user: &Object, mounted: &Mounted, texts: &Texts) -> Result<Text, (UnknownWhy, String)> {
+    let file = mounted.file;
+    let Some((name, key)) = mounted.source else {
+        let volume = text_at(mounted.volume, &["name"]).unwrap_or("?");
+        let text = format!("{file} comes from volume `{volume}`, which is no ConfigMap");
+        return Err((UnknownWhy::ExtraVolume, text));
+    };
+    let (map, named_key) = (begun(name), begun(key));
+    let absent = |text: String| Err((UnknownWhy::ConfigNotInStream, text));
+    let Some(index) = among.meant_by(user, name) else {
+        return absent(format!(
+            "{file} comes from ConfigMap `{map}`, key `{named_key}`, which is not among these manifests"
+        ));
+    };
+    if key.len() > LONGEST {
+        return absent(format!(
+            "{file} comes from ConfigMap `{map}`, key `{named_key}` of {} bytes, and Kubernetes keeps none of more than {LONGEST}",
+            key.len()
+        ));
+    }
+    let from = &among.objects[index];
+    let Some(text) = text_at(&from.value, &["data", key]) else {
+        return absent(format!("ConfigMap `{map}` has no text under the key `{key}`"));
+    };
+    let unreadable = |why: String| Err((UnknownWhy::Unreadable, format!("ConfigMap `{map}`, `{key}`{why}")));
+    match texts.read(from, key, text) {
+        Ok(value) if value.is_object() || value.is_null() => Ok(Text {
+            owner: Arc::new(Owner {
+                kind: "ConfigMap".into(),
+                name: name.to_owned(),
+            }),
+            path: format!("/data/{}#", escape(key)),
+            value,
+        }),
+        Ok(_) => unreadable(": its text is no mapping".to_owned()),
+        Err(e) => unreadable(format!(", {e}")),
+    }
+}
+
+/// A name as a reason shows it: that of many mounts may be one, and of any length.
+fn begun(name: &str) -> Cow<'_, str> {
+    match name.len() {
+        ..=LONGEST => name.into(),
+        _ => format!("{}…", name.chars().take(20).collect::<String>()).into(),
+    }
 }
 
 /// The folder a container's Milvus reads its configuration from.
@@ -227,7 +241,7 @@ fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -
     // Of several of one name the first.
     let named = volumes.into_iter().flatten().rev().map(|v| (text_at(v, &["name"]), v));
     let volumes: HashMap<Option<&str>, &Value> = named.collect();
-    let mut found = Vec::new();
+    let (mut found, mut items) = (Vec::new(), Items::default());
     for (i, mount) in list.into_iter().flatten().enumerate() {
         let Some(at) = text_at(mount, &["mountPath"]) else {
             continue;
@@ -236,43 +250,47 @@ fn mounts<'a>(object: &'a Object, container: &'a Value, component: &Component) -
         let Some(volume) = volumes.get(&name).copied() else {
             continue;
         };
-        let path = format!("{}/volumeMounts/{i}", component.container);
-        let subpath = text_at(mount, &["subPath"]).filter(|s| !s.is_empty());
+        let mut add = |file: &'a str, subpath: Option<&'a str>| {
+            found.push(Mounted {
+                file,
+                volume,
+                source: items.source(volume, subpath.unwrap_or(file)),
+                path: format!("{}/volumeMounts/{i}", component.container),
+            });
+        };
         match at.trim_end_matches('/').strip_prefix(folder) {
             Some(file) if file.starts_with('/') && !file[1..].contains('/') => {
-                found.push(Mounted {
-                    file: file[1..].into(),
-                    volume,
-                    subpath,
-                    path,
-                });
+                add(&file[1..], text_at(mount, &["subPath"]).filter(|s| !s.is_empty()));
             }
-            Some("") => {
-                for file in ["default.yaml", "user.yaml"] {
-                    found.push(Mounted {
-                        file: file.into(),
-                        volume,
-                        subpath: Some(file),
-                        path: path.clone(),
-                    });
-                }
-            }
+            Some("") => ["default.yaml", "user.yaml"]
+                .into_iter()
+                .for_each(|file| add(file, None)),
             _ => {}
         }
     }
     found
 }
 
-/// The ConfigMap's name and key behind a mounted file.
-fn source<'a>(mounted: &Mounted<'a>) -> Option<(&'a str, String)> {
-    let map = mounted.volume.entry("configMap").filter(|m| m.is_object())?;
-    let path = mounted.subpath.unwrap_or(&mounted.file);
-    let items = map.entry("items").and_then(Value::as_array);
-    let key = match items {
-        Some(items) => text_at(items.iter().find(|i| text_at(i, &["path"]) == Some(path))?, &["key"])?,
-        None => path,
-    };
-    Some((text_at(map, &["name"])?, key.to_owned()))
+/// The keys of ConfigMaps by the paths at which the items of their volumes put them: many mounts may look among many.
+#[derive(Default)]
+struct Items<'a>(HashMap<*const Value, HashMap<&'a str, Option<&'a str>>>);
+
+impl<'a> Items<'a> {
+    /// The ConfigMap's name and the key behind a path in a volume.
+    fn source(&mut self, volume: &'a Value, path: &'a str) -> Option<(&'a str, &'a str)> {
+        let map = volume.entry("configMap").filter(|m| m.is_object())?;
+        let name = text_at(map, &["name"])?;
+        let Some(items) = map.entry("items").and_then(Value::as_array) else {
+            return Some((name, path));
+        };
+        let keys = self.0.entry(std::ptr::from_ref(volume)).or_insert_with(|| {
+            // Of several of one path the first.
+            let each = items.iter().rev();
+            each.filter_map(|item| Some((text_at(item, &["path"])?, text_at(item, &["key"]))))
+                .collect()
+        });
+        Some((name, (*keys.get(path)?)?))
+    }
 }
 
 #[cfg(test)]
@@ -325,6 +343,59 @@ mod tests {
             data,
         ));
         assert_eq!(config.value("mq.type"), Some("pulsar"));
+    }
+
+    #[test]
+    fn of_several_items_of_one_path_the_first_counts() {
+        let data = json!({"a": "mq: {type: pulsar}", "b": "mq: {type: kafka}"});
+        let mount = json!([{"name": "c", "mountPath": "/milvus/configs/user.yaml", "subPath": "u"}]);
+        let items = |items: Value| json!({"name": "c", "configMap": {"name": "cm", "items": items}});
+        let two = items(json!([{"path": "x", "key": "b"}, {"path": "u", "key": "a"}, {"path": "u", "key": "b"}]));
+        assert_eq!(
+            mq(&objects(two, mount.clone(), data.clone())).value("mq.type"),
+            Some("pulsar")
+        );
+        let keyless = items(json!([{"path": "u"}, {"path": "u", "key": "b"}]));
+        let config = mq(&objects(keyless, mount, data));
+        assert!(config.unknown[0].text.contains("no ConfigMap"), "{:?}", config.unknown);
+    }
+
+    #[test]
+    fn what_no_server_keeps_cannot_be_seen_and_is_not_repeated() {
+        let mount = json!([{"name": "c", "mountPath": "/milvus/configs/user.yaml", "subPath": "u"}]);
+        let of = |map: &str, key: &str| {
+            let mut data = Value::Object(Default::default());
+            data.as_object_mut()
+                .unwrap()
+                .insert(key.into(), "mq: {type: kafka}".into());
+            let items = json!([{"path": "u", "key": key}]);
+            let volume = json!({"name": "c", "configMap": {"name": map, "items": items}});
+            let objects = objects(volume, mount.clone(), data);
+            let component = &inventory(&objects).releases[0].components[0];
+            (mq(&objects), sources(&ConfigMaps::of(&objects), component).len())
+        };
+        let (longest, long) = ("é".repeat(LONGEST / 2), "é".repeat(LONGEST));
+        let (config, sources) = of("cm", &longest);
+        assert_eq!((config.value("mq.type"), sources), (Some("kafka"), 1));
+        let begun = "é".repeat(20);
+        for (map, key, words) in [
+            ("cm", &long, format!("ConfigMap `cm`, key `{begun}…` of 506 bytes")),
+            (
+                &long,
+                &long,
+                format!("ConfigMap `{begun}…`, key `{begun}…`, which is not"),
+            ),
+            (
+                &long,
+                &longest,
+                format!("ConfigMap `{begun}…`, key `{longest}`, which is not"),
+            ),
+        ] {
+            let (config, sources) = of(map, key);
+            assert_eq!((config.unknown[0].why, sources), (UnknownWhy::ConfigNotInStream, 0));
+            assert!(config.unknown[0].text.contains(&words), "{:?}", config.unknown);
+            assert!(config.certain("mq.type").is_err());
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Whether two configurations lead to the same data: named fields compared one by one, addresses by what they reach.
 
+use std::sync::Arc;
+
 use foldhash::HashSet;
 use sha2::{Digest, Sha256};
 
-use super::config::{Config, Layer, Origin, Owner, Unknown, UnknownWhy, normalise, split_list};
+use super::config::{Config, Layer, Origin, Unknown, UnknownWhy, normalise, split_list};
 
 /// The value of an identifying field.
 #[derive(Clone, PartialEq, Eq)]
@@ -355,7 +357,7 @@ pub(super) fn unresolvable(text: String, key: String, origin: Option<Origin>) ->
         key: Some(key),
         origin: origin.unwrap_or(Origin {
             layer: Layer::ImageDefault,
-            object: Owner::default(),
+            object: Arc::default(),
             path: String::new(),
         }),
     })

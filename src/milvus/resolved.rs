@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::config::{Config, Unknown};
+use foldhash::HashMap;
+
+use super::config::{Config, Place, Unknown};
 use super::queue::{self, Mq, Queue};
 use super::store::{self, Stores};
 
@@ -26,12 +28,17 @@ impl Resolved {
     /// release line that resolves defaults.
     #[must_use]
     pub fn all(configs: &[Config], line: (u64, u64), standalone: bool) -> Vec<Arc<Resolved>> {
+        let mut known: HashMap<Place, Vec<usize>> = HashMap::default();
         let mut all: Vec<Arc<Resolved>> = Vec::with_capacity(configs.len());
         for (i, config) in configs.iter().enumerate() {
-            let same = configs[..i].iter().position(|other| other == config);
+            let alike = known.entry(config.place()).or_default();
+            let same = alike.iter().find(|other| configs[**other] == *config);
             all.push(match same {
-                Some(first) => Arc::clone(&all[first]),
-                None => Arc::new(Resolved::of(config, line, standalone)),
+                Some(first) => Arc::clone(&all[*first]),
+                None => {
+                    alike.push(i);
+                    Arc::new(Resolved::of(config, line, standalone))
+                }
             });
         }
         all
@@ -57,5 +64,35 @@ impl Resolved {
             queue,
             stores,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::tests::config;
+    use super::*;
+
+    #[test]
+    fn configurations_share_where_they_lead_as_far_as_they_are_one() {
+        let plain = config("", "mq: {type: kafka}\nkafka: {brokerList: a}", "{}", true);
+        let with = |env: &str| plain_with(&plain, env);
+        let other = config("", "mq: {type: kafka}\nkafka: {brokerList: b}", "{}", true);
+        let configs = [plain.clone(), other, with("a"), plain.clone(), with("b"), with("a")];
+        let all = Resolved::all(&configs, (2, 6), true);
+        let shared: Vec<Vec<usize>> = all
+            .iter()
+            .map(|one| (0..6).filter(|i| Arc::ptr_eq(one, &all[*i])).collect())
+            .collect();
+        assert_eq!(
+            shared,
+            [vec![0, 3], vec![1], vec![2, 5], vec![0, 3], vec![4], vec![2, 5]]
+        );
+    }
+
+    /// A configuration with a variable over it.
+    fn plain_with(plain: &Config, value: &str) -> Config {
+        let container = crate::value::json!({"env": [{"name": "KAFKA_BROKERLIST", "value": value}]});
+        let env = crate::milvus::config::Environment::of(crate::milvus::config::Owner::default(), &container, "");
+        plain.clone().with_env(&env, true)
     }
 }

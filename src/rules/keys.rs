@@ -1,6 +1,7 @@
 //! The settings a user made, wherever they stand: what MU401 to MU403 speak of.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::case::Case;
 use super::component::list;
@@ -162,7 +163,7 @@ struct Found {
 #[derive(PartialEq, Eq, Hash)]
 enum Same {
     Env(String, Option<String>, Option<String>),
-    File(String, Layer, Owner, String),
+    File(String, Layer, Arc<Owner>, String),
 }
 
 impl Found {

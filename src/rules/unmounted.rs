@@ -1,27 +1,39 @@
 //! Workloads that would lose the configuration they mount: what they fall back to then is nobody's choice, and no value
 //! of the chart mends it.
 
+use foldhash::HashSet;
+
 use super::case::Case;
 use super::places;
-use crate::kube::object::escape;
 use crate::milvus::config::Origin;
 use crate::milvus::effective::{self, Source};
 
 /// Who would no longer mount what.
-pub struct Unmounted {
+pub struct Unmounted<'a> {
     /// `Deployment rel-milvus-querynode`, each once.
     workloads: Vec<String>,
-    source: Source,
+    source: Source<'a>,
 }
 
 /// Those of these components (of the target) that mount the file in which a setting stands now, and would mount neither
 /// it nor another in its place.
-pub fn among(case: &Case, components: &[usize], was: Option<&Origin>) -> Option<Unmounted> {
+pub fn among<'a>(case: &Case<'a>, components: &[usize], was: Option<&Origin>) -> Option<Unmounted<'a>> {
     let (before, was) = (case.before?, was?);
     let key = was.path.split('#').next()?.strip_prefix("/data/")?;
-    let holds = |s: &&Source| s.config_map == was.object.name && escape(&s.key) == key;
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let holds = |s: &&Source| s.config_map == was.object.name && s.key == key;
+    // In their order, each once; of these there may be as many as differences.
+    let pairs = places::pairs(case);
+    let mut components = components.to_vec();
+    components.sort_unstable();
+    components.dedup();
     let mut found: Option<Unmounted> = None;
-    for &(i, j) in places::pairs(case).iter().filter(|(i, _)| components.contains(i)) {
+    let mut named: HashSet<String> = HashSet::default();
+    for i in components {
+        let Ok(at) = pairs.binary_search_by_key(&i, |(i, _)| *i) else {
+            continue;
+        };
+        let j = pairs[at].1;
         let (is, old) = (&case.after.release.components[i], &before.release.components[j]);
         let mounted = effective::read_from(before.object(old), old);
         let would_mount = effective::read_from(case.after.object(is), is);
@@ -36,21 +48,19 @@ pub fn among(case: &Case, components: &[usize], was: Option<&Origin>) -> Option<
         if !case.target.objects.iter().any(|o| o.reference == *reference) {
             continue;
         }
+        let unmounted = found.get_or_insert_with(|| Unmounted {
+            workloads: vec![],
+            source: source.clone(),
+        });
         let workload = format!("{} {}", reference.kind, reference.name);
-        let all = &mut found
-            .get_or_insert_with(|| Unmounted {
-                workloads: vec![],
-                source: source.clone(),
-            })
-            .workloads;
-        if !all.contains(&workload) {
-            all.push(workload);
+        if named.insert(workload.clone()) {
+            unmounted.workloads.push(workload);
         }
     }
     found
 }
 
-impl Unmounted {
+impl Unmounted<'_> {
     /// The reason, to stand behind what would change.
     pub fn why(&self) -> String {
         let Source { config_map, file, .. } = &self.source;

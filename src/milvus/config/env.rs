@@ -1,6 +1,7 @@
 //! The environment of a container, as Kubernetes hands it over.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Layer, Origin, Owner, scalar};
 use crate::value::Value;
@@ -29,9 +30,9 @@ pub struct EnvVar {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Environment {
     /// The workload.
-    pub workload: Owner,
+    pub workload: Arc<Owner>,
     /// The container's name.
-    pub container: String,
+    pub container: Arc<str>,
     /// Its variables, in their order.
     pub vars: Vec<EnvVar>,
     /// What `envFrom` takes in, and where: (text, JSON pointer).
@@ -43,9 +44,9 @@ impl Environment {
     ///
     /// `workload` is the object, `container` the element of `containers`, `path` its JSON pointer inside the object.
     #[must_use]
-    pub fn of(workload: Owner, container: &Value, path: &str) -> Environment {
+    pub fn of(workload: impl Into<Arc<Owner>>, container: &Value, path: &str) -> Environment {
         let list = |key: &str| container.entry(key).and_then(Value::as_array).into_iter().flatten();
-        let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = container.entry("name").and_then(Value::as_str);
         let mut vars: Vec<EnvVar> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         let values = list("env").filter_map(|entry| entry.entry("value").and_then(Value::as_str));
@@ -75,8 +76,8 @@ impl Environment {
             .enumerate()
             .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
         Environment {
-            workload,
-            container: text(container.entry("name")),
+            workload: workload.into(),
+            container: name.unwrap_or_default().into(),
             vars,
             from: from.collect(),
         }
@@ -129,13 +130,10 @@ impl References {
                 continue;
             };
             match before(name) {
-                Some(EnvValue::Literal(value)) => match self.left.checked_sub(value.len()) {
-                    Some(left) => {
-                        self.left = left;
-                        expanded.push_str(value);
-                    }
-                    None => return EnvValue::From(format!("$({name})")),
-                },
+                Some(EnvValue::Literal(value) | EnvValue::From(value)) if !self.has_left(value) => {
+                    return EnvValue::From(format!("$({name})"));
+                }
+                Some(EnvValue::Literal(value)) => expanded.push_str(value),
                 Some(EnvValue::From(source)) => return EnvValue::From(source.clone()),
                 None if self.may_hide => return EnvValue::From(format!("$({name})")),
                 None => {
@@ -148,6 +146,13 @@ impl References {
         }
         expanded.push_str(rest);
         EnvValue::Literal(expanded)
+    }
+
+    /// Whether a text may still be put in; if so, it is counted.
+    fn has_left(&mut self, text: &str) -> bool {
+        let left = self.left.checked_sub(text.len());
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
     }
 }
 

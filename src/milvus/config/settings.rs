@@ -1,45 +1,96 @@
 //! What layers set, key by key.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use super::{File, Layer, Origin, STREAMING_SWITCH, Setting, Unknown, UnknownWhy, normalise};
 use crate::facts;
 use crate::value::Value;
 use crate::value::pointer::escape;
 
-/// The settings of the configuration files that workloads share.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Files {
-    pub all: Settings,
-    told_of: OnceLock<Settings>,
+/// What one configuration file sets: shared by all workloads that read it, whatever else they read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::milvus) struct FileLayer {
+    pub(super) of: BTreeMap<Arc<str>, Arc<Setting>>,
+    told: Vec<Told>,
+    /// Why it cannot be known, where the file is no mapping.
+    pub(super) unknown: Option<Unknown>,
 }
 
-impl PartialEq for Files {
-    fn eq(&self, other: &Files) -> bool {
-        self.all == other.all
+/// A setting of which [`is_told_of`], in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    key: Arc<str>,
+    setting: Arc<Setting>,
+    /// The one of the same key before it, which it overrides.
+    before: Option<Arc<Setting>>,
+}
+
+impl FileLayer {
+    /// Reads what a file sets. Of two spellings of one key the later wins.
+    pub(in crate::milvus) fn of(file: &File<'_>, layer: &Layer) -> FileLayer {
+        let mut found = FileLayer::default();
+        let origin = |path: String| Origin {
+            layer: layer.clone(),
+            object: Arc::clone(&file.owner),
+            path,
+        };
+        match file.value {
+            Value::Null => {}
+            Value::Object(_) => flatten(
+                file.value,
+                &mut String::new(),
+                &mut file.path.to_owned(),
+                &mut |key, path, value| {
+                    found.set(Setting {
+                        value: Some(value),
+                        hidden: None,
+                        origin: origin(path.to_owned()),
+                        key: key.to_owned(),
+                    });
+                },
+            ),
+            _ => {
+                found.unknown = Some(Unknown {
+                    why: UnknownWhy::Unreadable,
+                    text: format!(
+                        "{} of {} {} is no YAML mapping",
+                        file.path, file.owner.kind, file.owner.name
+                    ),
+                    key: None,
+                    origin: origin(file.path.to_owned()),
+                });
+            }
+        }
+        found
     }
-}
 
-impl Eq for Files {}
-
-impl Files {
-    pub(super) fn new(all: Settings) -> Files {
-        Files {
-            all,
-            told_of: OnceLock::new(),
+    fn set(&mut self, setting: Setting) {
+        let (key, setting): (Arc<str>, _) = (normalise(&setting.key).into(), Arc::new(setting));
+        let before = self.of.insert(Arc::clone(&key), Arc::clone(&setting));
+        if is_told_of(&key) {
+            self.told.push(Told { key, setting, before });
         }
     }
 
-    /// Those of which [`is_told_of`]; looked for once, however many workloads share the files.
-    pub(super) fn told_of(&self) -> &Settings {
-        self.told_of.get_or_init(|| {
-            let told = |(key, _): &(&Arc<str>, &Arc<Setting>)| is_told_of(key);
-            let own = |(key, setting): (&Arc<str>, &Arc<Setting>)| (Arc::clone(key), Arc::clone(setting));
-            Settings {
-                of: self.all.of.iter().filter(told).map(own).collect(),
-                overridden: self.all.overridden().filter(told).map(own).collect(),
-            }
+    /// How many there are of which [`is_told_of`], with those that are overridden.
+    pub(super) fn told(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Those of which [`is_told_of`], with their keys: of several of one key the last counts.
+    pub(super) fn told_of(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Setting>)> {
+        self.told.iter().map(|told| (&told.key, &told.setting))
+    }
+
+    /// Those of them that others override where this file lies over another.
+    pub(super) fn overridden<'s>(
+        &'s self,
+        below: Option<&'s FileLayer>,
+    ) -> impl Iterator<Item = (&'s Arc<str>, &'s Arc<Setting>)> {
+        self.told.iter().filter_map(move |told| {
+            let before = told.before.as_ref().or_else(|| below?.of.get(&told.key));
+            Some((&told.key, before?))
         })
     }
 }
@@ -50,11 +101,11 @@ pub(super) fn is_told_of(key: &str) -> bool {
     facts::is_told_of(key) || *key == **SWITCH
 }
 
-/// Settings by their normalised keys.
+/// Settings of the environment by their normalised keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Settings {
     pub of: BTreeMap<Arc<str>, Arc<Setting>>,
-    /// Those that another of the same key overrides, in the order of the layers.
+    /// Those that another of the same key overrides, in their order.
     pub overridden: Vec<(Arc<str>, Arc<Setting>)>,
 }
 
@@ -69,44 +120,6 @@ impl Settings {
     /// Those that another overrides, with their keys.
     pub(super) fn overridden(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Setting>)> {
         self.overridden.iter().map(|(key, setting)| (key, setting))
-    }
-
-    /// Adds what a file sets; why it cannot be known, where it is no mapping.
-    pub(super) fn add_file(&mut self, file: &File<'_>, layer: &Layer) -> Option<Unknown> {
-        let origin = |path: String| Origin {
-            layer: layer.clone(),
-            object: file.owner.clone(),
-            path,
-        };
-        match file.value {
-            Value::Null => {}
-            Value::Object(_) => flatten(
-                file.value,
-                &mut String::new(),
-                &mut file.path.to_owned(),
-                &mut |key, path, value| {
-                    let setting = Setting {
-                        value: Some(value),
-                        hidden: None,
-                        origin: origin(path.to_owned()),
-                        key: key.to_owned(),
-                    };
-                    self.set(normalise(&setting.key), setting);
-                },
-            ),
-            _ => {
-                return Some(Unknown {
-                    why: UnknownWhy::Unreadable,
-                    text: format!(
-                        "{} of {} {} is no YAML mapping",
-                        file.path, file.owner.kind, file.owner.name
-                    ),
-                    key: None,
-                    origin: origin(file.path.to_owned()),
-                });
-            }
-        }
-        None
     }
 }
 

@@ -3,10 +3,10 @@ use super::*;
 pub(crate) fn config(default: &str, user: &str, env: &str, since26: bool) -> Config {
     let parse = |text: &str| -> Value { serde_yaml::from_str(text).unwrap() };
     let (default, user, container) = (parse(default), parse(user), parse(env));
-    let owner = Owner {
+    let owner = Arc::new(Owner {
         kind: "ConfigMap".into(),
         name: "r-milvus".into(),
-    };
+    });
     let file = |value, path| File {
         value,
         owner: owner.clone(),
@@ -48,7 +48,7 @@ fn later_layers_win_and_remember_where() {
         }
     );
     assert!(c.unknown.is_empty());
-    assert_eq!(laid(&c.files.all, c.env.of.iter()).count(), 3);
+    assert_eq!(c.files.each_ref().map(|file| file.of.len()), [2, 2]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_hidden_file_hides_what_no_higher_layer_sets() {
         key: None,
         origin: Origin {
             layer: Layer::UserYaml,
-            object: Owner::default(),
+            object: Arc::default(),
             path: String::new(),
         },
     });
@@ -205,4 +205,45 @@ fn another_directory_hides_the_files() {
     let c = at("/etc/milvus");
     assert_eq!(c.certain("mq.type").unwrap_err().why, UnknownWhy::ConfigElsewhere);
     assert!(c.certain("minio.port").is_ok());
+}
+
+#[test]
+fn what_is_told_of_is_in_the_order_of_the_keys_and_of_the_layers() {
+    let c = config(
+        "natsmq: {b: d1, a: d2}\nNatsMq: {a: d3}\nmore: {c: 1}",
+        "natsmq: {c: u1, b: u2, a: u3}\nNATSMQ: {c: u4}",
+        "{env: [{name: NATSMQ_B, value: e1}, {name: NATSMQB, value: e1}, {name: OTHER, value: e2}]}",
+        true,
+    );
+    let told: Vec<_> = c.told_of().map(|(key, s)| (key, s.value.as_deref().unwrap())).collect();
+    assert_eq!(
+        told,
+        [
+            ("natsmqa", "u3"),
+            ("natsmqb", "e1"),
+            ("natsmqc", "u4"),
+            // Overridden in default.yaml, in user.yaml (by which those below it), in the environment.
+            ("natsmqa", "d2"),
+            ("natsmqb", "d1"),
+            ("natsmqa", "d3"),
+            ("natsmqc", "u1"),
+            ("natsmqb", "u2"),
+            ("natsmqb", "e1"),
+        ]
+    );
+    assert!(c.at_most_told_of() >= told.len());
+    let of_env: Vec<_> = c.told_of_in_env().map(|(_, s)| s.key.as_str()).collect();
+    assert_eq!(of_env, ["NATSMQB", "NATSMQ_B"]);
+}
+
+#[test]
+fn a_source_that_many_name_is_repeated_as_far_as_the_text_allows() {
+    let name = "x".repeat(4000);
+    let from = format!("{{name: A, valueFrom: {{secretKeyRef: {{name: {name}, key: k}}}}}}");
+    let again: String = (0..20).map(|i| format!(", {{name: E{i}, value: $(A)}}")).collect();
+    let parsed = serde_yaml::from_str::<Value>(&format!("{{env: [{from}{again}]}}")).unwrap();
+    let vars = Environment::of(Owner::default(), &parsed, "").vars;
+    let whole = EnvValue::From(format!("secretKeyRef {name}/k"));
+    assert_eq!(vars.iter().filter(|var| var.value == whole).count(), 5);
+    assert_eq!(vars[20].value, EnvValue::From("$(A)".into()));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashSet};
 
 use crate::kube::Object;
-use crate::milvus::config::{Config, File, Owner};
+use crate::milvus::config::{Config, File, FileLayer, Layer, Owner};
 use crate::value::Value;
 use crate::yaml::{self, Copies};
 
@@ -49,32 +49,32 @@ struct Read {
     of: HashMap<(usize, String), Parsed>,
     /// These objects, since another could come to stand at such an address.
     objects: HashMap<usize, Arc<Value>>,
-    /// What files say together: that of `default.yaml` and that of `user.yaml`.
-    layered: HashMap<[Option<Place>; 2], Config>,
+    /// What files set.
+    layers: HashMap<(Layer, Place), Arc<FileLayer>>,
 }
 
 type Parsed = Result<Arc<Value>, String>;
 
 /// Where a text that was read stands: the address of what it says, which [`Read::parsed`] keeps, its object and the pointer to it.
-type Place = (usize, Owner, String);
+type Place = (usize, Arc<Owner>, String);
 
 /// A configuration file: its ConfigMap, the pointer to it, and what it says.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
-    pub owner: Owner,
+    pub owner: Arc<Owner>,
     pub path: String,
     pub value: Arc<Value>,
 }
 
 impl Text {
     fn place(&self) -> Place {
-        (address(&self.value), self.owner.clone(), self.path.clone())
+        (address(&self.value), Arc::clone(&self.owner), self.path.clone())
     }
 
     fn file(&self) -> File<'_> {
         File {
             value: &self.value,
-            owner: self.owner.clone(),
+            owner: Arc::clone(&self.owner),
             path: &self.path,
         }
     }
@@ -124,6 +124,28 @@ impl Known {
         }
         parsed
     }
+
+    /// What a file sets.
+    fn layer(&mut self, layer: Layer, file: &Text) -> Arc<FileLayer> {
+        let place = (layer, file.place());
+        let read = match &mut self.passing {
+            Some(passing) if !self.kept.layers.contains_key(&place) => {
+                // Files of other names that say the same are another release's own.
+                let known_here = passing.of_part.layers.contains_key(&place);
+                match self.kept.holds(file) && !known_here && !passing.seen.insert(hash(&place)) {
+                    true => &mut self.kept,
+                    false => &mut passing.of_part,
+                }
+            }
+            _ => &mut self.kept,
+        };
+        if let Some(known) = read.layers.get(&place) {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(FileLayer::of(&file.file(), &place.0));
+        read.layers.insert(place, Arc::clone(&made));
+        made
+    }
 }
 
 impl Texts {
@@ -169,27 +191,14 @@ impl Texts {
         parsed
     }
 
-    /// The layers of the files alone.
-    pub(super) fn layers(&self, files: [Option<Text>; 2]) -> Config {
+    /// The layers of the files alone: that of `default.yaml` and that of `user.yaml`.
+    pub(super) fn layers(&self, [default_yaml, user_yaml]: [Option<Text>; 2]) -> Config {
         let known = &mut *self.0.borrow_mut();
-        let places = files.each_ref().map(|file| file.as_ref().map(Text::place));
-        let read = match &mut known.passing {
-            Some(passing) if !known.kept.layered.contains_key(&places) => {
-                let lasts = files.iter().flatten().all(|file| known.kept.holds(file));
-                // Files of other names that say the same are another release's own.
-                let known_here = passing.of_part.layered.contains_key(&places);
-                match lasts && !known_here && !passing.seen.insert(hash(&places)) {
-                    true => &mut known.kept,
-                    false => &mut passing.of_part,
-                }
-            }
-            _ => &mut known.kept,
-        };
-        let layers = read.layered.entry(places).or_insert_with(|| {
-            let [default_yaml, user_yaml] = files.each_ref().map(|f| f.as_ref().map(Text::file));
-            Config::of_files(default_yaml.as_ref(), user_yaml.as_ref())
-        });
-        layers.clone()
+        let files = [(Layer::DefaultYaml, default_yaml), (Layer::UserYaml, user_yaml)];
+        Config::of_layers(files.map(|(layer, file)| match file {
+            Some(file) => known.layer(layer, &file),
+            None => Arc::default(),
+        }))
     }
 }
 
@@ -220,13 +229,13 @@ mod tests {
             &value,
             &texts.read(&map("other"), "user.yaml", text).unwrap()
         ));
-        let owner = Owner {
+        let owner = Arc::new(Owner {
             kind: "ConfigMap".into(),
             name: name.into(),
-        };
+        });
         for _ in 0..2 {
             let file = Text {
-                owner: owner.clone(),
+                owner: Arc::clone(&owner),
                 path: "/data/user.yaml#".into(),
                 value: Arc::clone(&value),
             };
@@ -239,7 +248,7 @@ mod tests {
     #[test]
     fn what_several_parts_ask_for_is_kept() {
         let texts = Texts::passing();
-        let layered = || texts.0.borrow().kept.layered.len();
+        let layered = || texts.0.borrow().kept.layers.len();
         let shared: Vec<_> = (0..3).map(|_| part(&texts, "shared", "a: b")).collect();
         assert!(!Arc::ptr_eq(&shared[0], &shared[1]) && Arc::ptr_eq(&shared[1], &shared[2]));
         assert_eq!((texts.read_again(), layered()), (4, 1));
