@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::value::Value;
@@ -40,7 +41,7 @@ pub struct Owner {
 }
 
 /// Where exactly a setting stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The layer.
     pub layer: Layer,
@@ -52,7 +53,7 @@ pub struct Origin {
 }
 
 /// One effective setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Setting {
     /// The key as it was spelled, sections joined by dots: `mq.type`, or `MQ_TYPE` in the environment.
     pub key: String,
@@ -66,7 +67,7 @@ pub struct Setting {
 }
 
 /// Why the effective configuration is partly invisible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnknownWhy {
     /// The configuration is mounted from a ConfigMap (or Secret) that is not in the stream.
     ConfigNotInStream,
@@ -87,7 +88,7 @@ pub enum UnknownWhy {
 }
 
 /// One reason why the effective configuration is partly invisible.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Unknown {
     /// The reason.
     pub why: UnknownWhy,
@@ -126,10 +127,6 @@ pub struct Config {
     /// Why it is partly invisible; empty when all of it is known.
     pub unknown: Vec<Unknown>,
 }
-
-/// What configurations that say the same have in common, cheaply told: the addresses of their files, and where the first
-/// stands of what they have for themselves.
-pub(super) type Place<'c> = ([usize; 2], [Option<(&'c Owner, &'c str)>; 2]);
 
 /// A key as Milvus compares it: lower-case, without `/`, `_` and `.` (upstream `pkg/config/config.go`).
 #[must_use]
@@ -285,15 +282,11 @@ impl Config {
         files + self.env.of.len() + self.env.overridden.len()
     }
 
-    /// Where it stands. Files that say the same and were read apart count as different ones.
-    pub(super) fn place(&self) -> Place<'_> {
-        fn of(origin: &Origin) -> (&Owner, &str) {
-            (&origin.object, &origin.path)
-        }
-        let of_env = self.env.of.values().next().map(|setting| of(&setting.origin));
-        let of_unknown = self.unknown.first().map(|unknown| of(&unknown.origin));
+    /// A number that is the same for equal configurations of the same files; files that were read apart count as different
+    /// ones.
+    pub(super) fn likeness(&self) -> u64 {
         let files = self.files.each_ref().map(|file| Arc::as_ptr(file).addr());
-        (files, [of_env, of_unknown])
+        foldhash::fast::FixedState::default().hash_one((files, &self.env.of, &self.unknown))
     }
 
     /// As [`Config::told_of`], those of the environment alone.

@@ -40,6 +40,8 @@ const LONGEST: usize = 253;
 pub struct ConfigMaps<'o> {
     objects: &'o [Object],
     named: HashMap<&'o str, First<'o>>,
+    /// The length of the longest of the names: what many workloads or mounts mean may be longer.
+    longest: usize,
 }
 
 impl<'o> ConfigMaps<'o> {
@@ -52,11 +54,19 @@ impl<'o> ConfigMaps<'o> {
                 named.entry(&reference.name).or_default().add(&reference.namespace, i);
             }
         }
-        ConfigMaps { objects, named }
+        let longest = named.keys().map(|name| name.len()).max();
+        ConfigMaps {
+            objects,
+            named,
+            longest: longest.unwrap_or_default(),
+        }
     }
 
     /// The one (index into the objects) that a workload means by a name.
     fn meant_by(&self, user: &Object, name: &str) -> Option<usize> {
+        if name.len() > self.longest {
+            return None;
+        }
         self.named.get(name)?.agreeing(&user.reference.namespace)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::config::{Config, Place, Unknown};
+use super::config::{Config, Unknown};
 use super::queue::{self, Mq, Queue};
 use super::store::{self, Stores};
 
@@ -28,10 +28,10 @@ impl Resolved {
     /// release line that resolves defaults.
     #[must_use]
     pub fn all(configs: &[Config], line: (u64, u64), standalone: bool) -> Vec<Arc<Resolved>> {
-        let mut known: HashMap<Place, Vec<usize>> = HashMap::default();
+        let mut known: HashMap<u64, Vec<usize>> = HashMap::default();
         let mut all: Vec<Arc<Resolved>> = Vec::with_capacity(configs.len());
         for (i, config) in configs.iter().enumerate() {
-            let alike = known.entry(config.place()).or_default();
+            let alike = known.entry(config.likeness()).or_default();
             let same = alike.iter().find(|other| configs[**other] == *config);
             all.push(match same {
                 Some(first) => Arc::clone(&all[*first]),

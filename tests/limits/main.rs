@@ -23,6 +23,7 @@ mod inside;
 mod reading;
 mod patches;
 mod shapes;
+mod workload;
 
 use shapes::{FROM, TO, by_instance, many, object, release, shapes};
 

@@ -31,7 +31,7 @@ pub struct EnvVar {
 pub struct Environment {
     /// The workload.
     pub workload: Arc<Owner>,
-    /// The container's name.
+    /// The container's name, as far as a server keeps one.
     pub container: Arc<str>,
     /// Its variables, in their order.
     pub vars: Vec<EnvVar>,
@@ -77,7 +77,7 @@ impl Environment {
             .map(|(i, entry)| (reference(entry), format!("{path}/envFrom/{i}")));
         Environment {
             workload: workload.into(),
-            container: name.unwrap_or_default().into(),
+            container: name.unwrap_or_default().chars().take(NAME).collect::<String>().into(),
             vars,
             from: from.collect(),
         }
@@ -93,6 +93,9 @@ impl Environment {
         }
     }
 }
+
+/// How many characters the name of a container has at most: no server keeps more, and each variable is compared with it.
+const NAME: usize = 63;
 
 /// How many bytes references may put into the values of one container, beside [`EACH`] for each byte that is written there.
 /// Variables that name each other twice double their length each time; more than this no value has that anyone reads.
