@@ -66,9 +66,12 @@ fn with_args(args: String) -> String {
     .text()
 }
 
+/// What there is most of, how much of it for one unit, and the text.
+type Shape = (&'static str, usize, fn(usize) -> String);
+
 #[test]
 fn words_of_a_container_are_looked_at_once() {
-    let shapes: [(&str, usize, fn(usize) -> String); 4] = [
+    let shapes: [Shape; 4] = [
         ("starts", 1000, |n| format!("[{}]", "milvus, run, ".repeat(n))),
         ("starts in a script", 1000, |n| {
             format!("[sh, -c, '{}']", "milvus run ".repeat(n))
