@@ -84,7 +84,7 @@ impl<'a> Asking<'a> {
             let message = format!(
                 "verify asks the cluster, and the kubeconfig knows {} contexts ({}): which is meant is not said",
                 contexts.len(),
-                contexts.join(", ")
+                process::listed(&contexts)
             );
             let help = "add --kube-context \"$(kubectl config current-context)\", or set MILVUS_UPLIFT_KUBE_CONTEXT";
             return Err(asking.unavailable(&message, help));

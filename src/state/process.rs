@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use foldhash::HashSet;
+
 use super::scrub;
 use crate::value::Value;
 use crate::yaml;
@@ -129,15 +131,28 @@ pub fn contexts() -> Vec<String> {
         None => home().map(|home| home.join(".kube/config")).into_iter().collect(),
     };
     let mut names: Vec<String> = Vec::new();
+    let mut known = HashSet::default();
     for text in files.iter().filter_map(|f| std::fs::read_to_string(f).ok()) {
         let config = yaml::read(&text).ok().flatten().unwrap_or_default();
         for context in config.get("contexts").and_then(Value::as_array).into_iter().flatten() {
-            if let Some(name) = context["name"].as_str().filter(|n| !names.iter().any(|m| m == n)) {
+            if let Some(name) = context["name"].as_str().filter(|n| known.insert((*n).to_owned())) {
                 names.push(name.to_owned());
             }
         }
     }
     names
+}
+
+/// How many contexts are named in a message.
+const NAMED: usize = 10;
+
+/// `a, b and 7 more`: so many that a person can find the one that is meant.
+pub fn listed(names: &[String]) -> String {
+    let (first, rest) = names.split_at(names.len().min(NAMED));
+    match rest.len() {
+        0 => first.join(", "),
+        n => format!("{} and {n} more", first.join(", ")),
+    }
 }
 
 /// The home directory, as client-go finds it: by the environment alone. The C library's user database would have a static
@@ -150,6 +165,15 @@ fn home() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_contexts_the_first_are_named() {
+        let names = |n: usize| (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>();
+        assert_eq!(listed(&names(0)), "");
+        assert_eq!(listed(&names(2)), "c0, c1");
+        assert_eq!(listed(&names(10)), names(10).join(", "));
+        assert_eq!(listed(&names(13)), format!("{} and 3 more", names(10).join(", ")));
+    }
 
     #[test]
     fn what_is_said_is_one_line_without_secrets() {
