@@ -6,6 +6,7 @@ use super::Order;
 use crate::judge::{Current, circles, standing};
 use crate::kube::Object;
 use crate::kube::circles::Node;
+use crate::kube::named::First;
 use crate::milvus::release::{Inventory, Release, inventory_of_made};
 use crate::state::record::Record;
 use crate::state::{self, Form, Source};
@@ -38,9 +39,16 @@ pub fn parts(order: &Order, source: &Source, inventory: &Inventory) -> Vec<Optio
             parts.entry(circle).or_default().push(object.clone());
         }
     }
+    let mut called: HashMap<(&str, &str), First> = HashMap::new();
+    for (i, release) in releases.iter().enumerate() {
+        let called = called.entry((&release.name, &release.app)).or_default();
+        called.add(&release.namespace, i);
+    }
     for object in &source.made {
         for made in inventory_of_made(std::slice::from_ref(object)).releases {
-            let circle = releases.iter().find(|release| release.is(&made)).and_then(around);
+            let called = called.get(&(&made.name[..], &made.app[..]));
+            let maker = called.and_then(|called| called.agreeing(&made.namespace));
+            let circle = maker.and_then(|i| around(&releases[i]));
             let part = circle.and_then(|circle| parts.get_mut(&circle));
             part.into_iter().for_each(|part| part.push(object.clone()));
         }

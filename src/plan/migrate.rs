@@ -1,5 +1,7 @@
 //! The leg from 2.1 to 2.2: the metadata is migrated while Milvus is stopped.
 
+use foldhash::HashMap;
+
 use super::back::rollback;
 use super::chart::{self, Chart};
 use super::migration::{self, BACKUP, CLAIM, CONFIG, MIGRATE, ROLLBACK, pod_name};
@@ -165,8 +167,10 @@ fn restart(site: &Site) -> String {
 /// `kubectl scale`, once for each number of replicas.
 fn scale<'w>(site: &Site, each: impl Iterator<Item = (&'w Workload, i64)>) -> String {
     let mut by_number: Vec<(i64, Vec<String>)> = Vec::new();
+    let mut known: HashMap<i64, usize> = HashMap::default();
     for (workload, replicas) in each {
-        match by_number.iter_mut().find(|(n, _)| *n == replicas) {
+        let which = *known.entry(replicas).or_insert(by_number.len());
+        match by_number.get_mut(which) {
             Some((_, names)) => names.push(workload.target()),
             None => by_number.push((replicas, vec![workload.target()])),
         }

@@ -1,5 +1,9 @@
 //! What the commands of a plan need to know of the release: names, places, queue, stores.
 
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
+
 use super::etcd::{self, Etcd, addresses};
 use super::shell::{command, quote};
 use super::{Order, ReleaseName, simulate};
@@ -86,7 +90,7 @@ pub struct Site {
     image: ImageRef,
     tag_v: bool,
     variant: Option<String>,
-    others: Vec<String>,
+    others: Arc<HashSet<String>>,
     text: String,
 }
 
@@ -186,7 +190,8 @@ impl Site {
                 .iter()
                 .filter(|r| !r.is(release))
                 .flat_map(|r| r.components.iter().map(|c| c.name.clone()))
-                .collect(),
+                .collect::<HashSet<_>>()
+                .into(),
             text: simulate::emit(&source.stream, objects),
         }
     }
@@ -214,7 +219,7 @@ impl Site {
 
     /// Whether a name is that of another release's workload.
     pub fn of_another_release(&self, name: &str) -> bool {
-        self.others.iter().any(|o| o == name)
+        self.others.contains(name)
     }
 
     /// The tag of a version, spelled and built as those in use: `v2.6.16-gpu`.
@@ -331,8 +336,12 @@ impl Site {
 
     /// The release stands at another version, with other components.
     pub fn moved(&mut self, to: &Version, release: &Release) {
+        let mut known: HashMap<&str, &Workload> = HashMap::default();
+        for workload in &self.workloads {
+            known.entry(&workload.name).or_insert(workload);
+        }
         let moved = |c: &Component| {
-            let known = self.workloads.iter().find(|w| w.name == c.name);
+            let known = known.get(&c.name[..]);
             Workload {
                 kind: known.map_or_else(|| "deployment".to_owned(), |w| w.kind.clone()),
                 name: c.name.clone(),
