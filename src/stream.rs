@@ -36,6 +36,9 @@ pub struct Stream {
     pub as_read: Arc<[(usize, Arc<Value>)]>,
 }
 
+/// What was read of the documents of a stream, by their texts.
+pub(crate) type Texts<'s> = HashMap<&'s str, &'s Arc<Value>>;
+
 /// A document that Helm or Kubernetes could not read, with the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
@@ -60,10 +63,16 @@ impl Stream {
         input: Input,
         other: Option<&Stream>,
     ) -> Result<Stream, Vec<Unreadable>> {
-        Stream::of(&bytes.into(), input, other)
+        let texts = other.map(Stream::texts).unwrap_or_default();
+        Stream::read_among(bytes, input, &texts)
     }
 
-    fn of(bytes: &Bytes, input: Input, other: Option<&Stream>) -> Result<Stream, Vec<Unreadable>> {
+    /// The same for one of many that are read beside the texts of the other.
+    pub(crate) fn read_among(bytes: impl Into<Bytes>, input: Input, texts: &Texts) -> Result<Stream, Vec<Unreadable>> {
+        Stream::of(&bytes.into(), input, texts)
+    }
+
+    fn of(bytes: &Bytes, input: Input, known: &Texts) -> Result<Stream, Vec<Unreadable>> {
         let Some(text) = bytes.text().cloned() else {
             return Err(vec![no_text(bytes)]);
         };
@@ -82,7 +91,6 @@ impl Stream {
         let mut bad = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&text));
         let (mut filled, mut envelope) = (0, None);
-        let known = other.map(Stream::by_text).unwrap_or_default();
         let mut copies = Copies::of(text.len());
         for document in &documents {
             let body = &text[document.body.clone()];
@@ -156,7 +164,7 @@ impl Stream {
     }
 
     /// What was read of the documents that are one object, by their texts.
-    fn by_text(&self) -> HashMap<&str, &Arc<Value>> {
+    pub(crate) fn texts(&self) -> Texts<'_> {
         let each = self.as_read.iter();
         each.map(|(document, value)| (self.body(*document), value)).collect()
     }

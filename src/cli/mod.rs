@@ -15,6 +15,7 @@ mod verify;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -267,7 +268,9 @@ fn current(context: &Context) -> anyhow::Result<Current> {
                     context: kube_context.as_deref(),
                     limit: Duration::from_secs(context.helm_timeout),
                 };
-                helm::ask(&query).map_or_else(Current::Unavailable, Current::Records)
+                helm::ask(&query).map_or_else(Current::Unavailable, |records| {
+                    Current::Records(records.into_iter().map(Arc::new).collect())
+                })
             }
             None => {
                 let bytes = read_file(Path::new(source)).with_context(|| format!("--current {source}"))?;

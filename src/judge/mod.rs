@@ -10,6 +10,8 @@ mod release;
 mod staging;
 mod whole;
 
+use std::sync::Arc;
+
 use crate::apply::Output;
 use crate::finding::Finding;
 use crate::host::Host;
@@ -21,7 +23,7 @@ use crate::report::ReleaseReport;
 use crate::rewrite::Change;
 use crate::rules;
 use crate::state::helm::Unavailable;
-use crate::state::record::Record;
+use crate::state::record::{Record, Unpacked};
 use crate::state::{self, Source};
 use crate::stream::{Bytes, Stream};
 use crate::timings::{Clock, Lap};
@@ -41,7 +43,9 @@ pub enum Current {
     /// A text: manifests, a List, release records, or a state file.
     Manifests(Bytes),
     /// The history of a release, as Helm itself gave it.
-    Records(Vec<Record>),
+    Records(Vec<Arc<Record>>),
+    /// As [`Current::Manifests`], with the release records that were unpacked before.
+    Unpacked(Bytes, Arc<Unpacked>),
     /// It was asked for and could not be had.
     Unavailable(Unavailable),
 }

@@ -13,6 +13,7 @@ mod finish;
 mod fresh;
 mod migrate;
 pub mod migration;
+mod much;
 mod older;
 mod prepare;
 mod route;
@@ -22,6 +23,7 @@ mod site;
 mod topology;
 pub mod write;
 
+use foldhash::HashSet;
 use serde::Serialize;
 
 use crate::finding::Finding;
@@ -30,11 +32,8 @@ use crate::milvus::release::{Mode, Release};
 use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::report::mask;
-use crate::rules::{
-    mu001_unreadable_input, mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown,
-};
+use crate::rules::{mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown};
 use crate::state::{self, Source};
-use apart::Part;
 use migration::Manifest;
 use simulate::{Outcome, State};
 use site::Site;
@@ -193,7 +192,7 @@ pub struct Check {
 }
 
 /// What a rule says of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Reason {
     /// The rule.
     pub code: &'static str,
@@ -237,9 +236,9 @@ pub struct Rollback {
 /// # Errors
 /// Why the source cannot be read or had (MU001, MU003), or what runs in it (MU007).
 pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
-    let plans = match state::read(order.current, None)? {
+    let plans = match state::read_to_keep(order.current)? {
         None => vec![fresh::plan(order)],
-        Some(mut source) => {
+        Some((mut source, kept)) => {
             source.place(order.namespace.unwrap_or_default());
             let inventory = source.inventory();
             let strays = mu007_role_undecidable::check(&source.stream, &inventory);
@@ -250,7 +249,11 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
                 return Err(vec![nothing(&source)]);
             }
             let parts = apart::parts(order, &source, &inventory);
-            if let Some(too_much) = too_much(&source, &parts) {
+            let beside_all = Order {
+                current: kept.as_ref().unwrap_or(order.current),
+                ..*order
+            };
+            if let Some(too_much) = much::too_much(order.current, &beside_all, &source, &parts) {
                 return Err(vec![too_much]);
             }
             let each = inventory.releases.iter().zip(&parts);
@@ -262,7 +265,7 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
                     };
                     of_release(&alone, &part.source, &part.release)
                 }
-                None => of_release(order, &source, release),
+                None => of_release(&beside_all, &source, release),
             })
             .collect()
         }
@@ -273,21 +276,6 @@ pub fn plan(order: &Order) -> Result<Plans, Vec<Finding>> {
         verdict: if blocked { Verdict::Blocked } else { Verdict::Go },
         plans,
     })
-}
-
-/// How many bytes may be looked at again for a release that is planned beside all, in all: seconds. Up to [`FEW`] releases
-/// are planned whatever they take.
-const AGAIN: usize = 64 << 20;
-const FEW: usize = 16;
-
-/// What refuses plans that take more than a time linear in the size.
-fn too_much(source: &Source, parts: &[Option<Part>]) -> Option<Finding> {
-    let (beside_all, size) = (
-        parts.iter().filter(|part| part.is_none()).count(),
-        source.stream.text.len(),
-    );
-    let more = beside_all > FEW && beside_all.saturating_mul(size) > AGAIN;
-    more.then(|| mu001_unreadable_input::too_much_to_plan(beside_all, size))
 }
 
 fn nothing(source: &Source) -> Finding {
@@ -404,11 +392,10 @@ impl Plan {
         if first.is_some_and(|s| !s.blocked_by.is_empty()) {
             self.steps.retain(|s| !prepare::IDS.contains(&s.id.as_str()));
         }
-        for reason in self.steps.iter().flat_map(|s| &s.blocked_by) {
-            if !self.blocked_by.contains(reason) {
-                self.blocked_by.push(reason.clone());
-            }
-        }
+        let mut told = HashSet::default();
+        let blocking = self.steps.iter().flat_map(|s| &s.blocked_by);
+        let blocking = blocking.filter(|reason| told.insert(*reason));
+        self.blocked_by.extend(blocking.cloned());
         if !self.blocked_by.is_empty() {
             self.verdict = Verdict::Blocked;
         }

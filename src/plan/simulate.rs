@@ -1,5 +1,7 @@
 //! One leg as the post-renderer will judge it: the deployed objects with the images of the next stop.
 
+use std::sync::Arc;
+
 use super::route::{Kind, Leg};
 use super::site::Site;
 use crate::apply;
@@ -10,6 +12,7 @@ use crate::kube::delta::without_server_fields;
 use crate::milvus::release::{Release, inventory};
 use crate::options::Options;
 use crate::stage::Stage;
+use crate::state::record::{Record, Unpacked};
 use crate::stream::{Bytes, Stream};
 use crate::value::Value;
 use crate::yaml;
@@ -20,6 +23,8 @@ pub struct State {
     current: Given,
     /// The objects as manifests.
     pub text: String,
+    /// The release records among them, which no leg changes.
+    unpacked: Option<Arc<Unpacked>>,
 }
 
 /// What the judgement takes for deployed.
@@ -27,7 +32,7 @@ pub struct State {
 enum Given {
     /// The source itself, with its history.
     Bytes(Bytes),
-    Records(Vec<crate::state::record::Record>),
+    Records(Vec<Arc<Record>>),
     /// The outcome of the leg before.
     Text,
 }
@@ -35,19 +40,37 @@ enum Given {
 impl State {
     /// What is deployed now.
     pub fn first(current: &Current, text: String) -> State {
-        let current = match current {
-            Current::Manifests(bytes) => Given::Bytes(bytes.clone()),
-            Current::Records(records) => Given::Records(records.clone()),
-            _ => Given::Text,
+        let (given, unpacked) = match current {
+            Current::Manifests(bytes) => (Given::Bytes(bytes.clone()), None),
+            Current::Unpacked(bytes, unpacked) => (Given::Bytes(bytes.clone()), Some(Arc::clone(unpacked))),
+            Current::Records(records) => (Given::Records(records.clone()), None),
+            _ => (Given::Text, None),
         };
-        State { current, text }
+        State {
+            current: given,
+            text,
+            unpacked,
+        }
+    }
+
+    /// What a leg leaves.
+    fn after(&self, text: String) -> State {
+        State {
+            current: Given::Text,
+            text,
+            unpacked: self.unpacked.clone(),
+        }
     }
 
     fn as_current(&self) -> Current {
-        match &self.current {
-            Given::Bytes(bytes) => Current::Manifests(bytes.clone()),
-            Given::Records(records) => Current::Records(records.clone()),
-            Given::Text => Current::Manifests(self.text.clone().into()),
+        let bytes = match &self.current {
+            Given::Bytes(bytes) => bytes.clone(),
+            Given::Records(records) => return Current::Records(records.clone()),
+            Given::Text => self.text.clone().into(),
+        };
+        match &self.unpacked {
+            Some(unpacked) => Current::Unpacked(bytes, Arc::clone(unpacked)),
+            None => Current::Manifests(bytes),
         }
     }
 
@@ -109,10 +132,7 @@ pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome
         .and_then(|stream| apply::render(&stream, &judgement.changes).ok())
         .map_or(target, |output| output.to_string());
     Outcome {
-        state: State {
-            current: Given::Text,
-            text,
-        },
+        state: state.after(text),
         next: next_stage(request, site),
         blocked,
         warnings,

@@ -1,12 +1,15 @@
 //! The state file: what `inspect` writes and `--current` reads.
 
+use foldhash::HashMap;
 use memchr::memmem;
 
 use super::{Form, Origin, Remembered, Seen, Source, reduce, view};
 use crate::finding::Input;
 use crate::host::Host;
 use crate::kube::Object;
+use crate::kube::named::First;
 use crate::kube::object::text_at;
+use crate::milvus::release::Release;
 use crate::milvus::version::Version;
 use crate::stream::Stream;
 use crate::value::{Map, Value, json};
@@ -76,14 +79,14 @@ pub fn read(text: &str, state: &Value, manifests: Option<&Stream>) -> Result<Sou
     };
     source.release = said("release");
     source.namespace = said("namespace");
-    source.seen = seen(state);
-    source.remembered = remembered(state)?;
+    source.seen = seen(state).into();
+    source.remembered = remembered(state)?.into();
     source.settle();
     let highest = version(state)?;
     if let (Some(highest), [only]) = (highest, &source.inventory().releases[..]) {
         // What stands at the top was written for people to read, and people raise it there.
         let of = Seen::of("", only, false);
-        source.remembered.push(Remembered { of, highest });
+        source.remembered.extend([Remembered { of, highest }]);
     }
     if let Some(manifests) = manifests {
         reduce::fill(&mut source.stream.objects, &manifests.objects);
@@ -194,13 +197,13 @@ pub fn remember(source: &mut Source, old: &str) -> Result<(), String> {
         None => return Err("it is there and no state file; name another, or remove it first".to_owned()),
     };
     let now = source.inventory();
-    let named = |releases: &[crate::milvus::release::Release]| {
+    let named = |releases: &[Release]| {
         let mut names: Vec<_> = releases.iter().map(|r| r.name.clone()).collect();
         names.dedup();
         names.join(", ")
     };
     let then = before.inventory();
-    if !then.releases.is_empty() && !now.releases.iter().any(|r| then.releases.iter().any(|b| b.is(r))) {
+    if !then.releases.is_empty() && !any_is(&now.releases, &then.releases) {
         return Err(format!(
             "it is the state of {}, this is that of {}",
             named(&then.releases),
@@ -214,4 +217,18 @@ pub fn remember(source: &mut Source, old: &str) -> Result<(), String> {
     }
     source.remembered.extend(before.remembered);
     Ok(())
+}
+
+/// Whether any of some releases is one of others.
+fn any_is(some: &[Release], others: &[Release]) -> bool {
+    let mut known: HashMap<(&str, &str), First> = HashMap::default();
+    for (i, other) in others.iter().enumerate() {
+        let called = known.entry((&other.name, &other.app)).or_default();
+        called.add(&other.namespace, i);
+    }
+    let is = |release: &Release| {
+        let called = known.get(&(&release.name[..], &release.app[..]));
+        called.is_some_and(|called| called.agreeing(&release.namespace).is_some())
+    };
+    some.iter().any(is)
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::process::{self, Failed};
-use super::record::Record;
+use super::record::{Knows, Record};
 use crate::value::Value;
 
 /// Why nothing is known of what is deployed, and what to do about it.
@@ -110,7 +110,7 @@ impl<'a> Asking<'a> {
                 "--current release:{} does not say in which cluster: the kubeconfig knows {} contexts ({}), and Helm hands its own --kube-context to no post-renderer",
                 query.name,
                 contexts.len(),
-                contexts.join(", ")
+                process::listed(&contexts)
             );
             let help = format!(
                 "add --kube-context CONTEXT, or set MILVUS_UPLIFT_KUBE_CONTEXT, or fetch it yourself:\n{}",
@@ -135,6 +135,7 @@ impl<'a> Asking<'a> {
             status: status.to_owned(),
             manifest,
             values,
+            knows: Knows::default(),
         })
     }
 

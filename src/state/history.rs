@@ -1,36 +1,35 @@
 //! The history of a release: which revision gives the structure, and which versions the others know.
 
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
 use super::read::{Wanted, unreadable_stream};
 use super::record::Record;
 use super::{Form, Seen, Source};
 use crate::finding::{Finding, Input};
-use crate::kube::object::namespaces_agree;
+use crate::kube::named::First;
 use crate::milvus::release::{Inventory, inventory};
 use crate::rules::mu003_state_unknown;
-use crate::stream::Stream;
+use crate::stream::{Stream, Texts, Unreadable};
 
 /// The state that release records tell. Of records of several Helm releases those are taken whose name and namespace
 /// the manifests say; all, where none agrees.
 ///
 /// # Errors
 /// MU003 where it cannot be told which are meant, MU001 where the manifest of the deployed revision cannot be read.
-pub fn source(records: &[Record], wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
+pub fn source(records: &[Arc<Record>], wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
     let groups = pick(groups(records), wanted.map(|(_, inventory)| inventory))?;
     let deployed: Vec<&Record> = groups.iter().map(|group| structure(group)).collect();
-    let text = deployed
-        .iter()
-        .map(|r| terminated(&r.manifest))
-        .collect::<Vec<_>>()
-        .join("---\n");
-    let labels = deployed
+    let manifests: Vec<String> = deployed.iter().map(|r| terminated(&r.manifest)).collect();
+    let labels: Vec<String> = deployed
         .iter()
         .map(|r| format!("release {}, {}", r.name, r.label()))
-        .collect::<Vec<_>>()
-        .join("; ");
+        .collect();
     let beside = wanted.map(|(stream, _)| stream);
-    let stream = Stream::read_beside(text, Input::Current, beside)
-        .map_err(|all| unreadable_stream(&all, &format!("the manifest in {labels}")))?;
-    let mut source = Source::of(stream, Form::Record, labels);
+    let stream = Stream::read_beside(manifests.join(SEPARATOR), Input::Current, beside)
+        .map_err(|all| unreadable(&all, &manifests, &labels))?;
+    let mut source = Source::of(stream, Form::Record, labels.join("; "));
     if let [only] = deployed[..] {
         source.release.clone_from(&only.name);
         source.values.clone_from(&only.values);
@@ -41,43 +40,71 @@ pub fn source(records: &[Record], wanted: Option<Wanted>) -> Result<Source, Vec<
     {
         source.namespace.clone_from(&first.namespace);
     }
+    let texts = source.stream.texts();
+    let mut found = Vec::new();
     for (group, deployed) in groups.iter().zip(&deployed) {
         for record in group.iter().filter(|r| r.revision != deployed.revision) {
             let attempted = record.status == "failed" || record.status.starts_with("pending");
             let running = attempted && record.revision > deployed.revision;
-            let seen = seen(record, running, &source.stream);
-            source.seen.extend(seen);
+            found.extend(seen(record, running, &texts));
         }
     }
+    source.seen.extend(found);
     source.settle();
     Ok(source)
 }
 
-/// What a revision knows of versions, read beside the structure. One whose manifest no Kubernetes reads was never applied and
-/// knows nothing.
-pub fn seen(record: &Record, running: bool, structure: &Stream) -> Vec<Seen> {
-    let Ok(stream) = Stream::read_beside(record.manifest.as_bytes(), Input::Current, Some(structure)) else {
-        return vec![];
-    };
-    let releases = inventory(&stream.objects).releases;
-    let each = releases.iter().map(|release| {
-        let mut seen = Seen::of(&record.label(), release, running);
-        if seen.namespace.is_empty() {
-            seen.namespace.clone_from(&record.namespace);
-        }
-        seen
+/// What stands between the manifests of several releases.
+const SEPARATOR: &str = "---\n";
+
+/// The findings for what cannot be read, each with the release that it stands in.
+fn unreadable(all: &[Unreadable], manifests: &[String], labels: &[String]) -> Vec<Finding> {
+    let mut line = 1;
+    let first_lines: Vec<usize> = manifests
+        .iter()
+        .map(|manifest| {
+            let first = line;
+            // The separator is a line of its own.
+            line += manifest.bytes().filter(|byte| *byte == b'\n').count() + 1;
+            first
+        })
+        .collect();
+    let each = all.iter().flat_map(|one| {
+        let which = first_lines.partition_point(|first| *first <= one.position.line);
+        let label = &labels[which.saturating_sub(1)];
+        unreadable_stream(std::slice::from_ref(one), &format!("the manifest in {label}"))
     });
     each.collect()
 }
 
+/// What a revision knows of versions, read beside the `texts` of the structure, once. One whose manifest no Kubernetes reads
+/// was never applied and knows nothing.
+pub fn seen(record: &Record, running: bool, texts: &Texts) -> Vec<Seen> {
+    let known = record.knows.get_or_read(|| {
+        let Ok(stream) = Stream::read_among(record.manifest.as_bytes(), Input::Current, texts) else {
+            return vec![];
+        };
+        let releases = inventory(&stream.objects).releases;
+        let each = releases.iter().map(|release| {
+            let mut seen = Seen::of(&record.label(), release, false);
+            if seen.namespace.is_empty() {
+                seen.namespace.clone_from(&record.namespace);
+            }
+            seen
+        });
+        each.collect()
+    });
+    let each = known.iter().cloned();
+    each.map(|seen| Seen { running, ..seen }).collect()
+}
+
 /// The records of each Helm release, in the order of their revisions.
-fn groups(records: &[Record]) -> Vec<Vec<&Record>> {
+fn groups(records: &[Arc<Record>]) -> Vec<Vec<&Record>> {
     let mut groups: Vec<Vec<&Record>> = Vec::new();
+    let mut known: HashMap<(&str, &str), usize> = HashMap::default();
     for record in records {
-        match groups
-            .iter_mut()
-            .find(|g| g[0].name == record.name && g[0].namespace == record.namespace)
-        {
+        let which = *known.entry((&record.name, &record.namespace)).or_insert(groups.len());
+        match groups.get_mut(which) {
             Some(group) => group.push(record),
             None => groups.push(vec![record]),
         }
@@ -92,23 +119,24 @@ fn pick<'r>(groups: Vec<Vec<&'r Record>>, wanted: Option<&Inventory>) -> Result<
     let Some(wanted) = wanted.filter(|w| !w.releases.is_empty() && groups.len() > 1) else {
         return Ok(groups);
     };
+    let mut named: HashMap<&str, First> = HashMap::default();
+    for (i, release) in wanted.releases.iter().enumerate() {
+        named.entry(&release.name).or_default().add(&release.namespace, i);
+    }
     let meant = |group: &Vec<&Record>| {
-        wanted
-            .releases
-            .iter()
-            .any(|r| r.name == group[0].name && namespaces_agree(&r.namespace, &group[0].namespace))
+        let named = named.get(&group[0].name[..]);
+        named.is_some_and(|named| named.agreeing(&group[0].namespace).is_some())
     };
-    let agreeing = groups.iter().filter(|g| meant(g)).count();
-    if agreeing == 0 {
+    if !groups.iter().any(meant) {
         return Ok(groups);
     }
     let picked: Vec<_> = groups.into_iter().filter(meant).collect();
-    for (i, group) in picked.iter().enumerate() {
-        let name = &group[0].name;
-        if let Some(twin) = picked[..i].iter().find(|g| g[0].name == *name) {
+    let mut namespaces: HashMap<&str, &str> = HashMap::default();
+    for group in &picked {
+        let Record { name, namespace, .. } = group[0];
+        if let Some(twin) = namespaces.insert(name, namespace) {
             let message = format!(
-                "--current holds records of release {name} in the namespaces {} and {}, and the manifests name none: which is meant cannot be told",
-                twin[0].namespace, group[0].namespace
+                "--current holds records of release {name} in the namespaces {twin} and {namespace}, and the manifests name none: which is meant cannot be told"
             );
             let help = format!(
                 "give the records of one: kubectl get secrets -l owner=helm,name={name} --namespace NAMESPACE --output yaml > current.yaml"

@@ -12,16 +12,18 @@ mod read;
 pub mod record;
 pub mod reduce;
 pub mod scrub;
+mod told;
 pub mod view;
 
+use foldhash::HashSet;
+
 use crate::kube::Object;
-use crate::kube::object::namespaces_agree;
-use crate::milvus::image::ImageRef;
 use crate::milvus::release::{Inventory, Release, Versions, inventory};
-use crate::milvus::version::{self, Read, Version};
+use crate::milvus::version::{Read, Undecidable, Version};
 use crate::stream::Stream;
 use crate::value::Value;
-pub use read::{Wanted, is_plain, is_stream, live, part, read};
+pub use read::{Wanted, is_plain, is_stream, live, part, read, read_to_keep};
+pub use told::{OfRelease, Remembered, Seen, Told};
 
 /// Whether the objects were read from the cluster or from manifests; objects may live on that no manifest names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,58 +55,6 @@ pub enum Form {
     StateFile,
 }
 
-/// Images of one release that were seen beside its structure.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Seen {
-    /// Where, in words: `revision 4 (failed)`.
-    pub place: String,
-    /// The release's namespace.
-    pub namespace: String,
-    /// Its instance.
-    pub name: String,
-    /// Its chart's name.
-    pub app: String,
-    /// Its images, each once.
-    pub images: Vec<String>,
-    /// Whether pods of them may run now.
-    pub running: bool,
-}
-
-impl Seen {
-    fn of(place: &str, release: &Release, running: bool) -> Seen {
-        let mut images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
-        images.sort();
-        images.dedup();
-        Seen {
-            place: place.to_owned(),
-            namespace: release.namespace.clone(),
-            name: release.name.clone(),
-            app: release.app.clone(),
-            images,
-            running,
-        }
-    }
-
-    fn is_of(&self, release: &Release) -> bool {
-        self.name == release.name && self.app == release.app && namespaces_agree(&self.namespace, &release.namespace)
-    }
-
-    fn reads(&self) -> impl Iterator<Item = Read> {
-        self.images
-            .iter()
-            .map(|image| version::read_image(&ImageRef::parse(image)))
-    }
-}
-
-/// The highest version a state file remembers of a release.
-#[derive(Clone, Debug)]
-pub struct Remembered {
-    /// Of which release; its images are empty.
-    pub of: Seen,
-    /// The version.
-    pub highest: Version,
-}
-
 /// What is deployed.
 #[derive(Debug)]
 pub struct Source {
@@ -121,9 +71,9 @@ pub struct Source {
     /// Its namespace, where the source says it.
     pub namespace: String,
     /// Versions seen beside the structure.
-    pub seen: Vec<Seen>,
+    pub seen: Told<Seen>,
     /// Versions remembered from before.
-    pub remembered: Vec<Remembered>,
+    pub remembered: Told<Remembered>,
     /// The values stored with it.
     pub values: Option<Value>,
     /// Pods and ReplicaSets that the workloads made, where a List of live objects shows them.
@@ -152,8 +102,8 @@ impl Source {
             taken_from,
             release: String::new(),
             namespace: String::new(),
-            seen: vec![],
-            remembered: vec![],
+            seen: Told::default(),
+            remembered: Told::default(),
             values: None,
             made: vec![],
             last_revision: None,
@@ -170,7 +120,8 @@ impl Source {
         let mut versions = release.versions(assumed);
         let mut images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
         let mut highest: Vec<Version> = Vec::new();
-        for seen in self.seen.iter().filter(|s| s.is_of(release)) {
+        let mut told: HashSet<Undecidable> = versions.undecidable.iter().cloned().collect();
+        for seen in self.seen.of(&release.app, &release.name, &release.namespace) {
             for read in seen.reads() {
                 match (read, assumed) {
                     (Read::Known(v), _) => {
@@ -181,7 +132,7 @@ impl Source {
                     (Read::Undecidable(_), Some(v)) if seen.running => versions.known.push(v.clone()),
                     (Read::Undecidable(u), _) => {
                         highest.extend(u.line.map(|(major, minor)| Version::new(major, minor, 0)));
-                        if seen.running && !versions.undecidable.contains(&u) {
+                        if seen.running && told.insert(u.clone()) {
                             versions.undecidable.push(u);
                         }
                     }
@@ -191,12 +142,8 @@ impl Source {
                 images.extend(seen.images.iter().cloned());
             }
         }
-        highest.extend(
-            self.remembered
-                .iter()
-                .filter(|r| r.of.is_of(release))
-                .map(|r| r.highest.clone()),
-        );
+        let remembered = self.remembered.of(&release.app, &release.name, &release.namespace);
+        highest.extend(remembered.map(|r| r.highest.clone()));
         versions.known.sort();
         versions.known.dedup();
         highest.extend(versions.highest().cloned());
@@ -213,7 +160,7 @@ impl Source {
             images: vec![],
             ..Seen::of("", release, false)
         };
-        self.remembered.push(Remembered { of, highest });
+        self.remembered.extend([Remembered { of, highest }]);
     }
 
     /// Says the namespace where neither the source nor its objects do.

@@ -1,8 +1,9 @@
 //! Reading: from the bytes of `--current`, in whatever form, to a [`Source`].
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::record::{self, Record, Room};
+use super::record::{self, Record, Room, Unpacked};
 use super::{Form, Origin, Seen, Source, file, history};
 use crate::finding::{Finding, Input};
 use crate::judge::Current;
@@ -21,38 +22,75 @@ pub type Wanted<'a> = (&'a Stream, &'a Inventory);
 /// # Errors
 /// Why it cannot be read or had: MU001, MU003.
 pub fn read(current: &Current, wanted: Option<Wanted>) -> Result<Option<Source>, Vec<Finding>> {
+    Ok(read_whole(current, wanted)?.map(|(source, _)| source))
+}
+
+/// The same for a source that several judgements will be asked about, with what they are to be given: release records are
+/// unpacked once, and what they know of versions is read once.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_to_keep(current: &Current) -> Result<Option<(Source, Option<Current>)>, Vec<Finding>> {
+    let Some((source, records)) = read_whole(current, None)? else {
+        return Ok(None);
+    };
+    let kept = match current {
+        Current::Manifests(_) if source.form == Form::Record => Some(Current::Records(records)),
+        Current::Manifests(bytes) if !records.is_empty() => {
+            let unpacked = Unpacked::of(&source.stream.objects, records);
+            Some(Current::Unpacked(bytes.clone(), Arc::new(unpacked)))
+        }
+        _ => None,
+    };
+    Ok(Some((source, kept)))
+}
+
+/// A source and the records that were unpacked for it.
+type Whole = (Source, Vec<Arc<Record>>);
+
+fn read_whole(current: &Current, wanted: Option<Wanted>) -> Result<Option<Whole>, Vec<Finding>> {
     let source = match current {
         Current::Unsaid | Current::Nothing => return Ok(None),
         Current::Unavailable(why) => {
             return Err(vec![mu003_state_unknown::unavailable(&why.message, &why.help)]);
         }
-        Current::Records(records) => history::source(records, wanted)?,
+        Current::Records(records) => (history::source(records, wanted)?, vec![]),
         Current::Manifests(bytes) => read_bytes(bytes, wanted)?,
+        Current::Unpacked(bytes, unpacked) => from_stream(read_stream(bytes, wanted)?, wanted, unpacked)?,
     };
     Ok(Some(source))
 }
 
 const MANIFESTS: &str = "manifests";
 
-fn read_bytes(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
+fn read_bytes(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Whole, Vec<Finding>> {
     let text = bytes.text().map(|text| text.as_str());
     if record::is_gzip(bytes) || text.is_some_and(record::looks_like_payload) {
         let record = Record::from_payload(bytes).map_err(|why| unreadable(&format!("a release record: {why}")))?;
-        return history::source(&[record], wanted);
+        return of_records(vec![Arc::new(record)], wanted);
     }
     if let Some(text) = text {
         if let Some(state) = file::recognise(text) {
             return state
                 .and_then(|s| file::read(text, &s, wanted.map(|(stream, _)| stream)))
+                .map(|source| (source, vec![]))
                 .map_err(|why| unreadable(&why));
         }
         if let Some(records) = record::decoded(text) {
-            return history::source(&records.map_err(|why| unreadable(&why))?, wanted);
+            let records = records.map_err(|why| unreadable(&why))?;
+            return of_records(records.into_iter().map(Arc::new).collect(), wanted);
         }
     }
+    from_stream(read_stream(bytes, wanted)?, wanted, &Unpacked::default())
+}
+
+fn read_stream(bytes: &Bytes, wanted: Option<Wanted>) -> Result<Stream, Vec<Finding>> {
     let beside = wanted.map(|(stream, _)| stream);
-    let stream = Stream::read_beside(bytes, Input::Current, beside).map_err(|all| unreadable_stream(&all, ""))?;
-    from_stream(stream, wanted)
+    Stream::read_beside(bytes, Input::Current, beside).map_err(|all| unreadable_stream(&all, ""))
+}
+
+fn of_records(records: Vec<Arc<Record>>, wanted: Option<Wanted>) -> Result<Whole, Vec<Finding>> {
+    history::source(&records, wanted).map(|source| (source, records))
 }
 
 /// Whether the bytes of `--current` can be nothing but a stream of manifests or objects.
@@ -91,12 +129,12 @@ pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
 }
 
 /// A stream of manifests, of live objects, of records, or of all of them (`kubectl get all,secrets -o yaml`).
-fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Finding>> {
+fn from_stream(stream: Stream, wanted: Option<Wanted>, unpacked: &Unpacked) -> Result<Whole, Vec<Finding>> {
     let mut records = Vec::new();
     let mut bad = Vec::new();
     let mut room = Room::of(stream.text.len());
     for object in &stream.objects {
-        match Record::from_object(object, &mut room) {
+        match unpacked.record(object, &mut room) {
             Some(Ok(record)) => records.push(record),
             Some(Err(message)) => bad.push((object.document, format!("{}/metadata", object.pointer), message)),
             None => {}
@@ -108,7 +146,7 @@ fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Fin
     if !records.is_empty() {
         let found = inventory(&stream.objects);
         if found.releases.is_empty() && found.strays.is_empty() {
-            return history::source(&records, wanted);
+            return of_records(records, wanted);
         }
     }
     let live = stream.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
@@ -117,12 +155,11 @@ fn from_stream(stream: Stream, wanted: Option<Wanted>) -> Result<Source, Vec<Fin
     if live {
         source.origin = Origin::Live;
     }
-    for record in &records {
-        let seen = history::seen(record, false, &source.stream);
-        source.seen.extend(seen);
-    }
+    let texts = source.stream.texts();
+    let seen: Vec<Seen> = records.iter().flat_map(|r| history::seen(r, false, &texts)).collect();
+    source.seen.extend(seen);
     children(&mut source);
-    Ok(source)
+    Ok((source, records))
 }
 
 /// The findings for records that cannot be read: document, pointer and why.
@@ -161,7 +198,7 @@ fn children(source: &mut Source) {
         for release in inventory_of_made(std::slice::from_ref(object)).releases {
             let seen = Seen::of(&place, &release, running);
             if known.insert(elsewhere(&seen)) {
-                source.seen.push(seen);
+                source.seen.extend([seen]);
             }
         }
     }

@@ -5,11 +5,14 @@
 //! Helm knows, are passed over.
 
 use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foldhash::HashMap;
 use memchr::memmem;
 
+use super::Seen;
 use crate::kube::Object;
 use crate::kube::object::text_at;
 use crate::value::Value;
@@ -38,6 +41,41 @@ impl Room {
     }
 }
 
+/// Records that were unpacked before, by the namespace and the payload of their objects.
+#[derive(Debug, Default)]
+pub struct Unpacked(HashMap<(String, String), Arc<Record>>);
+
+impl Unpacked {
+    /// The records of some objects, in their order.
+    pub fn of(objects: &[Object], records: Vec<Arc<Record>>) -> Unpacked {
+        let of_records = objects.iter().filter(|object| Record::is_in(object));
+        let each = of_records.zip(records);
+        Unpacked(each.filter_map(|(o, record)| Some((key(o)?, record))).collect())
+    }
+
+    /// The record of an object, unpacked again only where it is none of these. See [`Record::from_object`].
+    pub fn record(&self, object: &Object, room: &mut Room) -> Option<Result<Arc<Record>, String>> {
+        let known = match self.0.is_empty() || !Record::is_in(object) {
+            true => None,
+            false => key(object).and_then(|key| self.0.get(&key)),
+        };
+        match known {
+            Some(record) => Some(Ok(Arc::clone(record))),
+            None => Record::from_object(object, room).map(|record| record.map(Arc::new)),
+        }
+    }
+}
+
+fn payload(object: &Object) -> Option<&str> {
+    ["data", "stringData"]
+        .iter()
+        .find_map(|field| text_at(&object.value, &[*field, "release"]))
+}
+
+fn key(object: &Object) -> Option<(String, String)> {
+    Some((object.reference.namespace.clone(), payload(object)?.to_owned()))
+}
+
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
 /// One revision of a release.
@@ -55,6 +93,25 @@ pub struct Record {
     pub manifest: String,
     /// The values the user gave; `None` where the record does not carry them.
     pub values: Option<Value>,
+    /// What its manifest knows of versions.
+    pub knows: Knows,
+}
+
+/// What the manifest of a record knows of versions: read when it is first asked for, and once.
+#[derive(Clone, Debug, Default)]
+pub struct Knows(OnceLock<Vec<Seen>>);
+
+impl Knows {
+    pub(super) fn get_or_read(&self, read: impl FnOnce() -> Vec<Seen>) -> &[Seen] {
+        self.0.get_or_init(read)
+    }
+}
+
+impl PartialEq for Knows {
+    /// It follows from the manifest, whether it was read by now or not.
+    fn eq(&self, _: &Knows) -> bool {
+        true
+    }
 }
 
 impl Record {
@@ -86,6 +143,7 @@ impl Record {
                 None | Some(Value::Null) => Value::Object(crate::value::Map::new()),
                 Some(config) => config.clone(),
             }),
+            knows: Knows::default(),
         })
     }
 
@@ -130,14 +188,11 @@ impl Record {
 
     /// The record in a Secret or ConfigMap; `None` for any other object. `room` is what all of them may unpack to.
     pub fn from_object(object: &Object, room: &mut Room) -> Option<Result<Record, String>> {
-        let payload = ["data", "stringData"]
-            .iter()
-            .find_map(|field| text_at(&object.value, &[*field, "release"]));
         if !Record::is_in(object) {
             return None;
         }
         let reference = &object.reference;
-        let Some(payload) = payload else {
+        let Some(payload) = payload(object) else {
             return Some(Err(format!(
                 "{reference} is a release record and holds no `data.release`"
             )));

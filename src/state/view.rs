@@ -296,11 +296,7 @@ pub fn text(source: &Source, releases: &[ReleaseView]) -> String {
             }
             _ => out.push('\n'),
         }
-        for seen in source
-            .seen
-            .iter()
-            .filter(|s| s.name == release.name && s.app == release.app)
-        {
+        for seen in source.seen.of(&release.app, &release.name, &release.namespace) {
             let may = if seen.running { ", may run" } else { "" };
             let _ = writeln!(out, "  {}: {}{may}", seen.place, seen.images.join(", "));
         }

@@ -24,6 +24,7 @@ mod reading;
 mod patches;
 mod shapes;
 mod workload;
+mod states;
 
 use shapes::{FROM, TO, by_instance, many, object, release, shapes};
 
