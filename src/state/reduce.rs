@@ -347,12 +347,15 @@ fn restore(kept: &mut Value, same: &Value, whole: &Value) {
             }
         }
         (Value::Array(kept), Value::Array(same), Value::Array(whole)) => {
+            let mut named: HashMap<String, usize> = HashMap::default();
+            for (i, name) in same.iter().enumerate().filter_map(|(i, v)| Some((i, v.get("name")?))) {
+                named.entry(name.to_string()).or_insert(i);
+            }
             for (i, value) in kept.iter_mut().enumerate() {
-                let named = |v: &Value| v.get("name").is_some() && v.get("name") == value.get("name");
-                let at = same
-                    .iter()
-                    .position(named)
-                    .or((i < same.len() && value.get("name").is_none()).then_some(i));
+                let at = match value.get("name") {
+                    Some(name) => named.get(&name.to_string()).copied(),
+                    None => (i < same.len()).then_some(i),
+                };
                 if let Some((same, whole)) = at.and_then(|at| same.get(at).zip(whole.get(at))) {
                     restore(value, same, whole);
                 }

@@ -359,3 +359,25 @@ fn of_two_releases_the_one_that_nobody_told_of_is_unknown() {
     let alias = target.clone() + &rename(&target, "kubernetes.io/name: milvus", "kubernetes.io/name: second");
     assert!(!codes(&upgrade(&alias, bytes(&one))).contains(&"MU003"));
 }
+
+#[test]
+fn of_entries_with_one_name_the_first_stands_in() {
+    let env = |first: &str| {
+        let env = json!([{"name": "A_PASSWORD", "value": first}, {"name": "A_PASSWORD", "value": "x"}, {"name": 3, "value": "b"}]);
+        let manifest = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "env": env}]}});
+        crate::kube::Object::all_in(0, manifest).unwrap()
+    };
+    let manifests = env("hunter2");
+    let mut kept = env(crate::report::mask::MASK);
+    reduce::fill(&mut kept, &manifests);
+    let values: Vec<_> = (0..3)
+        .map(|i| {
+            kept[0]
+                .value
+                .pointer(&format!("/spec/containers/0/env/{i}/value"))
+                .unwrap()
+                .to_string()
+        })
+        .collect();
+    assert_eq!(values, ["\"hunter2\"", "\"x\"", "\"b\""]);
+}

@@ -59,11 +59,11 @@ fn records_of_many_releases_are_grouped() {
 
 #[test]
 fn records_are_found_by_the_releases_that_are_wanted() {
-    let names: [(&str, fn(usize) -> [String; 2]); 2] = [
-        ("many names", |i| [format!("r{i}"), "n".to_owned()]),
-        ("many namespaces", |i| ["r".to_owned(), format!("n{i}")]),
-    ];
-    for (name, of) in names {
+    for name in ["many names", "many namespaces"] {
+        let of = |i: usize| match name {
+            "many names" => [format!("r{i}"), "n".to_owned()],
+            _ => ["r".to_owned(), format!("n{i}")],
+        };
         let judged = |n: &str| {
             let n: usize = n.parse().expect("a number");
             let releases: Vec<_> = (0..n).map(of).collect();
@@ -340,4 +340,38 @@ fn judgements_of_records_say_what_they_said() {
     let kept = kept.and_then(|(_, kept)| kept).expect("records");
     assert!(matches!(kept, Current::Records(_)));
     assert_eq!(judged(kept), judged(Current::Manifests(current.into())));
+}
+
+/// A state file beside manifests, with a variable that was masked among many.
+#[test]
+fn masked_entries_are_found_by_their_names() {
+    let of = |n: usize, tag: &str| {
+        let env: Vec<_> = (0..n)
+            .map(|i| json!({"name": format!("E{i}_PASSWORD"), "value": "v"}))
+            .collect();
+        let mut object = standalone("r", "n", tag);
+        object["spec"]["template"]["spec"]["containers"][0]["env"] = env.into();
+        object
+    };
+    let fill = |n: &str| {
+        let n = n.parse().expect("a number");
+        let target = milvus_uplift::stream::Stream::read(stream([of(n, TO)]), milvus_uplift::finding::Input::Target);
+        let target = target.expect("a stream").objects;
+        let source = read(stream([of(n, FROM)]));
+        let kept = milvus_uplift::state::reduce::reduce(&source.stream.objects);
+        let mut kept = read(state_file(
+            vec![],
+            vec![],
+            serde_json::from_str(&list_of(&kept)).expect("values"),
+        ))
+        .stream
+        .objects;
+        cpu_time(|| milvus_uplift::state::reduce::fill(&mut kept, &target))
+    };
+    grows("masked entries", ["1500", "6000"], fill);
+}
+
+fn list_of(values: &[milvus_uplift::value::Value]) -> String {
+    let each: Vec<String> = values.iter().map(ToString::to_string).collect();
+    format!("[{}]", each.join(","))
 }
