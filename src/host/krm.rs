@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashMap;
+
 use crate::kube::Object;
 use crate::value::{Map, Value, json};
 
@@ -73,17 +75,17 @@ pub fn file(object: &Object) -> Option<(&str, i64)> {
 
 /// The files of a ResourceList and the indices taken in them.
 pub struct Files {
-    taken: BTreeSet<(String, i64)>,
+    taken: HashMap<String, BTreeSet<i64>>,
 }
 
 impl Files {
     /// Of the items that are there.
     pub fn of(objects: &[Object]) -> Files {
-        let taken = objects
-            .iter()
-            .filter_map(file)
-            .map(|(path, index)| (path.to_owned(), index));
-        Files { taken: taken.collect() }
+        let mut taken: HashMap<String, BTreeSet<i64>> = HashMap::default();
+        for (path, index) in objects.iter().filter_map(file) {
+            taken.entry(path.to_owned()).or_default().insert(index);
+        }
+        Files { taken }
     }
 
     /// The annotations of an item that comes beside `neighbour`: in its file where that holds several, else in one of
@@ -92,17 +94,16 @@ impl Files {
         let Some((path, _)) = file(neighbour) else {
             return Map::new();
         };
-        let in_file: Vec<i64> = self.taken.iter().filter(|(p, _)| p == path).map(|(_, i)| *i).collect();
-        let path = match in_file.len() {
+        let path = match self.taken.get(path).map_or(0, BTreeSet::len) {
             0 | 1 => {
                 let folder = path.rfind('/').map_or("", |i| &path[..=i]);
                 format!("{folder}{}_{name}.yaml", kind.to_lowercase())
             }
             _ => path.to_owned(),
         };
-        let last = self.taken.iter().filter(|(p, _)| *p == path).map(|(_, i)| *i).max();
-        let index = last.map_or(0, |i| i + 1);
-        self.taken.insert((path.clone(), index));
+        let taken = self.taken.entry(path.clone()).or_default();
+        let index = taken.last().map_or(0, |i| i + 1);
+        taken.insert(index);
         let mut out = Map::new();
         for (keys, value) in [(INDICES, index.to_string()), (PATHS, path)] {
             for key in keys.iter().filter(|key| neighbour.annotation(key).is_some()) {

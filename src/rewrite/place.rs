@@ -1,5 +1,7 @@
 //! Where an injected object stands: a document of its own in a stream, an item in a ResourceList.
 
+use foldhash::HashMap;
+
 use super::{Change, ChangeOp};
 use crate::host::{self, Host, krm};
 use crate::kube::Object;
@@ -73,11 +75,15 @@ pub fn note(stream: &Stream, changes: &mut [Change]) {
         return;
     }
     let mut files = krm::Files::of(&stream.objects);
+    // The first object of each item.
+    let mut first: HashMap<Option<usize>, &Object> = HashMap::default();
+    for object in &stream.objects {
+        first.entry(krm::slot(&object.pointer)).or_insert(object);
+    }
     for change in changes.iter_mut().filter(|c| c.op == ChangeOp::Inject) {
         let slot = krm::slot(&change.pointer).map(|slot| if change.behind { slot.saturating_sub(1) } else { slot });
-        let neighbour = stream.objects.iter().find(|o| krm::slot(&o.pointer) == slot);
         let value = change.patch.first_mut().and_then(|op| op.value.as_mut());
-        if let (Some(neighbour), Some(value)) = (neighbour, value) {
+        if let (Some(neighbour), Some(value)) = (first.get(&slot), value) {
             host::annotate(value, files.beside(neighbour, &change.object.kind, &change.object.name));
         }
     }
