@@ -54,7 +54,7 @@ pub fn group(api_version: &str) -> &str {
 }
 
 /// The API group that holds a resource today. Source: the Kubernetes guide to deprecated API versions (1.16, 1.22).
-fn resource_group(reference: &ObjectRef) -> &str {
+pub fn resource_group(reference: &ObjectRef) -> &str {
     match (group(&reference.api_version), reference.kind.as_str()) {
         ("extensions", "Deployment" | "DaemonSet" | "ReplicaSet") => "apps",
         ("extensions", "Ingress" | "NetworkPolicy") => "networking.k8s.io",
