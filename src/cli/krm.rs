@@ -145,18 +145,23 @@ fn on_command_line(matches: &clap::ArgMatches, option: &str) -> bool {
 
 /// Puts values that stand in the functionConfig itself among the files, in their order.
 fn inline_values(request: &mut Request, inline: Vec<Inline>) {
+    let mut files = std::mem::take(&mut request.values).into_iter();
+    let mut values = Vec::with_capacity(files.len() + inline.len());
+    // Their places go up.
     for one in inline {
         if !one.behind_stored
             && let Some(stored) = &mut request.stored_values
         {
             *stored += 1;
         }
-        let file = ValuesFile {
+        values.extend(files.by_ref().take(one.at.saturating_sub(values.len())));
+        values.push(ValuesFile {
             name: "functionConfig".into(),
             bytes: one.text.into_bytes(),
-        };
-        request.values.insert(one.at.min(request.values.len()), file);
+        });
     }
+    values.extend(files);
+    request.values = values;
 }
 
 /// The list with these results and no others: an orchestrator takes them from the last function.
@@ -194,6 +199,10 @@ struct Given {
     current: Option<String>,
     /// Values that stand there themselves.
     values: Vec<Inline>,
+    /// How many of `args` are files of values.
+    files: usize,
+    /// Whether one of them says that the values of the release record come in here.
+    stored: bool,
 }
 
 /// Values that stand in a functionConfig itself.
@@ -275,22 +284,29 @@ impl Given {
             }
             (_, Value::String(text)) if repeatable => {
                 let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
-                self.args.extend(lines.map(|l| (option.to_owned(), l.to_owned())));
+                lines.for_each(|line| self.arg(option, line));
             }
             (_, Value::Object(_) | Value::Array(_)) => return Err("takes one value".into()),
             (_, value) => {
-                let text = scalar(value);
-                self.args.push((option.to_owned(), text.trim().to_owned()));
+                self.arg(option, scalar(value).trim());
             }
         }
         Ok(())
     }
 
+    fn arg(&mut self, option: &str, value: &str) {
+        match (option, value) {
+            ("values", "current") => self.stored = true,
+            ("values", _) => self.files += 1,
+            _ => {}
+        }
+        self.args.push((option.to_owned(), value.to_owned()));
+    }
+
     fn inline(&mut self, text: String) {
-        let files = || self.args.iter().filter(|(option, _)| option == "values");
         self.values.push(Inline {
-            at: files().filter(|(_, value)| value != "current").count() + self.values.len(),
-            behind_stored: files().any(|(_, value)| value == "current"),
+            at: self.files + self.values.len(),
+            behind_stored: self.stored,
             text,
         });
     }
@@ -395,6 +411,16 @@ mod tests {
         let names: Vec<&str> = request.values.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["a.yaml", "functionConfig", "b.yaml", "functionConfig"]);
         assert_eq!(request.stored_values, Some(2));
+        // Files that the command line left out.
+        let inline = |at: usize| Inline {
+            at,
+            behind_stored: true,
+            text: at.to_string(),
+        };
+        request.values.truncate(1);
+        inline_values(&mut request, vec![inline(0), inline(4), inline(7)]);
+        let texts: Vec<&[u8]> = request.values.iter().map(|f| &f.bytes[..]).collect();
+        assert_eq!(texts, [&b"0"[..], b"", b"4", b"7"]);
     }
 
     #[test]
