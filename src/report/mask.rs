@@ -1,10 +1,11 @@
 //! Secrets: what must appear in no message, report or diff, not even by length.
 
+use foldhash::HashMap;
 use memchr::memmem;
 
 use crate::finding::Finding;
 use crate::milvus::store::is_secret_key;
-use crate::value::Value;
+use crate::value::{Number, Value};
 use crate::yaml;
 
 /// What stands in place of a secret.
@@ -19,7 +20,7 @@ pub fn value(kind: &str, path: &str, value: &Value) -> Value {
     if kind == "Secret" {
         secret_data(path, &mut shown);
     }
-    walk(path.rsplit(['/', '#']).next().unwrap_or(""), &mut shown);
+    walk(path.rsplit(['/', '#']).next().unwrap_or(""), &mut shown, LEVELS);
     shown
 }
 
@@ -56,7 +57,14 @@ pub fn finding(finding: &mut Finding) {
     finding.help = url(&finding.help);
 }
 
-fn walk(key: &str, value: &mut Value) {
+/// How many texts, one within the other, are read for their secrets. Each is read with all that stands in it; what stands
+/// deeper is hidden whole.
+const LEVELS: usize = 8;
+
+/// How many times as long a text may be that is written anew: what is quoted within quotes doubles at each level.
+const GROWTH: usize = 8;
+
+fn walk(key: &str, value: &mut Value, levels: usize) {
     match value {
         Value::Object(map) => {
             // An environment variable, or any pair of a name and a value.
@@ -65,15 +73,15 @@ fn walk(key: &str, value: &mut Value) {
                 mask_all(v);
             }
             for (key, inner) in map.iter_mut() {
-                walk(key, inner);
+                walk(key, inner, levels);
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|v| walk(key, v)),
+        Value::Array(list) => list.iter_mut().for_each(|v| walk(key, v, levels)),
         Value::String(text) => {
             if is_secret_key(key) {
                 *text = MASK.into();
             } else if text.contains('\n') && text.contains(':') {
-                *text = embedded(text).into();
+                *text = text_within(text, levels).into();
             } else {
                 *text = url(text).into();
             }
@@ -86,47 +94,80 @@ fn walk(key: &str, value: &mut Value) {
 /// Configuration text with the values of its secret keys masked; line by line where it is no YAML. Where a secret does not
 /// stand on lines of its own (flow style, anchors), the text is written anew.
 pub fn embedded(text: &str) -> String {
+    text_within(text, LEVELS)
+}
+
+fn text_within(text: &str, levels: usize) -> String {
+    let Some(levels) = levels.checked_sub(1) else {
+        return MASK.into();
+    };
     let Ok(Some(mut parsed @ Value::Object(_))) = yaml::read(text) else {
         return text.lines().map(loose_line).collect::<Vec<_>>().join("\n");
     };
     let before = parsed.clone();
-    walk("", &mut parsed);
+    walk("", &mut parsed, levels);
     reused(text, &before, &mut parsed);
     // The mask itself is no YAML.
     let mut again = yaml::read(&by_lines(text, STAND_IN)).ok().flatten();
     again.as_mut().into_iter().for_each(masked_again);
     match again.as_ref() == Some(&parsed) {
         true => by_lines(text, MASK),
-        false => yaml::emit(&parsed),
+        false => {
+            let anew = yaml::emit(&parsed);
+            match anew.len() <= GROWTH.saturating_mul(text.len()).saturating_add(1 << 16) {
+                true => anew,
+                false => MASK.into(),
+            }
+        }
     }
 }
 
 /// Where a text has aliases, a value that was hidden in one place is hidden in all: it may be one and the same.
 pub fn reused(text: &str, before: &Value, shown: &mut Value) {
     if text.contains('&') && text.contains('*') {
-        let mut hidden = Vec::new();
+        let mut hidden = HashMap::default();
         gather(before, shown, &mut hidden);
         hide(before, shown, &hidden);
     }
 }
 
-/// Scalars that are shown as something else, with that.
-fn gather(before: &Value, shown: &Value, hidden: &mut Vec<(Value, Value)>) {
-    match (before, shown) {
-        (Value::Object(a), Value::Object(b)) => a.values().zip(b.values()).for_each(|(a, b)| gather(a, b, hidden)),
-        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| gather(a, b, hidden)),
-        (Value::String(text), _) if text.is_empty() => {}
-        (Value::String(_) | Value::Number(_), b) if before != b => hidden.push((before.clone(), b.clone())),
-        _ => {}
+/// A value that may hold a secret.
+#[derive(PartialEq, Eq, Hash)]
+enum Scalar<'v> {
+    Text(&'v str),
+    Number(&'v Number),
+}
+
+impl Scalar<'_> {
+    fn of(value: &Value) -> Option<Scalar<'_>> {
+        match value {
+            Value::String(text) if !text.is_empty() => Some(Scalar::Text(text)),
+            Value::Number(number) => Some(Scalar::Number(number)),
+            _ => None,
+        }
     }
 }
 
-fn hide(before: &Value, shown: &mut Value, hidden: &[(Value, Value)]) {
+/// Scalars that are shown as something else, with what they are shown as first.
+fn gather<'v>(before: &'v Value, shown: &Value, hidden: &mut HashMap<Scalar<'v>, Value>) {
+    match (before, shown) {
+        (Value::Object(a), Value::Object(b)) => a.values().zip(b.values()).for_each(|(a, b)| gather(a, b, hidden)),
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| gather(a, b, hidden)),
+        (a, b) if a == b => {}
+        (a, b) => {
+            if let Some(scalar) = Scalar::of(a) {
+                hidden.entry(scalar).or_insert_with(|| b.clone());
+            }
+        }
+    }
+}
+
+fn hide(before: &Value, shown: &mut Value, hidden: &HashMap<Scalar, Value>) {
     match (before, shown) {
         (Value::Object(a), Value::Object(b)) => a.values().zip(b.values_mut()).for_each(|(a, b)| hide(a, b, hidden)),
         (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| hide(a, b, hidden)),
         (a, b) if a == b => {
-            if let Some((_, mask)) = hidden.iter().find(|(secret, _)| secret == a) {
+            if let Some(mask) = Scalar::of(a).and_then(|scalar| hidden.get(&scalar)) {
                 *b = mask.clone();
             }
         }
@@ -306,6 +347,44 @@ mod tests {
         ] {
             assert!(embedded(text).contains(kept), "{}", embedded(text));
         }
+    }
+
+    #[test]
+    fn of_several_masks_for_one_secret_the_first_is_shown() {
+        let before = json!({"a": "s", "b": 7, "c": "s", "d": "s", "e": [7, ""], "f": ""});
+        let mut shown = json!({"a": "1", "b": "2", "c": "3", "d": "s", "e": [7, ""], "f": "4"});
+        reused("&x *x", &before, &mut shown);
+        assert_eq!(
+            shown,
+            json!({"a": "1", "b": "2", "c": "3", "d": "1", "e": ["2", ""], "f": "4"})
+        );
+    }
+
+    #[test]
+    fn texts_in_texts_are_read_so_far_and_hidden_below() {
+        let nested = |levels: usize| {
+            let open: String = (0..levels).map(|i| format!("{}a: |\n", " ".repeat(i))).collect();
+            let lines = ["b: kept", "saslPassword: hunter2"].map(|l| format!("{}{l}\n", " ".repeat(levels)));
+            format!("{open}{}", lines.concat())
+        };
+        let shown = embedded(&nested(LEVELS - 1));
+        assert!(
+            shown.contains("b: kept") && shown.contains("saslPassword: ***"),
+            "{shown}"
+        );
+        for levels in [LEVELS, 300] {
+            let shown = embedded(&nested(levels));
+            assert!(!shown.contains("hunter2") && !shown.contains("kept"), "{shown}");
+            assert!(shown.starts_with("a: ") && shown.contains(MASK), "{shown}");
+        }
+        // Written anew at each level, and quoted in the one above.
+        let quotes = nested(LEVELS - 1).replace("kept", &"\"".repeat(9000));
+        let shown = embedded(&quotes.replace("saslPassword: hunter2", "c: {saslPassword: hunter2}"));
+        assert!(
+            !shown.contains("hunter2") && shown.len() < 9 * quotes.len() + (1 << 16),
+            "{}",
+            shown.len()
+        );
     }
 
     #[test]
