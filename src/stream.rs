@@ -32,6 +32,8 @@ pub struct Stream {
     pub host: Host,
     /// What [`host::hides_secrets`] found.
     pub hides_secrets: Arc<OnceLock<bool>>,
+    /// What [`host::template_of`] found.
+    pub templates: Arc<host::Templates>,
     /// The documents that are one object, and what they say, whatever becomes of `objects`.
     pub as_read: Arc<[(usize, Arc<Value>)]>,
 }
@@ -155,6 +157,7 @@ impl Stream {
             input,
             host: Host::Plain,
             hides_secrets: Arc::default(),
+            templates: Arc::default(),
         };
         stream.host = match envelope {
             Some(_) => Host::Krm,
@@ -178,6 +181,7 @@ impl Stream {
             input: self.input,
             host: self.host,
             hides_secrets: Arc::clone(&self.hides_secrets),
+            templates: Arc::clone(&self.templates),
             as_read: Arc::clone(&self.as_read),
         }
     }

@@ -3,7 +3,9 @@
 pub mod krm;
 pub mod parent;
 
-use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+use foldhash::HashMap;
 
 use crate::kube::Object;
 use crate::stream::Stream;
@@ -45,37 +47,54 @@ pub(crate) fn sources(text: &str) -> Host {
     }
 }
 
+/// The templates that texts named, by document: a List is asked for each of its items.
+pub type Templates = Mutex<HashMap<usize, Option<String>>>;
+
 /// The chart's template a document was rendered from, as the host noted it.
 pub fn template_of(stream: &Stream, document: usize) -> Option<String> {
     // What is injected behind the last document has no document of its own in the stream.
     stream.documents.get(document)?;
+    let named = |objects: &[Object]| objects.first()?.annotation(FILENAME).map(str::to_owned);
     match stream.host {
         Host::Plain | Host::Krm => None,
-        Host::Helm4 => {
-            let here = |objects: &[Object]| objects.first()?.annotation(FILENAME).map(str::to_owned);
-            here(&objects_of(stream, document))
-        }
+        Host::Helm4 => match held(stream, document) {
+            [] => remembered(stream, document, || named(&read(stream, document))),
+            held => named(held),
+        },
         // A template that begins with an empty document leaves the comment alone in a document of its own (hosts.md 1.8).
-        Host::Helm3 => source_comment(stream.body(document)).or_else(|| {
-            let before = document.checked_sub(1)?;
-            let empty = objects_of(stream, before).is_empty();
-            empty.then(|| source_comment(stream.body(before))).flatten()
+        Host::Helm3 => remembered(stream, document, || {
+            source_comment(stream.body(document)).or_else(|| {
+                let before = document.checked_sub(1)?;
+                let empty = held(stream, before).is_empty() && read(stream, before).is_empty();
+                empty.then(|| source_comment(stream.body(before))).flatten()
+            })
         }),
     }
 }
 
-/// The objects of a document, whether or not the stream holds them: it may be a part of one.
-fn objects_of(stream: &Stream, document: usize) -> Cow<'_, [Object]> {
+/// What the text of a document says, found once: comments above it may be long.
+fn remembered(stream: &Stream, document: usize, find: impl FnOnce() -> Option<String>) -> Option<String> {
+    let known = || stream.templates.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(template) = known().get(&document) {
+        return template.clone();
+    }
+    let template = find();
+    known().insert(document, template.clone());
+    template
+}
+
+/// The objects of a document that the stream holds: it may be a part of one.
+fn held(stream: &Stream, document: usize) -> &[Object] {
     let before = stream.objects.partition_point(|o| o.document < document);
     let held = stream.objects[before..].partition_point(|o| o.document == document);
-    if held > 0 {
-        return Cow::Borrowed(&stream.objects[before..before + held]);
-    }
+    &stream.objects[before..before + held]
+}
+
+/// The objects of a document as its text says them.
+fn read(stream: &Stream, document: usize) -> Vec<Object> {
     let read = yaml::read(stream.body(document)).ok().flatten();
-    Cow::Owned(
-        read.and_then(|value| Object::all_in(document, value).ok())
-            .unwrap_or_default(),
-    )
+    read.and_then(|value| Object::all_in(document, value).ok())
+        .unwrap_or_default()
 }
 
 /// The template of the document around a line (from 1) of a text that could not be read: by its lines alone.
@@ -221,6 +240,42 @@ mod tests {
             "a: b: c\nmetadata:\n  annotations:\n    postrenderer.helm.sh/postrender-filename: 'm/templates/z.yaml'\n";
         assert_eq!(template_near(&lines(helm4), 1).as_deref(), Some("m/templates/z.yaml"));
         assert_eq!(template_near(&lines(helm4), 99).as_deref(), Some("m/templates/z.yaml"));
+    }
+
+    #[test]
+    fn a_part_of_a_stream_names_the_templates_of_the_whole() {
+        let read = |text: String| Stream::read(text.into_bytes(), crate::finding::Input::Target).unwrap();
+        let object = |name: &str, notes: &str| format!("kind: A\napiVersion: v1\nmetadata: {{name: {name}{notes}}}\n");
+        let note = format!(", annotations: {{{FILENAME}: m/templates/x.yaml}}");
+        let helm3 = format!(
+            "# Source: m/templates/x.yaml\n---\n{}---\n{}---\n# Source: m/templates/y.yaml\n{}",
+            object("a", ""),
+            object("b", ""),
+            object("c", "")
+        );
+        let helm4 = format!("{}---\n{}", object("a", &note), object("b", ""));
+        for (text, templates) in [
+            (
+                helm3,
+                &[
+                    Some("m/templates/x.yaml"),
+                    Some("m/templates/x.yaml"),
+                    None,
+                    Some("m/templates/y.yaml"),
+                    None,
+                ][..],
+            ),
+            (helm4, &[Some("m/templates/x.yaml"), None, None]),
+        ] {
+            let stream = read(text);
+            // Asked before and after the whole.
+            let parts = [stream.with(vec![]), read(stream.text.to_string()).with(vec![])];
+            for stream in [&parts[0], &stream, &parts[0], &parts[1]] {
+                let named: Vec<Option<String>> = (0..templates.len()).map(|i| template_of(stream, i)).collect();
+                let named: Vec<Option<&str>> = named.iter().map(Option::as_deref).collect();
+                assert_eq!(named, templates, "{}", stream.text);
+            }
+        }
     }
 
     #[test]

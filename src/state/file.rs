@@ -68,6 +68,7 @@ pub fn read(text: &str, state: &Value, manifests: Option<&Stream>) -> Result<Sou
         input: Input::Current,
         host: Host::Plain,
         hides_secrets: Default::default(),
+        templates: Default::default(),
         as_read: Default::default(),
     };
     let said = |key: &str| text_at(state, &[key]).unwrap_or_default().to_owned();

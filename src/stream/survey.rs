@@ -154,6 +154,7 @@ impl Survey {
             input,
             host,
             hides_secrets: Arc::default(),
+            templates: Arc::default(),
             as_read: Arc::default(),
         };
         Some(Survey { stream, objects })
