@@ -1,6 +1,6 @@
 //! What the user states beside the manifests: assumptions, allowances, how much to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::milvus::version::Version;
 use crate::order::Order;
@@ -126,7 +126,7 @@ fn queue(key: &str, value: &str) -> Result<String, String> {
 
 /// `--allow CODE[@TARGET]`: refusals that may pass, each for one target version where given.
 #[derive(Clone, Debug, Default)]
-pub struct Allowances(BTreeMap<String, Vec<Option<Version>>>);
+pub struct Allowances(BTreeMap<String, BTreeSet<Option<Version>>>);
 
 impl Allowances {
     /// Reads the codes. `must_name_target` is for the environment, where an allowance would outlive the upgrade it was
@@ -164,7 +164,7 @@ impl Allowances {
                         .map_err(|why| format!("--allow {code}@TARGET takes a full version such as 2.6.16; {why}"))?,
                 ),
             };
-            found.0.entry(code.into()).or_default().push(target);
+            found.0.entry(code.into()).or_default().insert(target);
         }
         Ok(found)
     }
@@ -176,9 +176,9 @@ impl Allowances {
 
     /// Whether a refusal by `code` may pass towards `target`.
     pub fn allows(&self, code: &str, target: Option<&Version>) -> bool {
-        self.0
-            .get(code)
-            .is_some_and(|list| list.iter().any(|t| t.is_none() || t.as_ref() == target))
+        self.0.get(code).is_some_and(|targets| {
+            targets.contains(&None) || target.is_some_and(|target| targets.contains(&Some(target.clone())))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use foldhash::HashSet;
 
 use super::args::{Color, Context, DiffArgs, Format};
 use super::{EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, Usage, put, read_file, read_stdin, request, write_report};
@@ -132,7 +133,7 @@ fn compare(args: &DiffArgs, stream: &Stream, source: Option<&Source>, judgement:
     let deployed: &[Object] = source.map_or(&[], |s| &s.stream.objects);
     let before = Side::of(deployed);
     let ours = Ours {
-        judgement,
+        releases: judgement.releases.iter().map(|r| r.name.as_str()).collect(),
         helms: deployed.iter().any(|o| o.annotation(RELEASE_NAME).is_some()),
         live: before.live,
         secrets_hidden: host::hides_secrets(stream),
@@ -149,7 +150,8 @@ const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 
 /// What of the deployed objects the upgrade is about.
 struct Ours<'a> {
-    judgement: &'a Judgement,
+    /// The names of its releases.
+    releases: HashSet<&'a str>,
     /// Whether Helm's annotation tells what is of a release.
     helms: bool,
     live: bool,
@@ -175,7 +177,7 @@ impl Ours<'_> {
     }
 
     fn is_of_release(&self, object: &Object) -> bool {
-        let named = |name: Option<&str>| self.judgement.releases.iter().any(|r| Some(r.name.as_str()) == name);
+        let named = |name: Option<&str>| name.is_some_and(|name| self.releases.contains(name));
         if self.helms {
             return named(object.annotation(RELEASE_NAME));
         }
