@@ -19,6 +19,7 @@ use milvus_uplift::stream::Bytes;
 use serde_json::json;
 
 mod cluster;
+mod hosts;
 mod inside;
 mod reading;
 mod patches;
