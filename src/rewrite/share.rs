@@ -1,6 +1,9 @@
 //! What several workloads have in common, once the marks of their roles are taken out.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use foldhash::HashMap;
 
 use crate::value::{Map, Value};
 
@@ -33,31 +36,58 @@ pub fn share(values: &[&Value]) -> Option<Value> {
             }
             Some(Value::Object(out))
         }
-        Value::Array(list) => {
-            let mut out = Vec::new();
-            for item in list {
-                let id = identity(item)?;
-                let each: Option<Vec<&Value>> = values.iter().map(|v| find(v, &id)).collect();
-                let Some(each) = each else { continue };
-                if each.iter().all(|v| *v == each[0]) {
-                    out.push(item.clone());
-                } else if item.entry("image").is_some() {
-                    // A container is the sum of its fields; a volume or variable is one thing.
-                    out.extend(share(&each));
-                }
-            }
-            Some(Value::Array(out))
-        }
+        Value::Array(list) => share_lists(list, values),
         _ => None,
     }
+}
+
+/// What several lists have of one name.
+enum Found<'v> {
+    /// Not all have it.
+    Lost,
+    /// The same.
+    Same,
+    /// Each another, and what these share.
+    Parts(Vec<&'v Value>, OnceCell<Option<Value>>),
+}
+
+/// What lists of named things share; `None` where the first has one without a name. Each list is gone through once.
+fn share_lists(list: &[Value], values: &[&Value]) -> Option<Value> {
+    let ids: Option<Vec<Identity>> = list.iter().map(identity).collect();
+    let ids = ids?;
+    let places: Vec<HashMap<Identity, &Value>> = values.iter().map(|v| by_identity(v)).collect();
+    // One that comes several times in the first list is looked for in the others once.
+    let mut known: HashMap<&Identity, Found> = HashMap::default();
+    let mut out = Vec::new();
+    for (item, id) in list.iter().zip(&ids) {
+        let found = known.entry(id).or_insert_with(|| {
+            let each: Option<Vec<&Value>> = places.iter().map(|of| of.get(id).copied()).collect();
+            each.map_or(Found::Lost, |each| match each.iter().all(|v| *v == each[0]) {
+                true => Found::Same,
+                false => Found::Parts(each, OnceCell::new()),
+            })
+        });
+        match found {
+            Found::Same => out.push(item.clone()),
+            // A container is the sum of its fields; a volume or variable is one thing.
+            Found::Parts(each, shared) if item.entry("image").is_some() => {
+                out.extend(shared.get_or_init(|| share(each)).clone());
+            }
+            Found::Parts(..) | Found::Lost => {}
+        }
+    }
+    Some(Value::Array(out))
 }
 
 fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
+/// The field by which an item is told apart, and what it says.
+type Identity<'v> = (&'static str, Cow<'v, str>);
+
 /// How Kubernetes tells the items of a list apart: mounts by path, most things by name.
-pub fn identity(item: &Value) -> Option<(&'static str, Cow<'_, str>)> {
+pub fn identity(item: &Value) -> Option<Identity<'_>> {
     ["mountPath", "name", "containerPort", "topologyKey", "key"]
         .into_iter()
         .find_map(|key| match item.entry(key) {
@@ -67,8 +97,22 @@ pub fn identity(item: &Value) -> Option<(&'static str, Cow<'_, str>)> {
         })
 }
 
-fn find<'v>(list: &'v Value, id: &(&'static str, Cow<str>)) -> Option<&'v Value> {
-    list.as_array()?.iter().find(|item| identity(item).as_ref() == Some(id))
+/// The items of a list by what tells them apart, the first of those that are told alike.
+fn by_identity(list: &Value) -> HashMap<Identity<'_>, &Value> {
+    let mut of = HashMap::default();
+    for item in list.as_array().into_iter().flatten() {
+        if let Some(id) = identity(item) {
+            of.entry(id).or_insert(item);
+        }
+    }
+    of
+}
+
+/// A text that equal values have in common and others have not, by which they are found: maps are equal in any order.
+pub fn common_text(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string()
 }
 
 /// Replaces every string that satisfies `matches` anywhere in a value.
@@ -110,6 +154,37 @@ mod tests {
             share(&[&a, &b]).unwrap(),
             json!({"volumes": [{"name": "x", "emptyDir": {}}, {"name": "z", "emptyDir": {}}]})
         );
+    }
+
+    #[test]
+    fn of_items_with_one_name_the_first_of_each_list_counts() {
+        let item = |name: &str, secret: u8| json!({"name": name, "secret": secret});
+        let a = json!([item("x", 1), item("x", 2), item("y", 1)]);
+        let b = json!([item("y", 2), item("x", 1), item("y", 1), {}]);
+        assert_eq!(share(&[&a, &b]).unwrap(), json!([item("x", 1), item("x", 2)]));
+        // One without a name in the first list is shared with nothing, and what is no list has nothing.
+        assert_eq!(share(&[&b, &a]), None);
+        assert_eq!(share(&[&a, &json!(1)]), Some(json!([])));
+    }
+
+    #[test]
+    fn equal_values_have_a_text_in_common() {
+        let text = |value: Value| common_text(&value);
+        assert_eq!(
+            text(json!({"a": {"b": 1, "c": 2}})),
+            text(json!({"a": {"c": 2, "b": 1}}))
+        );
+        let others = [
+            json!("1"),
+            json!(1),
+            json!([1]),
+            json!([1, 2]),
+            json!([2, 1]),
+            json!(null),
+            json!("null"),
+        ];
+        let texts: std::collections::HashSet<String> = others.iter().map(common_text).collect();
+        assert_eq!(texts.len(), others.len());
     }
 
     #[test]
