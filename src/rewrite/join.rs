@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use foldhash::{HashMap, HashSet};
+
 use super::neutral::CONTAINERS;
-use super::share::identity;
-use super::{Disagreement, Failure, Rewrite};
+use super::share::{common_text, identity};
+use super::{Disagreement, Failure, Had, Rewrite};
 use crate::kube::quantity::Quantity;
 use crate::value::{Map, Text, Value};
 
@@ -16,6 +18,9 @@ pub struct Coordinator<'a> {
     pub value: Value,
 }
 
+/// Who has a field: the place among the coordinators and the value, in their order. The others lack it.
+type Held<'v> = Vec<(usize, &'v Value)>;
+
 /// Fields that are joined by a rule of their own.
 const OWN_RULE: [&str; 5] = [
     "/spec/replicas",
@@ -25,14 +30,19 @@ const OWN_RULE: [&str; 5] = [
     "/env",
 ];
 
+/// Of how many coordinators with one value the roles are kept: a sentence names no more, and fields times coordinators
+/// are more than came in.
+const NAMED: usize = 10;
+
 /// Joins the coordinators: what they share is taken over; resources are summed; env is united by name; where they
 /// disagree the first one's value is taken and noted. `standby` says whether all of them are active-standby.
 pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> Option<Value> {
     let mut joined = coordinators.first()?.value.clone();
-    let mut notes = Vec::new();
-    differences(coordinators, "", &mut notes);
+    let mut fields = Vec::new();
+    let values: Vec<&Value> = coordinators.iter().map(|c| &c.value).collect();
+    differences(&values, "", &mut fields);
     let container = format!("{CONTAINERS}/0");
-    notes.retain(|pointer: &String| {
+    fields.retain(|(pointer, _)| {
         let inside = pointer.strip_prefix(&container).unwrap_or(pointer);
         let own = OWN_RULE.iter().any(|rule| {
             let below = inside.strip_prefix(rule);
@@ -41,8 +51,9 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
         // The last applied configuration of a live object differs by its nature.
         !own && !pointer.contains("last-applied-configuration")
     });
-    for pointer in notes {
-        note(coordinators, &pointer, joined.pointer(&pointer).cloned(), out);
+    for (pointer, held) in fields {
+        let taken = joined.pointer(&pointer).cloned();
+        note(coordinators, pointer, taken, &held, out);
     }
     let each = |field: &str| {
         coordinators
@@ -64,6 +75,10 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
 }
 
 fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &mut Value, out: &mut Rewrite) {
+    let held = |pointer: &str| -> Held {
+        let each = coordinators.iter().enumerate();
+        each.filter_map(|(i, c)| Some((i, c.value.pointer(pointer)?))).collect()
+    };
     let counts: Vec<i64> = coordinators
         .iter()
         .map(|c| c.value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1))
@@ -72,74 +87,126 @@ fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &m
     // All scaled to zero is a release at rest and stays one; otherwise one, or the most where a standby may wait.
     let replicas = if most == 0 || standby { most } else { 1 };
     if counts.iter().any(|n| *n != replicas) {
-        note(coordinators, "/spec/replicas", Some(replicas.into()), out);
+        let field = "/spec/replicas";
+        note(coordinators, field.into(), Some(replicas.into()), &held(field), out);
     }
     let Some(spec) = joined.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
     spec.insert("replicas".into(), replicas.into());
     if standby {
-        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.pointer("/spec/strategy")).collect();
+        let field = "/spec/strategy";
+        let strategies: Vec<_> = coordinators.iter().map(|c| c.value.pointer(field)).collect();
         if strategies.iter().any(|s| *s != strategies[0]) {
-            note(coordinators, "/spec/strategy", strategies[0].cloned(), out);
+            note(coordinators, field.into(), strategies[0].cloned(), &held(field), out);
         }
     } else {
         spec.insert("strategy".into(), crate::value::json!({"type": "Recreate"}));
     }
 }
 
-fn note(coordinators: &[Coordinator], pointer: &str, taken: Option<Value>, out: &mut Rewrite) {
-    let values = coordinators
-        .iter()
-        .map(|c| {
-            (
-                c.role.to_owned(),
-                c.value.pointer(pointer).cloned().unwrap_or(Value::Null),
-            )
-        })
-        .collect();
+fn note(coordinators: &[Coordinator], field: String, taken: Option<Value>, held: &Held, out: &mut Rewrite) {
     out.disagreements.push(Disagreement {
-        field: pointer.into(),
+        field,
         taken: taken.unwrap_or(Value::Null),
-        values,
+        values: had(coordinators, held),
     });
 }
 
+/// The coordinators by what they have, in a time that grows with those who have the field.
+fn had(coordinators: &[Coordinator], held: &Held) -> Vec<Had> {
+    // The first few with each value, and how many all of them are.
+    let mut groups: Vec<(Vec<usize>, usize, &Value)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::default();
+    let mut group = |value: &Value| {
+        let text = if is_empty(value) {
+            String::new()
+        } else {
+            common_text(value)
+        };
+        *places.entry(text).or_insert_with(|| {
+            groups.push((Vec::new(), 0, &Value::Null));
+            groups.len() - 1
+        })
+    };
+    let of_each: Vec<usize> = held.iter().map(|(_, value)| group(value)).collect();
+    let lacking = coordinators.len() - held.len();
+    let of_lacking = (lacking > 0).then(|| group(&Value::Null));
+    for ((i, value), at) in held.iter().zip(of_each) {
+        let (first, count, shown) = &mut groups[at];
+        if first.is_empty() {
+            *shown = value;
+        }
+        *count += 1;
+        if first.len() < NAMED {
+            first.push(*i);
+        }
+    }
+    if let Some(at) = of_lacking {
+        let mut having = held.iter().map(|(i, _)| *i).peekable();
+        let without = (0..coordinators.len())
+            .filter(|i| having.next_if_eq(i).is_none())
+            .take(NAMED);
+        let without: Vec<usize> = without.collect();
+        let (first, count, shown) = &mut groups[at];
+        if first.first().is_none_or(|i| without[0] < *i) {
+            *shown = &Value::Null;
+        }
+        *count += lacking;
+        first.extend(without);
+        first.sort_unstable();
+        first.truncate(NAMED);
+    }
+    groups.sort_by_key(|(first, ..)| first.first().copied());
+    let had = groups.into_iter().map(|(first, count, value)| Had {
+        value: value.clone(),
+        more: count - first.len(),
+        roles: first.into_iter().map(|i| coordinators[i].role.to_owned()).collect(),
+    });
+    had.collect()
+}
+
 /// Pointers of the smallest fields in which the coordinators differ; absent, null and empty are the same.
-fn differences(coordinators: &[Coordinator], pointer: &str, found: &mut Vec<String>) {
-    let each: Vec<&Value> = coordinators
-        .iter()
-        .map(|c| c.value.pointer(pointer).unwrap_or(&Value::Null))
-        .collect();
+fn differences<'v>(each: &[&'v Value], pointer: &str, found: &mut Vec<(String, Held<'v>)>) {
     if each.iter().all(|v| *v == each[0] || (is_empty(v) && is_empty(each[0]))) {
         return;
     }
-    if each.iter().all(|v| v.is_object()) {
-        let mut keys: Vec<&Text> = Vec::new();
-        for key in each.iter().flat_map(|v| v.as_object().into_iter().flat_map(Map::keys)) {
-            if !keys.contains(&key) {
-                keys.push(key);
+    let maps: Option<Vec<&Map>> = each.iter().map(|v| v.as_object()).collect();
+    let length = each[0].as_array().map_or(0, Vec::len);
+    if let Some(maps) = maps {
+        for (key, held) in by_key(maps.into_iter().enumerate()) {
+            let below = format!("{pointer}/{}", crate::kube::object::escape(key));
+            if held.len() == each.len() {
+                let values: Vec<&Value> = held.into_iter().map(|(_, value)| value).collect();
+                differences(&values, &below, found);
+            } else if held.iter().any(|(_, value)| !is_empty(value)) {
+                found.push((below, held));
             }
         }
-        for key in keys {
-            differences(
-                coordinators,
-                &format!("{pointer}/{}", crate::kube::object::escape(key)),
-                found,
-            );
-        }
-    } else if pointer == CONTAINERS
-        && each.iter().all(|v| {
-            v.as_array()
-                .is_some_and(|a| a.len() == each[0].as_array().map_or(0, Vec::len))
-        })
-    {
-        for i in 0..each[0].as_array().map_or(0, Vec::len) {
-            differences(coordinators, &format!("{pointer}/{i}"), found);
+    } else if pointer == CONTAINERS && each.iter().all(|v| v.as_array().is_some_and(|a| a.len() == length)) {
+        for i in 0..length {
+            let values: Vec<&Value> = each.iter().map(|v| &v[i]).collect();
+            differences(&values, &format!("{pointer}/{i}"), found);
         }
     } else {
-        found.push(pointer.to_owned());
+        found.push((pointer.to_owned(), each.iter().copied().enumerate().collect()));
     }
+}
+
+/// All keys in the order they first appear, each with those who have it: each key is looked for in no map that lacks it.
+fn by_key<'v>(maps: impl Iterator<Item = (usize, &'v Map)>) -> Vec<(&'v Text, Held<'v>)> {
+    let mut all: Vec<(&Text, Held)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::default();
+    for (i, map) in maps {
+        for (key, value) in map {
+            let at = *places.entry(key).or_insert_with(|| {
+                all.push((key, Vec::new()));
+                all.len() - 1
+            });
+            all[at].1.push((i, value));
+        }
+    }
+    all
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -153,26 +220,14 @@ fn is_empty(value: &Value) -> bool {
 
 /// Sums requests and limits resource by resource. A limit that one coordinator lacks is no limit of the whole and is
 /// left out; a request counts where it is made. `claims` cannot be summed and is left to [`differences`].
-pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
+pub fn sum_resources<'v>(each: &[Option<&'v Value>], out: &mut Rewrite) -> Value {
     let mut sum = Map::new();
     for section in ["requests", "limits"] {
-        let sections: Vec<Option<&Map>> = each
-            .iter()
-            .map(|r| r.and_then(|r| r.get(section)).and_then(Value::as_object))
-            .collect();
-        let mut names: Vec<&Text> = Vec::new();
-        for name in sections.iter().flatten().flat_map(|s| s.keys()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let of = |(i, r): (usize, &Option<&'v Value>)| Some((i, (*r)?.get(section)?.as_object()?));
+        let sections = each.iter().enumerate().filter_map(of);
         let mut total = Map::new();
-        for name in names {
-            let given: Vec<&Value> = sections
-                .iter()
-                .filter_map(|s| s.and_then(|s| s.get(name)))
-                .filter(|v| !v.is_null())
-                .collect();
+        for (name, held) in by_key(sections) {
+            let given: Vec<&Value> = held.into_iter().map(|(_, v)| v).filter(|v| !v.is_null()).collect();
             if given.is_empty() || (section == "limits" && given.len() < each.len()) {
                 continue;
             }
@@ -201,46 +256,53 @@ pub fn sum_resources(each: &[Option<&Value>], out: &mut Rewrite) -> Value {
 /// All variables by name, in the order they first appear; the first one's value where they differ. The switch of the
 /// 2.5 streaming service is not carried on: 2.6 sets it itself (cmd/main.go of 2.6.x).
 fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Rewrite) -> Vec<Value> {
-    let mut united: Vec<Value> = Vec::new();
+    let mut united: Vec<&Value> = Vec::new();
+    let mut places: HashMap<Cow<str>, usize> = HashMap::default();
     let mut differing: Vec<Cow<str>> = Vec::new();
+    let mut told: HashSet<Cow<str>> = HashSet::default();
     for var in each.iter().filter_map(|e| e.and_then(Value::as_array)).flatten() {
         let Some((_, name)) = identity(var) else { continue };
         if name == crate::milvus::config::STREAMING_SWITCH {
             continue;
         }
-        match united.iter().find(|v| identity(v).is_some_and(|(_, n)| n == name)) {
-            Some(same) if same == var => {}
-            Some(_) if differing.contains(&name) => {}
+        match places.get(&name) {
+            Some(at) if united[*at] == var => {}
+            Some(_) if !told.insert(name.clone()) => {}
             Some(_) => differing.push(name),
-            None => united.push(var.clone()),
+            None => {
+                places.insert(name, united.len());
+                united.push(var);
+            }
         }
     }
-    for name in differing {
-        let of = |list: Option<&Value>| {
-            let list = list.and_then(Value::as_array);
-            list.into_iter()
-                .flatten()
-                .find(|v| v.get("name").and_then(Value::as_str) == Some(&name))
-                .cloned()
-                .unwrap_or(Value::Null)
-        };
-        let values = coordinators
-            .iter()
-            .zip(each)
-            .map(|(c, e)| (c.role.to_owned(), of(*e)))
-            .collect();
-        let taken = united
-            .iter()
-            .find(|v| v.get("name").and_then(Value::as_str) == Some(&name))
-            .cloned()
-            .unwrap_or(Value::Null);
-        out.disagreements.push(Disagreement {
-            field: format!("env {name}"),
-            taken,
-            values,
-        });
+    let mut held: HashMap<&str, Held> = differing.iter().map(|name| (&**name, Vec::new())).collect();
+    let mut taken: HashMap<&str, &Value> = HashMap::default();
+    for var in united.iter().filter(|_| !held.is_empty()) {
+        taken.extend(
+            named(var)
+                .filter(|name| !taken.contains_key(name))
+                .map(|name| (name, *var)),
+        );
     }
-    united
+    for (i, list) in each.iter().enumerate() {
+        for var in list.and_then(Value::as_array).into_iter().flatten() {
+            if let Some(all) = named(var).and_then(|name| held.get_mut(name))
+                && all.last().is_none_or(|(last, _)| *last != i)
+            {
+                all.push((i, var));
+            }
+        }
+    }
+    for name in &differing {
+        let taken = taken.get(&**name).copied().cloned();
+        note(coordinators, format!("env {name}"), taken, &held[&**name], out);
+    }
+    united.into_iter().cloned().collect()
+}
+
+/// The name of a variable.
+fn named(var: &Value) -> Option<&str> {
+    var.get("name").and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -303,6 +365,84 @@ mod tests {
             out.disagreements.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(),
             ["env A"]
         );
+    }
+
+    #[test]
+    fn of_a_variable_that_one_has_twice_the_first_counts() {
+        let mut out = Rewrite::default();
+        let var = |name: &str, value: &str| json!({"name": name, "value": value});
+        let env = |list: Vec<Value>| json!({"env": list});
+        let root = coordinator(
+            "rootcoord",
+            json!({}),
+            env(vec![var("A", "1"), var("A", "2"), var("B", "1")]),
+        );
+        let data = coordinator(
+            "datacoord",
+            json!({}),
+            env(vec![var("B", "3"), var("B", "4"), var("B", "5")]),
+        );
+        let query = coordinator("querycoord", json!({}), json!({}));
+        let joined = join(&[root, data, query], false, &mut out).unwrap();
+        let taken = joined.pointer("/spec/template/spec/containers/0/env").unwrap();
+        assert_eq!(taken, &json!([var("A", "1"), var("B", "1")]));
+        let said: Vec<_> = out.disagreements.iter().map(|d| (d.field.as_str(), &d.taken)).collect();
+        assert_eq!(said, [("env A", &var("A", "1")), ("env B", &var("B", "1"))]);
+        assert_eq!(
+            out.disagreements[1].values,
+            [
+                has(var("B", "1"), &["rootcoord"]),
+                has(var("B", "3"), &["datacoord"]),
+                has(Value::Null, &["querycoord"])
+            ]
+        );
+    }
+
+    fn has(value: Value, roles: &[&str]) -> Had {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        Had { value, roles, more: 0 }
+    }
+
+    #[test]
+    fn those_of_one_value_are_together_and_lacking_is_empty() {
+        let mut out = Rewrite::default();
+        let of = |role, container| coordinator(role, json!({}), container);
+        let all = [
+            of("rootcoord", json!({"a": {"x": 1, "y": 2}})),
+            of("querycoord", json!({})),
+            of("datacoord", json!({"a": {}})),
+            of("indexcoord", json!({"a": {"y": 2, "x": 1}})),
+        ];
+        join(&all, false, &mut out).unwrap();
+        let field = &out.disagreements[0];
+        assert_eq!(field.field, "/spec/template/spec/containers/0/a");
+        assert_eq!(
+            field.values,
+            [
+                has(json!({"x": 1, "y": 2}), &["rootcoord", "indexcoord"]),
+                has(Value::Null, &["querycoord", "datacoord"])
+            ]
+        );
+        // Empty in one and absent in the others is no difference, null neither.
+        let mut out = Rewrite::default();
+        join(
+            &[of("rootcoord", json!({})), of("datacoord", json!({"a": {}, "b": null}))],
+            false,
+            &mut out,
+        )
+        .unwrap();
+        assert_eq!(out.disagreements, []);
+    }
+
+    #[test]
+    fn of_many_with_one_value_some_are_named() {
+        let mut out = Rewrite::default();
+        let mut all: Vec<Coordinator> = vec![coordinator("rootcoord", json!({}), json!({"tty": true}))];
+        all.extend((0..30).map(|_| coordinator("datacoord", json!({}), json!({}))));
+        join(&all, false, &mut out).unwrap();
+        let values = &out.disagreements[0].values;
+        assert_eq!(values[0], has(json!(true), &["rootcoord"]));
+        assert_eq!((values[1].roles.len(), values[1].more), (NAMED, 30 - NAMED));
     }
 
     #[test]

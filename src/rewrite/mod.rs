@@ -162,8 +162,20 @@ pub struct Disagreement {
     pub field: String,
     /// What was taken.
     pub taken: Value,
-    /// Each coordinator's value.
-    pub values: Vec<(String, Value)>,
+    /// What the coordinators have, equal values once (absent, null and empty are equal), in the order of the first who
+    /// has each.
+    pub values: Vec<Had>,
+}
+
+/// A value that coordinators have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Had {
+    /// The value, null where they have none.
+    pub value: Value,
+    /// The roles of those who have it, of many the first.
+    pub roles: Vec<String>,
+    /// How many more have it.
+    pub more: usize,
 }
 
 /// The outcome for one release.
@@ -178,7 +190,7 @@ pub struct Rewrite {
 }
 
 /// What could not be built.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// Something in the stream is not as it has to be: what, in words.
     Unbuilt(String),

@@ -34,7 +34,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let help = "with --values FILE (helm get values, and this call's own) mixcoord is exactly what the chart renders, mixCoordinator.* included; \
         or give the coordinators the same values and render again";
     let mut finding = RULE.finding(message, help);
-    let speaker = first.values.first().map_or("", |(role, _)| role.as_str());
+    let speaker = first.values.first().map_or("", |had| had.roles[0].as_str());
     let component = case.came.components.iter().find(|c| c.role.as_str() == speaker);
     let component = component.or_else(|| case.came.in_role(Role::RootCoord).next());
     if let Some(component) = component {
@@ -51,7 +51,7 @@ fn check(case: &Case) -> Vec<Finding> {
         );
     }
     if all.len() == 1 && first.field.starts_with('/') {
-        let of_speaker = first.values.first().map_or(Value::Null, |(_, v)| v.clone());
+        let of_speaker = first.values.first().map_or(Value::Null, |had| had.value.clone());
         let shown = |v: &Value| mask::value("Deployment", &first.field, v);
         finding = finding.field(first.field.clone(), shown(&of_speaker), shown(&first.taken));
     }
@@ -61,22 +61,15 @@ fn check(case: &Case) -> Vec<Finding> {
 /// `env GOMAXPROCS (4 taken; datacoord has 8, querycoord none)`.
 fn told(disagreement: &Disagreement) -> String {
     let field = &disagreement.field;
-    let mut groups: Vec<(&Value, Vec<&str>)> = Vec::new();
     // A variable that one lacks is no disagreement: they are united.
     let counts = |v: &Value| !(alike(v, &disagreement.taken) || field.starts_with("env ") && v.is_null());
-    for (role, value) in disagreement.values.iter().filter(|(_, v)| counts(v)) {
-        match groups.iter_mut().find(|(v, _)| alike(v, value)) {
-            Some((_, roles)) => roles.push(role),
-            None => groups.push((value, vec![role])),
-        }
-    }
-    let others: Vec<String> = groups
-        .iter()
-        .map(|(value, roles)| {
-            let has = if roles.len() == 1 { "has" } else { "have" };
-            format!("{} {has} {}", list(roles), shown(field, value))
-        })
-        .collect();
+    let others = disagreement.values.iter().filter(|had| counts(&had.value)).map(|had| {
+        let mut who = had.roles.clone();
+        who.extend((had.more > 0).then(|| format!("{} more", had.more)));
+        let has = if who.len() == 1 { "has" } else { "have" };
+        format!("{} {has} {}", list(&who), shown(field, &had.value))
+    });
+    let others: Vec<String> = others.collect();
     format!(
         "{} ({} taken; {})",
         short(field),
