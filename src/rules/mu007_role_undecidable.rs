@@ -1,5 +1,7 @@
 //! MU007: it runs Milvus, and nothing says as what.
 
+use foldhash::HashSet;
+
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::kube::{ObjectRef, workload};
@@ -70,14 +72,10 @@ fn misread(key: &str) -> String {
 /// One finding for each thing that the rewrite of a release could not build: the roles are told, and what they become
 /// is not.
 pub fn unbuilt(stream: &Stream, release: &Release, rewrite: &Rewrite) -> Vec<Finding> {
-    let mut told: Vec<&Failure> = Vec::new();
-    for failure in &rewrite.failures {
-        if !told.contains(&failure) {
-            told.push(failure);
-        }
-    }
+    let mut told: HashSet<&Failure> = HashSet::default();
     let first = &stream.objects[release.components[0].object];
-    told.into_iter()
+    let failures = rewrite.failures.iter().filter(|failure| told.insert(failure));
+    failures
         .map(|failure| {
             let (why, help) = match failure {
                 Failure::Unbuilt(why) => (why.clone(), UNBUILT.to_owned()),

@@ -1,7 +1,12 @@
 //! Where what comes stands in the stream, and its bookkeeping.
 
+use std::cell::LazyCell;
+
+use foldhash::{HashMap, HashSet};
+
 use super::{Arrival, SPEAKERS, sound};
 use crate::host;
+use crate::kube::named::Named;
 use crate::kube::{Object, ObjectRef, names};
 use crate::milvus::release::base_name;
 use crate::milvus::role::Role;
@@ -13,7 +18,15 @@ use crate::value::{Value, json};
 
 /// Notes what comes as changes, each with its place, its bookkeeping and the renewed checksum.
 pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out: &mut Rewrite) {
+    if arrivals.is_empty() {
+        return;
+    }
     let folder = scene.template_folder();
+    let comes = |o: &&Object| matches!(&o.reference.kind[..], "Deployment" | "Service");
+    let there = Named::of(scene.stream.objects.iter().filter(comes));
+    let fit = LazyCell::new(|| names_hold(scene));
+    let mut places: HashMap<(Role, &str), Place> = HashMap::default();
+    let mut told = HashSet::default();
     for arrival in arrivals {
         let mut workload = arrival.workload;
         if let Some(sum) = checksum
@@ -26,12 +39,12 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
             _ => "Milvus 2.6 keeps its write-ahead log in streaming nodes",
         };
         if scene.values.is_some() {
-            misread(&workload, values_key(arrival.role), out);
+            misread(&workload, values_key(arrival.role), &mut told, out);
         }
         for (value, file) in [(Some(workload), "deployment"), (arrival.service, "svc")] {
             let Some(value) = value else { continue };
             let reference = reference(&value);
-            if scene.stream.objects.iter().any(|o| o.reference.same_object(&reference)) {
+            if there.holds(&reference) {
                 if file == "deployment" {
                     out.failures.push(Failure::Unbuilt(format!(
                         "{reference} is in the stream already and does not run {}",
@@ -40,13 +53,17 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
                 }
                 continue;
             }
-            if let Some(why) = names::refused(&reference.kind, &reference.name).filter(|_| names_hold(scene)) {
+            if let Some(why) = names::refused(&reference.kind, &reference.name).filter(|_| *fit) {
                 out.failures.push(Failure::Name { object: reference, why });
                 continue;
             }
             let template = folder.as_ref().map(|f| format!("{f}{}-{file}.yaml", arrival.role));
             let (value, text) = host::dress(scene.stream.host, template.as_deref(), value);
-            let at = place(scene, arrival.role, &reference.kind, out);
+            // Nothing that comes moves what comes after it: all of one role and kind have one place.
+            let at = places
+                .entry((arrival.role, file))
+                .or_insert_with(|| place(scene, arrival.role, &reference.kind, out))
+                .clone();
             out.changes.push(Change {
                 op: ChangeOp::Inject,
                 object: reference,
@@ -62,10 +79,9 @@ pub fn inject(scene: &Scene, arrivals: Vec<Arrival>, checksum: Option<&str>, out
 }
 
 /// Notes what the values below a key give to a workload and Kubernetes cannot read, once for all resource groups.
-fn misread(workload: &Value, key: &'static str, out: &mut Rewrite) {
+fn misread(workload: &Value, key: &'static str, told: &mut HashSet<String>, out: &mut Rewrite) {
     for why in sound::faults(workload) {
-        let told = |f: &Failure| matches!(f, Failure::Values { key: k, why: w, .. } if (*k, w) == (key, &why));
-        if !out.failures.iter().any(told) {
+        if told.insert(why.clone()) {
             let object = reference(workload);
             out.failures.push(Failure::Values { object, key, why });
         }
@@ -95,7 +111,7 @@ fn reference(value: &Value) -> ObjectRef {
 /// Where an injected document stands: before the first of those it replaces, else behind the last document of its kind
 /// that belongs to the release.
 fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
-    let replaced: Vec<&ObjectRef> = scene
+    let replaced: HashSet<&ObjectRef> = scene
         .release
         .legacy_coordinators()
         .map(|c| &scene.object(c).reference)
@@ -106,17 +122,14 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
                 .map(|c| &c.object),
         )
         .collect();
-    let ours = |o: &&Object| match kind {
-        "Service" => metrics_services(scene)
-            .iter()
-            .any(|m| std::ptr::eq(&scene.stream.objects[m.object], *o)),
-        _ => scene
-            .release
-            .components
-            .iter()
-            .any(|c| std::ptr::eq(scene.object(c), *o)),
+    let ours: HashSet<usize> = match kind {
+        "Service" => metrics_services(scene).iter().map(|m| m.object).collect(),
+        _ => scene.release.components.iter().map(|c| c.object).collect(),
     };
-    let of_kind = || scene.stream.objects.iter().filter(|o| o.reference.kind == kind);
+    let of_kind = || {
+        let all = scene.stream.objects.iter().enumerate();
+        all.filter(|(_, o)| o.reference.kind == kind)
+    };
     // A fork's coordinators need not be Deployments.
     let stood = |o: &&Object| match kind {
         "Service" => o.reference.kind == kind,
@@ -128,15 +141,15 @@ fn place(scene: &Scene, role: Role, kind: &str, out: &Rewrite) -> Place {
             .objects
             .iter()
             .filter(stood)
-            .find(|o| replaced.iter().any(|r| **r == o.reference))
+            .find(|o| replaced.contains(&o.reference))
     {
         return place::before(scene.stream, first);
     }
     let workloads = || scene.release.components.iter().map(|c| scene.object(c));
-    let last = of_kind()
-        .rfind(ours)
+    let last = of_kind().rfind(|(i, _)| ours.contains(i)).map(|(_, o)| o);
+    let last = last
         .or_else(|| workloads().rfind(|_| kind != "Service"))
-        .or_else(|| of_kind().next_back());
+        .or_else(|| of_kind().next_back().map(|(_, o)| o));
     last.map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o))
 }
 
