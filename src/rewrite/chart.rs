@@ -3,9 +3,11 @@
 //! What the values cannot say (image, labels, probes, mounts, the shape of this chart version) is taken from what the
 //! release's other workloads share.
 
+use foldhash::HashSet;
+
 use super::Scene;
 use super::neutral::{CONTAINERS, map_at};
-use super::share::{NAME, share};
+use super::share::{NAME, common_text, share};
 use super::values::{Values, int, truthy};
 use crate::facts;
 use crate::kube::Object;
@@ -235,13 +237,10 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
             (format!("{container}/volumeMounts"), "volumeMounts"),
             ("/spec/template/spec/volumes".into(), "volumes"),
         ] {
-            let given: Vec<Value> = values
-                .get(&[names])
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
+            let given = values.get(&[names]).and_then(Value::as_array);
+            let given: HashSet<String> = given.into_iter().flatten().map(common_text).collect();
             if let Some(list) = w.pointer_mut(&pointer).and_then(Value::as_array_mut) {
-                list.retain(|v| !given.contains(v));
+                list.retain(|v| !given.contains(&common_text(v)));
             }
         }
     }
@@ -250,25 +249,23 @@ fn security(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], ch
 /// heaptrack's library path, then the component's extraEnv. What a fork's template gives all its workloads stays first.
 fn env(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling], container: &str) {
     let extra = |r: Role| {
-        values
-            .get(&[values_key(r), "extraEnv"])
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+        let given = values.get(&[values_key(r), "extraEnv"]);
+        given.and_then(Value::as_array).into_iter().flatten()
     };
-    let name = |v: &Value| v.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut claimed: Vec<String> = siblings.iter().flat_map(|(r, _)| extra(*r)).map(|v| name(&v)).collect();
-    claimed.extend([STREAMING_SWITCH, LIBRARIES, RESOURCE_GROUP].map(str::to_owned));
-    let shared = w
-        .pointer(&format!("{container}/env"))
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    let mut all: Vec<Value> = shared.into_iter().filter(|v| !claimed.contains(&name(v))).collect();
+    fn name(v: &Value) -> &str {
+        v.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+    // Once for each role: thousands may run in one.
+    let roles: HashSet<Role> = siblings.iter().map(|(r, _)| *r).collect();
+    let mut claimed: HashSet<&str> = roles.into_iter().flat_map(extra).map(name).collect();
+    claimed.extend([STREAMING_SWITCH, LIBRARIES, RESOURCE_GROUP]);
+    let shared = w.pointer(&format!("{container}/env")).and_then(Value::as_array);
+    let shared = shared.into_iter().flatten();
+    let mut all: Vec<Value> = shared.filter(|v| !claimed.contains(name(v))).cloned().collect();
     if truthy(values.get(&[values_key(role), "heaptrack", "enabled"])) {
         all.push(json!({"name": LIBRARIES, "value": "/milvus/tools/heaptrack/lib:/milvus/lib:/usr/lib"}));
     }
-    all.extend(extra(role).into_iter().filter(|v| name(v) != STREAMING_SWITCH));
+    all.extend(extra(role).filter(|v| name(v) != STREAMING_SWITCH).cloned());
     let Some(c) = w.pointer_mut(container).and_then(Value::as_object_mut) else {
         return;
     };

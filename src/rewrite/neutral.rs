@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::HashSet;
+
 use super::Scene;
-use super::share::{ARGS, NAME, ROLE, replace_strings};
+use super::share::{ARGS, NAME, ROLE, common_text, replace_strings};
 use crate::host;
 use crate::kube::Object;
 use crate::milvus::release::Component;
@@ -177,11 +179,15 @@ pub fn volume_names(workload: &Value) -> Vec<Value> {
 
 /// Takes out the mounts of volumes that were lost on the way: the API server would refuse the pod.
 pub fn without_mounts_of(workload: &mut Value, lost: &[Value]) {
+    let lost: HashSet<String> = lost.iter().map(common_text).collect();
+    if lost.is_empty() {
+        return;
+    }
     for containers in ["initContainers", "containers"] {
         let list = workload.pointer_mut(&format!("/spec/template/spec/{containers}"));
         for container in list.and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
-                mounts.retain(|m| !lost.contains(&m["name"]));
+                mounts.retain(|m| !lost.contains(&common_text(&m["name"])));
             }
         }
     }

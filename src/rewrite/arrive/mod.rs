@@ -6,13 +6,14 @@ mod inject;
 mod sound;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+
+use foldhash::{HashMap, HashSet};
 
 use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
-use super::share::share;
+use super::share::{common_text, share};
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::kube::ObjectRef;
 use crate::milvus::config::STREAMING_SWITCH;
@@ -103,6 +104,10 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     };
     let name = format!("{base}-{role}");
     let groups = resource_groups(scene);
+    if let Some(why) = too_much(groups.len(), &shared, scene.stream.text.len()) {
+        out.failures.push(Failure::Unbuilt(why));
+        return vec![];
+    }
     let mut service = service(scene, role, &name);
     if groups.is_empty() {
         return vec![Arrival {
@@ -128,6 +133,27 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
             }
         })
         .collect()
+}
+
+/// How many bytes streaming nodes may take together, beside four for each that came in. The values of one are in each of
+/// them, and a value and a group more are as many copies as both are.
+const LEAST: usize = 16 << 20;
+
+/// Why so many streaming nodes of one shape are not made, where they take more than that.
+fn too_much(groups: usize, one: &Value, came_in: usize) -> Option<String> {
+    let allowed = LEAST.saturating_add(came_in.saturating_mul(4));
+    if groups < 2 {
+        return None;
+    }
+    let each = one.to_string().len();
+    let together = each.saturating_mul(groups);
+    (together > allowed).then(|| {
+        format!(
+            "the querynodes name {groups} resource groups, and a streaming node for each would take {each} bytes, {together} together, where the \
+             size of what came in allows {allowed}: each has all that the values below {} give, so give less there, or have fewer groups",
+            chart::values_key(Role::StreamingNode)
+        )
+    })
 }
 
 /// All Milvus Deployments of the release without the marks of their roles.
@@ -168,11 +194,9 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
     let values: Vec<&Value> = values.iter().map(AsRef::as_ref).collect();
     let mut shared = share(&values)?;
     // All may mount a volume of one name that is another one in each.
-    let kept = volume_names(&shared);
-    let lost: Vec<Value> = volume_names(values.first()?)
-        .into_iter()
-        .filter(|n| !kept.contains(n))
-        .collect();
+    let kept: HashSet<String> = volume_names(&shared).iter().map(common_text).collect();
+    let mut lost = volume_names(values.first()?);
+    lost.retain(|name| !kept.contains(&common_text(name)));
     without_mounts_of(&mut shared, &lost);
     // One component may run another build of the same version: what comes runs the one that most run.
     let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
@@ -184,19 +208,19 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
 
 /// The image that most workloads run, the first of those where several are run as often.
 fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    let images = || {
-        values
-            .iter()
-            .filter_map(|v| v.pointer(&format!("{CONTAINERS}/0/image")))
-    };
-    let mut best: Option<(&Value, usize)> = None;
-    for image in images() {
-        let times = images().filter(|i| *i == image).count();
-        if best.is_none_or(|(_, most)| times > most) {
-            best = Some((image, times));
-        }
+    let mut images: Vec<(&Value, usize)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::default();
+    let pointer = format!("{CONTAINERS}/0/image");
+    for image in values.iter().filter_map(|v| v.pointer(&pointer)) {
+        let at = *places.entry(common_text(image)).or_insert_with(|| {
+            images.push((image, 0));
+            images.len() - 1
+        });
+        images[at].1 += 1;
     }
-    best.map(|(image, _)| image)
+    // Of several that are the most the last is taken: from behind that is the first.
+    let most = images.iter().rev().max_by_key(|(_, times)| *times);
+    most.map(|(image, _)| *image)
 }
 
 fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
@@ -214,7 +238,7 @@ fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
 /// The components in a role; of an object that comes twice the last, which is the one that Helm leaves in the cluster.
 fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'a Component> + use<'s, 'a> {
     let release = scene.release;
-    let mut seen: HashSet<&ObjectRef> = HashSet::new();
+    let mut seen: HashSet<&ObjectRef> = HashSet::default();
     let backwards = release.components.iter().rev();
     let mut last: Vec<&Component> = backwards.filter(|c| seen.insert(&scene.object(c).reference)).collect();
     last.reverse();
