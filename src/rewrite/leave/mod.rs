@@ -1,8 +1,11 @@
 //! What leaves, and what only served it.
 
 mod reselect;
+mod sets;
 #[cfg(test)]
 mod tests;
+
+use foldhash::HashSet;
 
 use super::arrive::Arrival;
 use super::{Change, Rewrite, Scene};
@@ -13,6 +16,7 @@ use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::value::Value;
 use reselect::{Labels, mend, point_at_mixcoord};
+use sets::Sets;
 
 pub use reselect::chooses_here;
 
@@ -29,8 +33,9 @@ pub fn leave(scene: &Scene, arriving: &[&Arrival], out: &mut Rewrite) {
     let pods = pods(scene, &leaving, arriving);
     let names = scaled(scene, &leaving);
     let mut services: Vec<(&Object, Role)> = Vec::new();
-    let gone = |object: &Object| leaving.iter().any(|c| std::ptr::eq(scene.object(c), object));
-    for object in scene.stream.objects.iter().filter(|o| !gone(o) && !o.is_hook()) {
+    let gone: HashSet<usize> = leaving.iter().map(|c| c.object).collect();
+    let all = scene.stream.objects.iter().enumerate();
+    for (_, object) in all.filter(|(i, o)| !gone.contains(i) && !o.is_hook()) {
         let kind = object.reference.kind.as_str();
         if kind == "NetworkPolicy" {
             point_at_mixcoord(scene, object, &pods, out);
@@ -58,9 +63,9 @@ pub fn leave(scene: &Scene, arriving: &[&Arrival], out: &mut Rewrite) {
 }
 
 /// What an autoscaler of something that leaves can name: the workloads (kind, name), and the Rollouts that run their pods.
-fn scaled<'a>(scene: &'a Scene, leaving: &[&'a Component]) -> Vec<(&'a str, &'a str)> {
+fn scaled<'a>(scene: &'a Scene, leaving: &[&'a Component]) -> HashSet<(&'a str, &'a str)> {
     let named = |o: &'a Object| (o.reference.kind.as_str(), o.reference.name.as_str());
-    let mut names: Vec<(&str, &str)> = leaving.iter().map(|c| named(scene.object(c))).collect();
+    let mut names: HashSet<(&str, &str)> = leaving.iter().map(|c| named(scene.object(c))).collect();
     let rollouts = scene.stream.objects.iter().filter(|o| {
         let runs = selector::scale_target("Rollout", &o.value).is_some_and(|t| names.contains(&t));
         o.reference.kind == "Rollout" && !o.is_hook() && looks_here(scene, o) && runs
@@ -72,8 +77,9 @@ fn scaled<'a>(scene: &'a Scene, leaving: &[&'a Component]) -> Vec<(&'a str, &'a 
 
 /// The labels of the pods before and after.
 fn pods<'a>(scene: &'a Scene, leaving: &[&'a Component], arriving: &[&'a Arrival]) -> Labels<'a> {
+    let gone: HashSet<usize> = scene.gone.iter().copied().collect();
     let here = |(i, o): &(usize, &Object)| {
-        namespaces_agree(&o.reference.namespace, &scene.release.namespace) && !scene.gone.contains(i)
+        namespaces_agree(&o.reference.namespace, &scene.release.namespace) && !gone.contains(i)
     };
     let template = |a: &'a Arrival| a.workload.pointer("/spec/template/metadata/labels");
     let standing = scene.stream.objects.iter().enumerate().filter(here);
@@ -82,14 +88,17 @@ fn pods<'a>(scene: &'a Scene, leaving: &[&'a Component], arriving: &[&'a Arrival
         .find(|a| a.role == Role::MixCoord)
         .and_then(|a| template(a));
     Labels {
-        leaving: leaving
-            .iter()
-            .filter_map(|c| Some((workload::pod_labels(scene.object(c))?, c.role)))
-            .collect(),
-        staying: standing
-            .filter_map(|(_, o)| workload::pod_labels(o))
-            .chain(arriving.iter().filter_map(|a| template(a)))
-            .collect(),
+        leaving: Sets::of(
+            leaving
+                .iter()
+                .filter_map(|c| Some((workload::pod_labels(scene.object(c))?, c.role))),
+        ),
+        staying: Sets::of(
+            standing
+                .filter_map(|(_, o)| workload::pod_labels(o))
+                .chain(arriving.iter().filter_map(|a| template(a)))
+                .map(|labels| (labels, ())),
+        ),
         mixcoord: mixcoord.or_else(|| {
             let there = scene.release.in_role(Role::MixCoord).next()?;
             workload::pod_labels(scene.object(there))
@@ -125,16 +134,13 @@ fn dropped_or_mended(object: &Object, pods: &Labels, out: &mut Rewrite) -> Optio
         .into_iter()
         .next()?;
     let s = &object.value[&at];
-    let (_, role) = pods
-        .leaving
-        .iter()
-        .find(|(labels, _)| selector::selects(s, at.plain, labels))?;
+    let role = pods.leaves(s, at.plain)?;
     if pods.stays(s, at.plain) {
         mend(object, &at, pods, out);
         return None;
     }
     out.changes.push(Change::drop(object, "it serves only pods that leave"));
-    Some(*role)
+    Some(role)
 }
 
 /// Why a role leaves.
@@ -152,12 +158,15 @@ fn why(scene: &Scene, role: Role) -> String {
 
 /// A ServiceMonitor chooses Services: it leaves with the last of them, and names mixcoord's where it named others'.
 fn monitors(scene: &Scene, gone: &[(&Object, Role)], arriving: &[&Arrival], pods: &Labels, out: &mut Rewrite) {
-    let labels = |value: &'_ Value| value.pointer("/metadata/labels").cloned().unwrap_or(Value::Null);
-    let kept: Vec<(Value, bool)> = scene
+    fn labels(value: &Value) -> &Value {
+        value.pointer("/metadata/labels").unwrap_or(&Value::Null)
+    }
+    let leaving: HashSet<*const Object> = gone.iter().map(|(o, _)| std::ptr::from_ref(*o)).collect();
+    let kept: Vec<(&Value, bool)> = scene
         .stream
         .objects
         .iter()
-        .filter(|o| o.reference.kind == "Service" && !gone.iter().any(|(s, _)| std::ptr::eq(*s, *o)))
+        .filter(|o| o.reference.kind == "Service" && !leaving.contains(&std::ptr::from_ref(*o)))
         .filter(|o| namespaces_agree(&o.reference.namespace, &scene.release.namespace))
         .map(|o| {
             let serves = |of: &Value| {
@@ -172,11 +181,10 @@ fn monitors(scene: &Scene, gone: &[(&Object, Role)], arriving: &[&Arrival], pods
                 .filter_map(|a| Some((labels(a.service.as_ref()?), a.role == Role::MixCoord))),
         )
         .collect();
-    let leaving: Vec<(Value, Role)> = gone.iter().map(|(o, role)| (labels(&o.value), *role)).collect();
     let services = Labels {
-        leaving: leaving.iter().map(|(l, role)| (l, *role)).collect(),
-        staying: kept.iter().map(|(l, _)| l).collect(),
-        mixcoord: kept.iter().find(|(_, mixcoord)| *mixcoord).map(|(l, _)| l),
+        leaving: Sets::of(gone.iter().map(|(o, role)| (labels(&o.value), *role))),
+        staying: Sets::of(kept.iter().map(|(l, _)| (*l, ()))),
+        mixcoord: kept.iter().find(|(_, mixcoord)| *mixcoord).map(|(l, _)| *l),
     };
     let at = SelectorAt {
         pointer: "/spec/selector".into(),
@@ -187,7 +195,7 @@ fn monitors(scene: &Scene, gone: &[(&Object, Role)], arriving: &[&Arrival], pods
         let Some(s) = monitor.value.pointer(&at.pointer) else {
             continue;
         };
-        if !services.leaves(s, false) {
+        if services.leaves(s, false).is_none() {
             continue;
         }
         if services.stays(s, false) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::sets::Sets;
 use crate::kube::Object;
 use crate::kube::network::NAMESPACE_NAME;
 use crate::kube::object::namespaces_agree;
@@ -15,33 +16,30 @@ use crate::yaml::PatchOp;
 /// Services.
 pub struct Labels<'a> {
     /// Those of what leaves, with its role.
-    pub leaving: Vec<(&'a Value, Role)>,
+    pub leaving: Sets<'a, Role>,
     /// Those of what stays or comes.
-    pub staying: Vec<&'a Value>,
+    pub staying: Sets<'a, ()>,
     /// Those of mixcoord, which legacy coordinators become.
     pub mixcoord: Option<&'a Value>,
 }
 
 impl Labels<'_> {
-    /// Whether a selector chooses anything that leaves.
-    pub fn leaves(&self, s: &Value, plain: bool) -> bool {
-        self.leaving
-            .iter()
-            .any(|(labels, _)| selector::selects(s, plain, labels))
+    /// The role of the first that leaves of what a selector chooses.
+    pub fn leaves(&self, s: &Value, plain: bool) -> Option<Role> {
+        self.leaving.chosen(s, plain).copied()
     }
 
     /// Whether it chooses anything that stays.
     pub fn stays(&self, s: &Value, plain: bool) -> bool {
-        self.staying.iter().any(|labels| selector::selects(s, plain, labels))
+        self.staying.chosen(s, plain).is_some()
     }
 
     /// The role that leaves and is meant by the label `key: value`, where nothing that stays carries it.
     fn role_of(&self, key: &str, value: &str) -> Option<Role> {
-        let carries = |labels: &Value| labels.get(key).and_then(Value::as_str) == Some(value);
-        if self.staying.iter().any(|l| carries(l)) {
-            return None;
+        match self.staying.carrying(key, value) {
+            Some(()) => None,
+            None => self.leaving.carrying(key, value).copied(),
         }
-        self.leaving.iter().find(|(l, _)| carries(l)).map(|(_, role)| *role)
     }
 
     /// What mixcoord carries under a key by which a legacy coordinator was meant.
@@ -126,7 +124,7 @@ fn relist(object: &Object, at: &SelectorAt, labels: &Labels, drop_indexnode: boo
         }
     };
     // Another release's policy may name the same component: only a selector that chooses ours is ours to change.
-    if !labels.leaves(&object.value[at], at.plain) {
+    if labels.leaves(&object.value[at], at.plain).is_none() {
         return patch;
     }
     for (pointer, key, value) in selector::demanded(&object.value, at) {
