@@ -23,6 +23,7 @@ mod hosts;
 mod inside;
 mod reading;
 mod patches;
+mod rewritten;
 mod shapes;
 mod workload;
 mod states;
