@@ -43,7 +43,10 @@ fn release(roles: &[&str], own: impl Fn(&str) -> Own, beside: &str) -> String {
 
 /// One with coordinators of which each has something of its own.
 fn coordinated(own: impl Fn(&str) -> Own) -> String {
-    let plain = |role: &str| COORDINATORS.contains(&role).then(|| own(role)).unwrap_or_default();
+    let plain = |role: &str| match COORDINATORS.contains(&role) {
+        true => own(role),
+        false => Own::default(),
+    };
     release(&[&COORDINATORS[..], &NODES].concat(), plain, "")
 }
 
@@ -180,7 +183,7 @@ fn what_workloads_share() {
 
 #[test]
 fn images_of_each() {
-    linear("images of each", 250, |n| {
+    linear("images of each", 500, |n| {
         let node = |i: usize| {
             let text = workload(&format!("querynode-{i}"), "querynode", &Own::default());
             text.replace("milvusdb/milvus", &format!("mirror{i}.example.com/milvusdb/milvus"))
@@ -198,7 +201,7 @@ fn what_chooses_beside_what_is_chosen() {
             &format!("  labels: {{a: b{i}}}\nspec: {{selector: {{{INDEXNODE}}}}}\n"),
         )
     };
-    linear("Services beside pods", 600, |n| {
+    linear("Services beside pods", 1500, |n| {
         mixed(none, &(many(n, service) + &pods(n, "StatefulSet", "x")))
     });
     let rollout = |i: usize| {
@@ -209,7 +212,7 @@ fn what_chooses_beside_what_is_chosen() {
         let spec = format!("spec: {{scaleTargetRef: {{kind: Rollout, name: c{i}}}}}\n");
         object("HorizontalPodAutoscaler", i, &spec).replace("apiVersion: v1", "apiVersion: autoscaling/v2")
     };
-    linear("scalers of Rollouts", 800, |n| {
+    linear("scalers of Rollouts", 2000, |n| {
         mixed(none, &(many(n, rollout) + &many(n, scaler)))
     });
 }
@@ -246,10 +249,10 @@ fn monitors_and_policies() {
         let spec = format!("spec: {{selector: {{matchLabels: {{a: b{i}}}}}, endpoints: [{{port: m}}]}}\n");
         object("ServiceMonitor", i, &spec).replace("apiVersion: v1", "apiVersion: monitoring.coreos.com/v1")
     };
-    rewritten("monitors beside Services", 600, |n| {
+    rewritten("monitors beside Services", 1500, |n| {
         mixed(none, &(many(n, service) + &many(n, monitor)))
     });
-    rewritten("peers beside pods", 600, |n| {
+    rewritten("peers beside pods", 1500, |n| {
         let peer = |i: usize| {
             format!(
                 "      - podSelector: {{matchLabels: {{{INDEXNODE}, x: y{i}}}}}\n      - podSelector: {{matchLabels: {{{INDEXNODE}}}}}\n"
