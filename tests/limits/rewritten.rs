@@ -201,7 +201,7 @@ fn what_chooses_beside_what_is_chosen() {
             &format!("  labels: {{a: b{i}}}\nspec: {{selector: {{{INDEXNODE}}}}}\n"),
         )
     };
-    linear("Services beside pods", 1500, |n| {
+    rewritten("Services beside pods", 1500, |n| {
         mixed(none, &(many(n, service) + &pods(n, "StatefulSet", "x")))
     });
     let rollout = |i: usize| {
@@ -212,7 +212,7 @@ fn what_chooses_beside_what_is_chosen() {
         let spec = format!("spec: {{scaleTargetRef: {{kind: Rollout, name: c{i}}}}}\n");
         object("HorizontalPodAutoscaler", i, &spec).replace("apiVersion: v1", "apiVersion: autoscaling/v2")
     };
-    linear("scalers of Rollouts", 2000, |n| {
+    rewritten("scalers of Rollouts", 2000, |n| {
         mixed(none, &(many(n, rollout) + &many(n, scaler)))
     });
 }
