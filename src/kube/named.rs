@@ -40,17 +40,24 @@ impl<'o> Called<'o> {
     /// Those that may stand in a namespace.
     fn agreeing<'n>(&'n self, namespace: &'n str) -> impl Iterator<Item = &'o Object> + use<'n, 'o> {
         let many = !self.within.is_empty() && !namespace.is_empty();
-        let mut within: Vec<usize> = Vec::new();
-        if many {
-            let each = [namespace, ""].into_iter().filter_map(|space| self.within.get(space));
-            within.extend(each.flatten());
-            within.sort_unstable();
-        }
+        let space = |space: &str| self.within.get(space).filter(|_| many).map_or(&[][..], Vec::as_slice);
+        let (mut said, mut unsaid) = (space(namespace), space(""));
+        // Both are ascending. Who asks for the first alone does not wait for all.
+        let within = std::iter::from_fn(move || {
+            let next = match (said.first(), unsaid.first()) {
+                (Some(here), Some(anywhere)) if here < anywhere => &mut said,
+                (Some(_), None) => &mut said,
+                _ => &mut unsaid,
+            };
+            let (first, rest) = next.split_first()?;
+            *next = rest;
+            Some(*first)
+        });
         let each = if many { &[] } else { &self.all[..] };
         let each = each
             .iter()
             .filter(move |o| namespaces_agree(&o.reference.namespace, namespace));
-        each.copied().chain(within.into_iter().map(|i| self.all[i]))
+        each.copied().chain(within.map(|i| self.all[i]))
     }
 }
 
@@ -187,6 +194,28 @@ mod tests {
             [first.agreeing("x"), first.agreeing("y"), first.agreeing("")],
             [Some(7), None, Some(7)]
         );
+    }
+
+    #[test]
+    fn of_many_with_one_name_those_that_agree_come_in_order() {
+        let spaces = ["x", "", "y", "x", "", "z"];
+        let all: Vec<Object> = spaces
+            .iter()
+            .cycle()
+            .take(4 * FEW)
+            .map(|space| {
+                let metadata = json!({"name": "a", "namespace": space});
+                let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata});
+                Object::all_in(0, value).unwrap().remove(0)
+            })
+            .collect();
+        let names = Named::of(&all);
+        for space in ["", "x", "y", "other"] {
+            let looked_for = all.iter().filter(|o| namespaces_agree(&o.reference.namespace, space));
+            let looked_for: Vec<*const Object> = looked_for.map(std::ptr::from_ref).collect();
+            let found = names.within("Service", "a", space).map(std::ptr::from_ref);
+            assert_eq!(found.collect::<Vec<_>>(), looked_for, "{space:?}");
+        }
     }
 
     #[test]
