@@ -1,7 +1,9 @@
 //! The rules: one file each, with code, name, severity, check and tests; one line each in [`RULES`].
 //! Modules are declared one by one, since cargo-mutants does not look into macros.
 
+pub mod alike;
 pub mod case;
+pub mod chosen;
 pub mod component;
 pub mod hidden;
 pub mod keys;
@@ -68,6 +70,7 @@ pub mod mu901_output_not_vouched_for;
 pub mod operated;
 pub mod pins;
 pub mod places;
+pub mod releases;
 pub mod steps;
 #[cfg(test)]
 pub mod testkit;

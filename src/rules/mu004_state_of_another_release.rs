@@ -1,5 +1,6 @@
 //! MU004: the current state is another release's.
 
+use super::releases::Releases;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::milvus::release::{Inventory, Release};
@@ -16,8 +17,9 @@ pub static RULE: Rule = Rule {
 
 /// Refuses where no release of the stream is in a current state that holds Milvus releases.
 pub fn check(came: &Inventory, before: &Inventory) -> Vec<Finding> {
-    let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
-    if before.releases.is_empty() || came.releases.is_empty() || came.releases.iter().any(known) {
+    let deployed = Releases::of(&before.releases);
+    let known = came.releases.iter().any(|release| deployed.hold(release));
+    if before.releases.is_empty() || came.releases.is_empty() || known {
         return vec![];
     }
     let list = |releases: &[Release]| releases.iter().map(named).collect::<Vec<_>>().join(", ");

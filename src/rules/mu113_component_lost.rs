@@ -3,11 +3,13 @@
 use foldhash::HashSet;
 
 use super::case::{Case, Side};
+use super::chosen::Labelled;
 use super::component::{list, since_streaming};
+use super::releases::Releases;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
 use crate::kube::object::{namespaces_agree, text_at};
-use crate::kube::{Object, selector, workload};
+use crate::kube::{Object, ObjectRef, workload};
 use crate::milvus::release::{Component, Inventory, Mode, Release, inventory};
 use crate::milvus::role::{Role, Spelling};
 use crate::milvus::version::Version;
@@ -37,18 +39,21 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
     if !target.objects.is_empty() && target.objects.iter().all(Object::is_hook) {
         return vec![];
     }
+    let coming = Releases::of(&came.releases);
     // Where no release agrees at all, the state is another release's (MU004).
-    if !came.releases.is_empty() && !came.releases.iter().any(|r| before.releases.iter().any(|b| b.is(r))) {
+    if !came.releases.is_empty() && !before.releases.iter().any(|b| coming.hold(b)) {
         return vec![];
     }
-    before
-        .releases
-        .iter()
-        .filter(|b| !came.releases.iter().any(|r| r.is(b)))
+    let judged = before.releases.iter().filter(|b| coming.hold(b));
+    let judged: HashSet<&str> = judged.filter_map(|b| helm_release(current, b)).collect();
+    let mut gone = Vec::new();
+    for release in before.releases.iter().filter(|b| !coming.hold(b)) {
         // What the operator keeps is not for Helm to delete.
-        .filter(|b| super::operated::keeper(current, b).is_none() && !is_neighbour(current, came, before, b))
-        .map(|b| none_left(current, b))
-        .collect()
+        if super::operated::keeper(current, release).is_none() && !is_neighbour(current, &judged, release) {
+            gone.push(none_left(current, release));
+        }
+    }
+    gone
 }
 
 /// A deployed release of which the stream, as it would be applied, holds no workload.
@@ -62,32 +67,26 @@ pub fn none_left(current: &Stream, release: &Release) -> Finding {
     lost(first, message)
 }
 
-/// Whether a release of a live List belongs to another Helm release than those of the stream: a namespace holds more
-/// than one, and an upgrade of one deletes nothing of the others.
-fn is_neighbour(current: &Stream, came: &Inventory, before: &Inventory, release: &Release) -> bool {
-    let helm = |r: &Release| {
-        let objects = r.components.iter().map(|c| &current.objects[c.object]);
-        let mut names = objects
-            .filter(|o| o.at(&["metadata", "uid"]).is_some())
-            .filter_map(|o| o.annotation(HELM_RELEASE));
-        names.next().map(str::to_owned)
-    };
-    let Some(own) = helm(release) else { return false };
-    let judged: Vec<String> = before
-        .releases
-        .iter()
-        .filter(|b| came.releases.iter().any(|r| r.is(b)))
-        .filter_map(helm)
-        .collect();
-    !judged.is_empty() && !judged.contains(&own)
+/// The release of Helm that a release of a live List belongs to.
+fn helm_release<'s>(current: &'s Stream, release: &Release) -> Option<&'s str> {
+    let objects = release.components.iter().map(|c| &current.objects[c.object]);
+    objects.filter(|o| is_live(o)).find_map(|o| o.annotation(HELM_RELEASE))
+}
+
+/// Whether a release of a live List belongs to another Helm release than those (`judged`) of the stream: a namespace holds
+/// more than one, and an upgrade of one deletes nothing of the others.
+fn is_neighbour(current: &Stream, judged: &HashSet<&str>, release: &Release) -> bool {
+    let own = helm_release(current, release);
+    own.is_some_and(|own| !judged.is_empty() && !judged.contains(own))
 }
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(before) = case.before {
         roles(case, before, &mut found);
-        mounted(case, before, &mut found);
-        dependencies(case, before, &mut found);
+        let mut told: HashSet<ObjectRef> = found.iter().filter_map(|f| f.object.clone()).collect();
+        mounted(case, before, &mut told, &mut found);
+        dependencies(case, before, &mut told, &mut found);
     }
     let coordinated = case
         .after
@@ -107,32 +106,27 @@ fn check(case: &Case) -> Vec<Finding> {
 fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let topology = crate::rewrite::topology(case.came, &case.transition.to);
     let after = &case.after.release;
+    let there: HashSet<Role> = after.components.iter().map(|c| c.role).collect();
+    let coordinators = there.iter().any(|r| *r == Role::MixCoord || r.is_legacy_coordinator());
+    let streaming = topology == Topology::Streaming && after.mode() == Mode::Cluster;
     let replaced = |role: Role| {
         let coordinator = role.is_legacy_coordinator() || (role == Role::MixCoord && topology == Topology::AsRendered);
-        (coordinator
-            && after
-                .components
-                .iter()
-                .any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator()))
-            || (role == Role::IndexNode
-                && topology == Topology::Streaming
-                && case.after.release.mode() == Mode::Cluster)
+        (coordinator && coordinators) || (role == Role::IndexNode && streaming)
     };
     let assume = &case.options.assume;
-    let coordinated: Vec<Role> = after
+    let coordinated: HashSet<Role> = after
         .components
         .iter()
         .flat_map(|c| coordinates(c, case.assumed(c)))
         .collect();
-    let mut seen = Vec::new();
+    let mut seen = HashSet::default();
     for component in before.running() {
         let mut lost = coordinates(component, assume.current_version.as_ref());
         lost.retain(|role| !coordinated.contains(role));
-        let stays = after.has(component.role) || replaced(component.role);
-        if seen.contains(&component.role) || (stays && lost.is_empty()) {
+        let stays = there.contains(&component.role) || replaced(component.role);
+        if (stays && lost.is_empty()) || !seen.insert(component.role) {
             continue;
         }
-        seen.push(component.role);
         let words: Vec<&str> = lost.iter().map(|r| r.as_str()).collect();
         let words = if stays {
             list(&words)
@@ -168,7 +162,7 @@ fn coordinates(component: &Component, assumed: Option<&Version>) -> Vec<Role> {
 
 /// ConfigMaps and claims that Milvus' pods still mount and that the release would lose. Secrets may be hidden from a
 /// post-renderer by Helm itself (`--hide-secret`).
-fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
+fn mounted(case: &Case, before: Side, told: &mut HashSet<ObjectRef>, found: &mut Vec<Finding>) {
     for component in &case.after.release.components {
         let object = case.after.object(component);
         let template = workload::template(object)
@@ -185,7 +179,7 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
                 };
                 if is_live_only(deployed)
                     || case.after.find(kind, name).is_some()
-                    || found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference))
+                    || !told.insert(deployed.reference.clone())
                 {
                     continue;
                 }
@@ -201,12 +195,32 @@ fn mounted(case: &Case, before: Side, found: &mut Vec<Finding>) {
 
 /// Workloads behind the addresses in Milvus' configuration: the configuration still names them, the stream lost them.
 /// Milvus' own are judged by their roles: a nameOverride (`etcd`) can make a dependency's Service choose them too.
-fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
-    let gone = gone(case, before);
-    if gone.is_empty() {
+fn dependencies(case: &Case, before: Side, told: &mut HashSet<ObjectRef>, found: &mut Vec<Finding>) {
+    let asked = asked(case, before);
+    if asked.is_empty() {
         return;
     }
+    let gone = Gone::new(case, before, &asked);
+    for (key, address, service) in asked {
+        for deployed in gone.behind(before, service) {
+            if told.insert(deployed.reference.clone()) {
+                let message = format!(
+                    "{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it",
+                    deployed.reference
+                );
+                found.push(lost(deployed, message));
+            }
+        }
+    }
+}
+
+/// The Services behind the addresses in Milvus' configuration, each with the first key and address that lead to it. Of those
+/// that choose alike the first.
+fn asked<'a>(case: &Case, before: Side<'a>) -> Vec<(&'static str, String, &'a Object)> {
     let config = case.after.effective.config();
+    let mut known = HashSet::default();
+    let mut alike = HashSet::default();
+    let mut found = Vec::new();
     for key in ["etcd.endpoints", "minio.address", "pulsar.address", "kafka.brokerList"] {
         for address in config.list(key) {
             let host = address
@@ -218,20 +232,26 @@ fn dependencies(case: &Case, before: Side, found: &mut Vec<Finding>) {
                 .unwrap_or_default();
             let services = host.split('.').take(2).filter_map(|name| before.find("Service", name));
             for service in services {
-                let chosen = |o: &&Object| backs(before, service, o);
-                for deployed in gone.iter().copied().filter(chosen) {
-                    let told = found.iter().any(|f| f.object.as_ref() == Some(&deployed.reference));
-                    if !told && !deployed.is_kept() {
-                        let message = format!(
-                            "{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it",
-                            deployed.reference
-                        );
-                        found.push(lost(deployed, message));
-                    }
+                let chooses = || {
+                    (
+                        service.at(&["spec", "selector"]).map(Value::to_string),
+                        &service.reference.namespace,
+                        instance(service),
+                    )
+                };
+                if known.insert(std::ptr::from_ref(service)) && alike.insert(chooses()) {
+                    found.push((key, address.clone(), service));
                 }
             }
         }
     }
+    found
+}
+
+/// The release that an object says to belong to.
+fn instance(object: &Object) -> Option<&str> {
+    let mut keys = ["app.kubernetes.io/instance", "release"].iter();
+    keys.find_map(|key| object.label(key))
 }
 
 fn named(object: &Object) -> (&str, &str) {
@@ -239,46 +259,64 @@ fn named(object: &Object) -> (&str, &str) {
 }
 
 /// The deployed workloads that the manifests do not hold.
-fn gone<'a>(case: &Case, before: Side<'a>) -> Vec<&'a Object> {
-    let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
-    let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
-    let stays = case.after.objects.iter().filter(serves).filter(here);
-    let stays: HashSet<(&str, &str)> = stays.map(named).collect();
-    let all = before.objects.iter().filter(serves);
-    all.filter(|o| !stays.contains(&named(o))).collect()
+struct Gone<'a> {
+    /// Those that Helm would delete, by the labels of their pods.
+    labelled: Labelled<'a, &'a Object>,
+    /// The release of Helm that is judged, where a live List names it.
+    helm: Option<&'a str>,
+}
+
+impl<'a> Gone<'a> {
+    /// Those that may be behind some Services.
+    fn new(case: &Case, before: Side<'a>, asked: &[(&str, String, &Object)]) -> Gone<'a> {
+        let serves = |o: &&Object| matches!(o.reference.kind.as_str(), "StatefulSet" | "Deployment");
+        let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
+        let stays = case.after.objects.iter().filter(serves).filter(here);
+        let stays: HashSet<(&str, &str)> = stays.map(named).collect();
+        let spaces: HashSet<&str> = asked.iter().map(|(_, _, o)| &o.reference.namespace[..]).collect();
+        let near = |o: &&Object| match &o.reference.namespace[..] {
+            "" => true,
+            own => spaces.contains("") || spaces.contains(own),
+        };
+        let all = before.objects.iter().filter(serves);
+        let gone = all.filter(|o| !stays.contains(&named(o)) && !o.is_kept()).filter(near);
+        let labelled = gone.filter_map(|o| Some((workload::pod_labels(o)?, o)));
+        let mut components = before.release.components.iter();
+        Gone {
+            labelled: Labelled::of(labelled),
+            helm: components.find_map(|c| before.object(c).annotation(HELM_RELEASE)),
+        }
+    }
+
+    /// Those that are what answers behind a dependency's Service, and the release's own. A Service can choose more by its
+    /// labels than that: Milvus itself, or the pods of other releases.
+    fn behind(&self, before: Side<'a>, service: &'a Object) -> impl Iterator<Item = &'a Object> {
+        let selector = service.at(&["spec", "selector"]).unwrap_or(&Value::Null);
+        let chosen = self.labelled.chosen(selector, true).copied();
+        chosen.filter(move |workload| {
+            let other = matches!((instance(service), instance(workload)), (Some(a), Some(b)) if a != b);
+            let foreign = is_live(workload) && self.helm.is_some() && workload.annotation(HELM_RELEASE) != self.helm;
+            namespaces_agree(&service.reference.namespace, &workload.reference.namespace)
+                && !other
+                && !foreign
+                && !runs_milvus(before, &workload.reference)
+        })
+    }
+}
+
+/// Whether a deployed object of this name runs Milvus.
+fn runs_milvus(before: Side, reference: &ObjectRef) -> bool {
+    let called = before
+        .named
+        .within(&reference.kind, &reference.name, &reference.namespace);
+    let mut itself = called.filter(|o| o.reference == *reference);
+    itself.any(|o| !inventory(std::slice::from_ref(o)).releases.is_empty())
 }
 
 /// A deployed object that the manifests do not hold.
 fn lost(deployed: &Object, message: String) -> Finding {
     let finding = RULE.finding(message, HELP).on(&deployed.reference);
     finding.at(Input::Current, deployed.document, deployed.pointer.clone())
-}
-
-/// Whether a workload is what answers behind a dependency's Service, and the release's own. A Service can choose more by
-/// its labels than that: Milvus itself, or the pods of other releases.
-fn backs(before: Side, service: &Object, workload: &Object) -> bool {
-    let Some(selector) = service.at(&["spec", "selector"]) else {
-        return false;
-    };
-    let chosen = workload::pod_labels(workload).is_some_and(|labels| selector::selects(selector, true, labels));
-    if !chosen || !namespaces_agree(&service.reference.namespace, &workload.reference.namespace) {
-        return false;
-    }
-    let instance = |o: &Object| {
-        ["app.kubernetes.io/instance", "release"]
-            .iter()
-            .find_map(|k| o.label(k).map(str::to_owned))
-    };
-    if matches!((instance(service), instance(workload)), (Some(a), Some(b)) if a != b) {
-        return false;
-    }
-    let helm = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
-    let own = before.release.components.iter().find_map(|c| helm(before.object(c)));
-    if is_live(workload) && own.is_some() && helm(workload) != own {
-        return false;
-    }
-    let mut itself = before.objects.iter().filter(|o| o.reference == workload.reference);
-    !itself.any(|o| !inventory(std::slice::from_ref(o)).releases.is_empty())
 }
 
 /// An object that Helm keeps, or that no release of Helm owns: a live List shows more than the release's own.

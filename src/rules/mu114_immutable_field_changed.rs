@@ -2,13 +2,13 @@
 //!
 //! Which fields these are is the API server's validation of updates (kubernetes `pkg/apis/*/validation`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
+use crate::kube::named::Named;
 use crate::kube::object::escape;
 use crate::kube::quantity::Quantity;
 use crate::report::mask;
@@ -112,11 +112,7 @@ fn check(case: &Case) -> Vec<Finding> {
     if !case.leads {
         return vec![];
     }
-    let mut deployed: HashMap<(&str, &str), Vec<&Object>> = HashMap::new();
-    for object in before.objects.iter().filter(|o| !o.is_hook()) {
-        let named = (&object.reference.kind[..], &object.reference.name[..]);
-        deployed.entry(named).or_default().push(object);
-    }
+    let deployed = Named::of(before.objects.iter().filter(|o| !o.is_hook()));
     let mut found = Vec::new();
     for proposed in case
         .after
@@ -124,9 +120,7 @@ fn check(case: &Case) -> Vec<Finding> {
         .iter()
         .filter(|o| !o.is_hook() && !o.reference.name.is_empty())
     {
-        let reference = &proposed.reference;
-        let named = deployed.get(&(&reference.kind[..], &reference.name[..]));
-        let Some(current) = named.into_iter().flatten().find(|o| o.reference.same_object(reference)) else {
+        let Some(current) = deployed.same(&proposed.reference).next() else {
             continue;
         };
         if Arc::ptr_eq(&current.value, &proposed.value) {

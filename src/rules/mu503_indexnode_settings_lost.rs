@@ -1,5 +1,10 @@
 //! MU503: settings of indexnode that datanode does not have.
 
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
+
+use super::alike::{self, Alike};
 use super::case::Case;
 use super::mu501_datanode_undersized::leaving;
 use super::{Check, Rule};
@@ -153,11 +158,12 @@ fn disks(case: &Case, was: Node, is: Node, lost: &mut Lost) {
         !ours && !local && !at.is_empty()
     };
     let there = is.list("volumeMounts");
+    let there = alike::set(there.into_iter().map(|m| &m["mountPath"]));
     let gone: Vec<&str> = was
         .list("volumeMounts")
         .into_iter()
         .filter(own)
-        .filter(|m| !there.iter().any(|t| t["mountPath"] == m["mountPath"]))
+        .filter(|m| !there.contains(&Alike(&m["mountPath"])))
         .filter_map(|m| m["mountPath"].as_str())
         // Every pod that has no token of its own gets one; live pods' templates do not show it.
         .filter(|at| !at.starts_with("/var/run/secrets/kubernetes.io"))
@@ -199,7 +205,8 @@ fn scheduling(was: Node, is: Node, lost: &mut Lost) {
     }
     let tolerated = is.spec("tolerations").as_array().cloned().unwrap_or_default();
     let all = was.spec("tolerations").as_array().cloned().unwrap_or_default();
-    let gone: Vec<&Value> = all.iter().filter(|t| !tolerated.contains(t)).collect();
+    let there = alike::set(&tolerated);
+    let gone: Vec<&Value> = all.iter().filter(|t| !there.contains(&Alike(t))).collect();
     if !gone.is_empty() {
         let shown: Vec<String> = gone
             .iter()
@@ -216,6 +223,7 @@ fn scheduling(was: Node, is: Node, lost: &mut Lost) {
 
 /// Devices, such as the GPUs that build indexes.
 fn devices(was: Node, is: Node, lost: &mut Lost) {
+    let mut known: BTreeSet<String> = lost.said.iter().cloned().collect();
     for section in ["limits", "requests"] {
         let all = was
             .container
@@ -223,11 +231,14 @@ fn devices(was: Node, is: Node, lost: &mut Lost) {
             .and_then(Value::as_object);
         for (name, amount) in all.into_iter().flatten() {
             let plain = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");
-            if plain || resource(is.container, name).is_some() || lost.said.iter().any(|s| s.starts_with(name.as_str()))
-            {
+            let said = known.range(name.to_string()..).next();
+            let told = said.is_some_and(|said| said.starts_with(name.as_str()));
+            if plain || told || resource(is.container, name).is_some() {
                 continue;
             }
-            lost.said.push(format!("{name}: {}", short(amount)));
+            let said = format!("{name}: {}", short(amount));
+            known.insert(said.clone());
+            lost.said.push(said);
             let resources = lost.values.entry("resources").or_insert_with(|| json!({}));
             resources["limits"][name] = amount.clone();
         }
@@ -237,24 +248,27 @@ fn devices(was: Node, is: Node, lost: &mut Lost) {
 /// Environment by name; values are shown only where they cannot be secret.
 fn environment(was: Node, is: Node, lost: &mut Lost) {
     let there = is.list("env");
+    // Of several of one name the last counts.
+    let named = there.iter().filter_map(|t| Some((t["name"].as_str()?, *t)));
+    let named: HashMap<&str, &Value> = named.collect();
     let mut said = Vec::new();
     let mut entries = Vec::new();
     for var in was.list("env") {
         let Some(name) = var["name"].as_str().filter(|n| !OWN_ENV.contains(n)) else {
             continue;
         };
-        match there.iter().rfind(|t| t["name"] == name) {
+        match named.get(name) {
             Some(same) if *same == var => continue,
             Some(_) => said.push(format!("{name} (datanode has another value)")),
             None => said.push(name.to_owned()),
         }
         entries.push(mask::value("", "/env", var));
     }
-    let sources = is.list("envFrom");
+    let sources = alike::set(is.list("envFrom"));
     let from: Vec<&Value> = was
         .list("envFrom")
         .into_iter()
-        .filter(|s| !sources.contains(s))
+        .filter(|s| !sources.contains(&Alike(s)))
         .collect();
     for source in &from {
         let name = ["configMapRef", "secretRef"]
@@ -280,12 +294,11 @@ fn environment(was: Node, is: Node, lost: &mut Lost) {
         true => lost.said.push(said),
         // The chart replaces the list: what datanode has of its own has to stand in it too.
         false => {
-            let names: Vec<Value> = entries.iter().map(|e| e["name"].clone()).collect();
-            let own = there
-                .iter()
-                .filter(|t| !names.contains(&t["name"]))
-                .map(|t| mask::value("", "/env", t));
-            lost.add(said, "extraEnv", Value::Array(own.chain(entries).collect()));
+            let names = alike::set(entries.iter().map(|e| &e["name"]));
+            let own = there.iter().filter(|t| !names.contains(&Alike(&t["name"])));
+            let mut all: Vec<Value> = own.map(|t| mask::value("", "/env", t)).collect();
+            all.extend(entries);
+            lost.add(said, "extraEnv", Value::Array(all));
         }
     }
 }

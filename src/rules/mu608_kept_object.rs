@@ -1,5 +1,7 @@
 //! MU608: what leaves is marked to stay.
 
+use foldhash::{HashMap, HashSet};
+
 use super::case::Case;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
@@ -57,44 +59,51 @@ fn check(case: &Case) -> Vec<Finding> {
 /// What leaves and is kept, with the input that says so. What is deployed counts: Helm and Argo CD look at the live object.
 fn kept<'a>(case: &'a Case) -> Vec<(Input, &'a Object)> {
     let mut leaving: Vec<(Input, &Object)> = Vec::new();
-    for change in case.rewrite.changes.iter().filter(|c| c.op == ChangeOp::Drop) {
-        match case.before {
-            Some(before) => {
-                let deployed = before.objects.iter().find(|o| o.reference.same_object(&change.object));
-                leaving.extend(deployed.map(|o| (before.input, o)));
-            }
-            None => {
-                let came = case.target.objects.iter().find(|o| o.reference == change.object);
-                leaving.extend(came.map(|o| (Input::Target, o)));
-            }
+    let mut dropped = case
+        .rewrite
+        .changes
+        .iter()
+        .filter(|c| c.op == ChangeOp::Drop)
+        .peekable();
+    match case.before {
+        Some(before) => {
+            let deployed = dropped.filter_map(|change| before.named.same(&change.object).next());
+            leaving.extend(deployed.map(|o| (before.input, o)));
         }
+        None if dropped.peek().is_some() => {
+            let mut came: HashMap<&ObjectRef, &Object> = HashMap::default();
+            for object in &case.target.objects {
+                came.entry(&object.reference).or_insert(object);
+            }
+            let leaves = dropped.filter_map(|change| came.get(&change.object));
+            leaving.extend(leaves.map(|o| (Input::Target, *o)));
+        }
+        None => {}
     }
     if let Some(before) = case.before {
+        let mut known: HashSet<*const Object> = leaving.iter().map(|(_, o)| std::ptr::from_ref(*o)).collect();
         for component in &before.release.components {
             let object = before.object(component);
-            let stays = case
-                .after
-                .objects
-                .iter()
-                .any(|o| o.reference.same_object(&object.reference));
-            if !stays && !leaving.iter().any(|(_, o)| std::ptr::eq(*o, object)) {
+            if !case.after.named.holds(&object.reference) && known.insert(object) {
                 leaving.push((before.input, object));
             }
         }
     }
-    let applied = |o: &Object| case.after.objects.iter().any(|a| a.reference.same_object(&o.reference));
-    leaving.retain(|(_, o)| o.is_kept() && !applied(o) && !refused_elsewhere(case, o));
+    leaving.retain(|(_, o)| o.is_kept() && !case.after.named.holds(&o.reference));
+    let coordinators = coordinators(case);
+    leaving.retain(|(_, o)| !coordinators.contains(&std::ptr::from_ref(*o)));
     leaving
 }
 
-/// A separate coordinator that runs and stays is MU105 towards 2.6, and no mere warning.
-fn refused_elsewhere(case: &Case, object: &Object) -> bool {
-    let Some(before) = case.before else { return false };
-    let coordinator = before
-        .release
-        .legacy_coordinators()
-        .any(|c| std::ptr::eq(before.object(c), object) && !c.is_scaled_to_zero());
-    coordinator && case.transition.to_26()
+/// The separate coordinators that run: one that stays is MU105 towards 2.6, and no mere warning.
+fn coordinators(case: &Case) -> HashSet<*const Object> {
+    let before = case.before.filter(|_| case.transition.to_26());
+    let running = before.into_iter().flat_map(|before| {
+        let coordinators = before.release.legacy_coordinators();
+        let running = coordinators.filter(|c| !c.is_scaled_to_zero());
+        running.map(move |c| std::ptr::from_ref(before.object(c)))
+    });
+    running.collect()
 }
 
 /// Which annotation keeps it.

@@ -1,9 +1,13 @@
 //! Milvus that its operator keeps (MU007): these manifests do not decide what runs.
 
+use foldhash::HashMap;
+
 use super::mu007_role_undecidable::RULE;
+use super::releases::Releases;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
-use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::named::First;
+use crate::kube::object::text_at;
 use crate::milvus::image::ImageRef;
 use crate::milvus::operator::{self, Kept};
 use crate::milvus::release::{Component, Inventory, Mode, Release};
@@ -16,13 +20,16 @@ use crate::value::{Value, json};
 /// operator itself, are no matter of this one.
 pub fn check(target: &Stream, came: &Inventory, current: Option<&Stream>, before: &Inventory) -> Vec<Finding> {
     let mut found = Vec::new();
-    for release in &came.releases {
+    let deployed = Releases::of(&before.releases);
+    // The namespaces of the releases that a resource of this name keeps.
+    let mut shown: HashMap<String, First> = HashMap::default();
+    for (i, release) in came.releases.iter().enumerate() {
         if let Some((component, kept)) = keeper(target, release) {
             found.push(rendered(target, release, component, &kept));
+            shown.entry(kept.name).or_default().add(&release.namespace, i);
             continue;
         }
-        let deployed = before.releases.iter().filter(|b| b.is(release));
-        let theirs = current.zip(deployed.into_iter().next());
+        let theirs = current.zip(deployed.first(release));
         if let Some((stream, deployed)) = theirs
             && let Some((component, kept)) = keeper(stream, deployed)
         {
@@ -30,10 +37,8 @@ pub fn check(target: &Stream, came: &Inventory, current: Option<&Stream>, before
         }
     }
     let shown = |resource: &Object| {
-        came.releases.iter().any(|release| {
-            namespaces_agree(&release.namespace, &resource.reference.namespace)
-                && keeper(target, release).is_some_and(|(_, kept)| kept.name == resource.reference.name)
-        })
+        let releases = shown.get(&resource.reference.name);
+        releases.is_some_and(|of| of.agreeing(&resource.reference.namespace).is_some())
     };
     let resources = resources(target).filter(|o| !shown(o));
     found.extend(resources.map(|object| told(target, object)));

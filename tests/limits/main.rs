@@ -24,6 +24,7 @@ mod inside;
 mod reading;
 mod patches;
 mod rewritten;
+mod ruled;
 mod shapes;
 mod workload;
 mod states;
