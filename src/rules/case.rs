@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::keys::UserKey;
+use super::keys::UserKeys;
+use super::places::Places;
 use crate::finding::{Finding, Input};
 use crate::host;
 use crate::kube::Object;
@@ -148,9 +149,9 @@ pub struct Case<'a> {
     /// Configuration texts already read.
     pub texts: &'a Texts,
     /// What [`super::keys::set_by_user`] found.
-    pub user_keys: OnceCell<Vec<UserKey>>,
-    /// What [`super::places::pairs`] found.
-    pub pairs: OnceCell<Vec<(usize, usize)>>,
+    pub user_keys: OnceCell<UserKeys>,
+    /// What [`super::places`] found.
+    pub pairs: OnceCell<Places>,
     /// The command line of the Helm that called us, where it could be read. Holds secrets: nothing of it is shown.
     pub host_command: Option<&'a [String]>,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::{HashMap, HashSet};
+
 use super::case::{Case, Side};
 use super::places;
 use crate::finding::Finding;
@@ -23,7 +25,7 @@ pub struct Hidden {
 }
 
 /// What differs between two sides of which at least one cannot be read.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Changed {
     /// The reasons: why the current state cannot be read (empty where it can).
     Reasons(Vec<String>),
@@ -37,28 +39,36 @@ pub enum Changed {
 pub fn all(case: &Case) -> Vec<Hidden> {
     let pairs = places::pairs(case);
     let mut found: Vec<Hidden> = Vec::new();
+    let mut known: HashMap<(Vec<String>, Option<Changed>), usize> = HashMap::default();
     for i in 0..case.after.release.components.len() {
         let now = unknown(case.after, i);
-        let pair = case.before.zip(pairs.iter().find(|(a, _)| *a == i).map(|(_, b)| *b));
+        let pair = case.before.zip(pairs.get(i).map(|(_, b)| *b));
         let was = pair.map_or_else(Vec::new, |(before, j)| unknown(before, j));
         if now.is_empty() && was.is_empty() {
             continue;
         }
         let changed = pair.and_then(|(before, j)| changed(case, i, before, j, &now, &was));
         let reasons = texts(case.after, i, &now);
-        match found.iter_mut().find(|h| h.reasons == reasons && h.changed == changed) {
-            // Told at one that stands in the input: the rewrite may have brought the first.
-            Some(known) if stands(case, i) && !stands(case, known.components[0]) => {
-                known.components.insert(0, i);
-                known.origin = now.first().map(|u| u.origin.clone());
-            }
-            Some(known) => known.components.push(i),
-            None => found.push(Hidden {
-                components: vec![i],
-                reasons,
-                origin: now.first().map(|u| u.origin.clone()),
-                changed,
-            }),
+        let origin = || now.first().map(|u| u.origin.clone());
+        let place = *known
+            .entry((reasons, changed))
+            .or_insert_with_key(|(reasons, changed)| {
+                found.push(Hidden {
+                    components: vec![],
+                    reasons: reasons.clone(),
+                    origin: origin(),
+                    changed: changed.clone(),
+                });
+                found.len() - 1
+            });
+        let problem = &mut found[place];
+        problem.components.push(i);
+        let first = problem.components[0];
+        // Told at one that stands in the input: the rewrite may have brought the first.
+        if first != i && stands(case, i) && !stands(case, first) {
+            let last = problem.components.len() - 1;
+            problem.components.swap(0, last);
+            problem.origin = origin();
         }
     }
     for hidden in &mut found {
@@ -69,7 +79,7 @@ pub fn all(case: &Case) -> Vec<Hidden> {
 
 fn stands(case: &Case, component: usize) -> bool {
     let reference = &case.after.object(&case.after.release.components[component]).reference;
-    case.target.objects.iter().any(|o| o.reference == *reference)
+    places::came(case, reference)
 }
 
 /// Why the queue or the stores of a component cannot be read; empty where both can.
@@ -118,10 +128,10 @@ fn changed(case: &Case, i: usize, before: Side, j: usize, now: &[Unknown], was: 
         return Some(Changed::Reasons(earlier));
     }
     let (config, old) = (case.after.effective.of(i), before.effective.of(j));
-    queue_changed(case, i, config, old).or_else(|| stores_changed(case, i, config, old))
+    queue_changed(case, config, old).or_else(|| stores_changed(case, config, old))
 }
 
-fn queue_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> Option<Changed> {
+fn queue_changed(case: &Case, config: &Resolved, old: &Resolved) -> Option<Changed> {
     let (is, was) = (&config.seen_queue, &old.seen_queue);
     let (Some(is), Some(was)) = (is, was) else {
         return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
@@ -133,10 +143,10 @@ fn queue_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> Op
     if config.queue.is_ok() && old.queue.is_ok() {
         return None;
     }
-    first(places::differences(case, i, &was.identity, &is.identity))
+    first(&places::differences(case, &was.identity, &is.identity))
 }
 
-fn stores_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> Option<Changed> {
+fn stores_changed(case: &Case, config: &Resolved, old: &Resolved) -> Option<Changed> {
     if config.stores.is_ok() && old.stores.is_ok() {
         return None;
     }
@@ -144,12 +154,12 @@ fn stores_changed(case: &Case, i: usize, config: &Resolved, old: &Resolved) -> O
     let (Some(is), Some(was)) = (is, was) else {
         return (is.is_some() != was.is_some()).then_some(Changed::Resolves);
     };
-    first(places::differences(case, i, &was.meta, &is.meta))
-        .or_else(|| first(places::differences(case, i, &was.object, &is.object)))
+    first(&places::differences(case, &was.meta, &is.meta))
+        .or_else(|| first(&places::differences(case, &was.object, &is.object)))
 }
 
-fn first(all: Vec<places::Difference>) -> Option<Changed> {
-    all.into_iter().find_map(|d| match d.identity {
+fn first(all: &[places::Difference]) -> Option<Changed> {
+    all.iter().find_map(|d| match d.identity.clone() {
         Identity::Different {
             field,
             current,
@@ -182,7 +192,10 @@ pub fn pointed(case: &Case, finding: Finding, hidden: &Hidden) -> Finding {
     places::place(case, finding, hidden.origin.as_ref(), hidden.components[0])
 }
 
-/// How to look at what is hidden, and how to state it.
+/// How many ConfigMaps a help names: it stands beside each finding.
+const SHOWN: usize = 10;
+
+/// How to look at what is hidden, and how to state it. The same for all of them.
 pub fn help(case: &Case) -> String {
     let mut lines = Vec::new();
     let space = match places::namespace(case) {
@@ -194,7 +207,8 @@ pub fn help(case: &Case) -> String {
         case.before
             .map(|b| (b, case.options.assume.current_mq.is_some(), "current-mq")),
     ];
-    let mut maps: Vec<String> = Vec::new();
+    let mut maps: Vec<&str> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::default();
     let mut state: Vec<String> = Vec::new();
     for (side, stated, key) in sides.into_iter().flatten() {
         for unknown in side
@@ -209,9 +223,9 @@ pub fn help(case: &Case) -> String {
                 .split("ConfigMap `")
                 .nth(1)
                 .and_then(|rest| rest.split('`').next())
-                && !maps.iter().any(|m| m == name)
+                && known.insert(name)
             {
-                maps.push(name.to_owned());
+                maps.push(name);
             }
         }
         let spoken = side.effective.spoken();
@@ -222,8 +236,11 @@ pub fn help(case: &Case) -> String {
             state.push(format!("--assume {key}={mq}"));
         }
     }
-    for name in maps {
+    for name in maps.iter().take(SHOWN) {
         lines.push(format!("look: kubectl get configmap {name}{space} --output yaml"));
+    }
+    if maps.len() > SHOWN {
+        lines.push(format!("and at {} more ConfigMaps", maps.len() - SHOWN));
     }
     if !state.is_empty() {
         lines.push(format!(

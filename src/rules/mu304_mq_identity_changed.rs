@@ -1,7 +1,7 @@
 //! MU304: the same kind of queue, another log.
 
 use super::case::Case;
-use super::places::{self, Difference};
+use super::places::{self, Difference, Gathered};
 use super::unmounted::{self, Unmounted};
 use super::{Check, Rule, pins};
 use crate::finding::{Finding, Severity};
@@ -35,7 +35,7 @@ fn check(case: &Case) -> Vec<Finding> {
 /// What differs between the logs of both sides, of one and the same type. Index nodes open none.
 pub fn queue_differences(case: &Case) -> Vec<(Mq, Difference)> {
     let Some(before) = case.before else { return vec![] };
-    let mut by_type: Vec<(Mq, Vec<Difference>)> = Vec::new();
+    let mut by_type: Vec<(&Mq, Gathered)> = Vec::new();
     for &(i, j) in places::pairs(case) {
         if case.after.release.components[i].role == Role::IndexNode {
             continue;
@@ -46,19 +46,17 @@ pub fn queue_differences(case: &Case) -> Vec<(Mq, Difference)> {
         if was.mq != is.mq {
             continue;
         }
-        let found = places::differences(case, i, &was.identity, &is.identity);
-        match by_type.iter_mut().find(|(mq, _)| *mq == is.mq) {
-            Some((_, all)) => places::gather(all, found),
-            None => {
-                let mut all = Vec::new();
-                places::gather(&mut all, found);
-                by_type.push((is.mq.clone(), all));
-            }
-        }
+        let found = places::differences(case, &was.identity, &is.identity);
+        let known = by_type.iter().position(|(mq, _)| **mq == is.mq);
+        let known = known.unwrap_or_else(|| {
+            by_type.push((&is.mq, Gathered::default()));
+            by_type.len() - 1
+        });
+        by_type[known].1.add(i, &found);
     }
     by_type
         .into_iter()
-        .flat_map(|(mq, all)| all.into_iter().map(move |d| (mq.clone(), d)))
+        .flat_map(|(mq, all)| all.into_all().into_iter().map(move |d| (mq.clone(), d)))
         .collect()
 }
 

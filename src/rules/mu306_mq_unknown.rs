@@ -17,11 +17,13 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let stated = case.options.assume.same_queue;
-    hidden::all(case)
-        .iter()
-        .filter(|h| h.changed.is_none() || stated)
-        .map(|h| finding(case, h))
-        .collect()
+    let hidden = hidden::all(case);
+    let mut told = hidden.iter().filter(|h| h.changed.is_none() || stated).peekable();
+    if told.peek().is_none() {
+        return vec![];
+    }
+    let help = hidden::help(case);
+    told.map(|h| finding(case, h, &help)).collect()
 }
 
 /// A standalone's queue cannot be seen, for who plans its way: each step has to name it, since charts change its default.
@@ -32,7 +34,7 @@ pub fn to_plan(service: &str) -> Finding {
     )
 }
 
-fn finding(case: &Case, hidden: &Hidden) -> Finding {
+fn finding(case: &Case, hidden: &Hidden, help: &str) -> Finding {
     let who = hidden::who(case, &hidden.components);
     let why = match hidden.reasons.is_empty() {
         true => "what is deployed cannot be read".to_owned(),
@@ -44,7 +46,6 @@ fn finding(case: &Case, hidden: &Hidden) -> Finding {
         (None, None) => "nothing can be said of it",
     };
     let message = format!("which message queue and stores {who} use cannot be read ({why}): {alike}");
-    let help = hidden::help(case);
     let advice = "make sure that nobody changes it in the same step as Milvus";
     let help = if help.is_empty() {
         advice.to_owned()

@@ -1,7 +1,9 @@
 //! MU307: other metadata, other data, another volume.
 
+use foldhash::HashSet;
+
 use super::case::{Case, Side};
-use super::places::{self, Difference};
+use super::places::{self, Difference, Gathered};
 use super::unmounted::{self, Unmounted};
 use super::volumes::{self, Volume};
 use super::{Check, Rule, pins};
@@ -37,15 +39,15 @@ fn check(case: &Case) -> Vec<Finding> {
 /// What differs between the stores of both sides.
 pub fn store_differences(case: &Case) -> Vec<Difference> {
     let Some(before) = case.before else { return vec![] };
-    let mut all = Vec::new();
+    let mut all = Gathered::default();
     for &(i, j) in places::pairs(case) {
         let (Ok(was), Ok(is)) = (&before.effective.of(j).stores, &case.after.effective.of(i).stores) else {
             continue;
         };
-        places::gather(&mut all, places::differences(case, i, &was.meta, &is.meta));
-        places::gather(&mut all, places::differences(case, i, &was.object, &is.object));
+        all.add(i, &places::differences(case, &was.meta, &is.meta));
+        all.add(i, &places::differences(case, &was.object, &is.object));
     }
-    all
+    all.into_all()
 }
 
 fn finding(case: &Case, difference: &Difference) -> Finding {
@@ -211,25 +213,28 @@ fn volume_help(old: &Volume) -> String {
 /// Claims of the workloads behind the addresses of the stores: the address stays, the disk behind it would not.
 fn dependencies(case: &Case, before: Side) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
+    let (mut services, mut seen, mut told) = (HashSet::default(), HashSet::default(), HashSet::default());
     for key in ["etcd.endpoints", "minio.address", "kafka.brokerList"] {
         for address in places::addresses_of(before, key) {
-            for old in places::workloads_behind(&address, places::namespace(case), before.objects, before.objects) {
-                let new = case
-                    .after
-                    .objects
-                    .iter()
-                    .find(|o| o.reference.same_object(&old.reference));
-                let Some(new) = new.filter(|n| !found.iter().any(|f| f.object.as_ref() == Some(&n.reference))) else {
+            let service = places::service_behind(&address, places::namespace(case), before.named);
+            // Those that choose alike lead to the same.
+            let Some(service) = service.filter(|s| services.insert(places::chosen_alike(s))) else {
+                continue;
+            };
+            let behind = places::workloads_of(case, before, service).into_iter();
+            for old in behind.filter(|o| seen.insert(std::ptr::from_ref(*o))) {
+                let new = case.after.named.same(&old.reference).next();
+                let Some(new) = new.filter(|n| !told.contains(&n.reference)) else {
                     continue;
                 };
                 let holds = volumes::claims(new);
-                let lost: Vec<String> = volumes::claims(old)
-                    .into_iter()
-                    .filter(|c| !holds.contains(c))
-                    .collect();
+                let lost = volumes::claims(old);
+                let there: HashSet<&String> = holds.iter().collect();
+                let lost: Vec<String> = lost.into_iter().filter(|claim| !there.contains(claim)).collect();
                 if lost.is_empty() {
                     continue;
                 }
+                told.insert(&new.reference);
                 let lost = lost.join(", ");
                 let then = if holds.is_empty() {
                     "no claim".to_owned()

@@ -39,11 +39,8 @@ fn check(case: &Case) -> Vec<Finding> {
     };
     let namespace = places::namespace(case);
     let inside = |address: &String| {
-        let streams = [Some(case.after.objects), case.before.map(|b| b.objects)];
-        streams
-            .into_iter()
-            .flatten()
-            .any(|objects| places::service_behind(address, namespace, objects).is_some())
+        let mut sides = [Some(case.after), case.before].into_iter().flatten();
+        sides.any(|side| places::service_behind(address, namespace, side.named).is_some())
     };
     if written.iter().any(inside) {
         return vec![];

@@ -1,5 +1,7 @@
 //! MU309: what woodpecker needs of the store it writes to.
 
+use foldhash::HashSet;
+
 use super::case::Case;
 use super::{Check, Rule, pins, places};
 use crate::facts;
@@ -72,8 +74,14 @@ fn minio(case: &Case) -> Option<Finding> {
 fn minio_image<'a>(case: &Case<'a>) -> Option<(&'a Object, String, &'a str, bool)> {
     let sides = [(Some(case.after), false), (case.before, true)];
     for (side, deployed) in sides.into_iter().filter_map(|(s, d)| Some((s?, d))) {
+        let mut known = HashSet::default();
         for address in places::addresses_of(case.after, "minio.address") {
-            for object in places::workloads_behind(&address, places::namespace(case), side.objects, side.objects) {
+            let service = places::service_behind(&address, places::namespace(case), side.named);
+            // Those that choose alike lead to the same.
+            let Some(service) = service.filter(|s| known.insert(places::chosen_alike(s))) else {
+                continue;
+            };
+            for object in places::workloads_of(case, side, service) {
                 if let Some((pointer, image)) = places::image_ending(object, "minio") {
                     return Some((object, pointer, image, deployed));
                 }

@@ -20,8 +20,13 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     }
     let hidden = hidden::all(case);
-    let each = hidden.iter().filter(|h| !is_told(case, h));
-    each.filter_map(|h| Some(finding(case, h, h.changed.as_ref()?)))
+    let each = hidden.iter().filter(|h| h.changed.is_some() && !is_told(case, h));
+    let mut each = each.peekable();
+    if each.peek().is_none() {
+        return vec![];
+    }
+    let help = hidden::help(case);
+    each.filter_map(|h| Some(finding(case, h, h.changed.as_ref()?, &help)))
         .collect()
 }
 
@@ -39,7 +44,7 @@ fn is_told(case: &Case, hidden: &Hidden) -> bool {
     })
 }
 
-fn finding(case: &Case, hidden: &Hidden, changed: &Changed) -> Finding {
+fn finding(case: &Case, hidden: &Hidden, changed: &Changed, help: &str) -> Finding {
     let who = hidden::who(case, &hidden.components);
     let now = hidden.reasons.join("; ");
     let message = match changed {
@@ -65,7 +70,7 @@ fn finding(case: &Case, hidden: &Hidden, changed: &Changed) -> Finding {
             "which message queue and stores {who} use cannot be read ({now}), and what can be seen of it changes"
         ),
     };
-    let mut help = hidden::help(case);
+    let mut help = help.to_owned();
     if !help.is_empty() {
         help.push('\n');
     }

@@ -1,7 +1,7 @@
 //! MU311: some brokers or endpoints came or went, some remain.
 
 use super::case::Case;
-use super::places::{self, Difference};
+use super::places::{self, Difference, Gathered};
 use super::{Check, Rule, mu304_mq_identity_changed as queues, mu307_storage_identity_changed as stores};
 use crate::finding::{Finding, Severity};
 use crate::milvus::identity::Identity;
@@ -17,9 +17,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(case: &Case) -> Vec<Finding> {
-    let mut all: Vec<Difference> = queues::queue_differences(case).into_iter().map(|(_, d)| d).collect();
-    places::gather(&mut all, stores::store_differences(case));
-    all.iter().filter_map(|d| finding(case, d)).collect()
+    let queues = queues::queue_differences(case).into_iter().map(|(_, d)| d);
+    let mut all = Gathered::of(queues.collect());
+    for difference in stores::store_differences(case) {
+        all.add_all(difference);
+    }
+    all.into_all().iter().filter_map(|d| finding(case, d)).collect()
 }
 
 fn finding(case: &Case, difference: &Difference) -> Option<Finding> {

@@ -80,7 +80,7 @@ fn pulsar_values(case: &Case, was: Option<&Queue>) -> String {
     };
     let service = case
         .before
-        .and_then(|b| service_behind(address, namespace(case), b.objects));
+        .and_then(|b| service_behind(address, namespace(case), b.named));
     let chart = service
         .and_then(|s| s.label("chart").or_else(|| s.label("helm.sh/chart")))
         .unwrap_or_default();
@@ -110,7 +110,7 @@ fn kafka_values(case: &Case, was: Option<&Queue>) -> String {
     }
     let inside = brokers.iter().any(|b| {
         case.before
-            .is_some_and(|before| service_behind(b, namespace(case), before.objects).is_some())
+            .is_some_and(|before| service_behind(b, namespace(case), before.named).is_some())
     });
     match inside {
         true => "--set kafka.enabled=true --set externalKafka.enabled=false --set pulsarv3.enabled=false".to_owned(),

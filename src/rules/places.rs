@@ -1,31 +1,66 @@
 //! What the rules on queues and stores share: components paired across both sides, and what differs between the places
 //! their log and data live in.
 
+mod behind;
+mod differences;
+
+pub use behind::{came, chosen_alike, service_behind, workloads_of};
+pub use differences::{Difference, Gathered, differences};
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
 use super::case::{Case, Side};
 use crate::finding::Finding;
-use crate::kube::object::{namespaces_agree, text_at};
-use crate::kube::{Object, selector, workload};
+use crate::kube::Object;
+use crate::kube::object::text_at;
+use crate::kube::workload;
 use crate::milvus::config::{Origin, split_list};
-use crate::milvus::identity::{self, Field, FieldValue, Identity};
+use crate::milvus::identity::{Field, FieldValue};
 use crate::milvus::queue::Mq;
 use crate::milvus::release::Component;
 use crate::milvus::resolved::Resolved;
 use crate::milvus::role::Role;
 use crate::value::Value;
 
+/// What is found once for all rules that ask for places.
+#[derive(Debug)]
+pub struct Places {
+    pairs: Vec<(usize, usize)>,
+    compared: differences::Compared,
+    /// Of what is deployed and of what would be applied.
+    workloads: [OnceCell<behind::Workloads>; 2],
+    came: OnceCell<behind::Came>,
+}
+
+fn places<'c>(case: &'c Case) -> &'c Places {
+    case.pairs.get_or_init(|| Places {
+        pairs: paired(case),
+        compared: differences::Compared::default(),
+        workloads: Default::default(),
+        came: OnceCell::new(),
+    })
+}
+
 /// The components of the target (index), each with the one of the current state (index) it takes over from.
 pub fn pairs<'c>(case: &'c Case) -> &'c [(usize, usize)] {
-    case.pairs.get_or_init(|| paired(case))
+    &places(case).pairs
 }
 
 fn paired(case: &Case) -> Vec<(usize, usize)> {
     let Some(before) = case.before.filter(|b| !b.release.components.is_empty()) else {
         return vec![];
     };
-    let all = &before.release.components;
+    let (mut named, mut first) = (HashMap::default(), HashMap::default());
+    for (j, b) in before.release.components.iter().enumerate() {
+        named.entry((b.role, &b.name[..])).or_insert(j);
+        first.entry(b.role).or_insert(j);
+    }
+    let of = |role: Role| first.get(&role).copied();
     let counterpart = |c: &Component| {
-        let named = all.iter().position(|b| b.role == c.role && b.name == c.name);
-        let of = |role: Role| all.iter().position(|b| b.role == role);
+        let named = named.get(&(c.role, &c.name[..])).copied();
         named
             .or_else(|| of(c.role))
             .or_else(|| predecessors(c.role).iter().copied().find_map(of))
@@ -35,18 +70,24 @@ fn paired(case: &Case) -> Vec<(usize, usize)> {
     let newcomer = |i: usize| {
         let speaker = before.effective.speaker;
         let nodes = [Role::DataNode, Role::Proxy, Role::QueryNode];
-        let others = nodes.iter().filter_map(|role| all.iter().position(|b| b.role == *role));
+        let others = nodes.into_iter().filter_map(of);
         std::iter::once(speaker)
             .chain(others)
             .find(|j| lives_with(case.after, i, before, *j))
             .unwrap_or(speaker)
+    };
+    // Those that read the same share what it leads to.
+    let mut newcomers: HashMap<*const Resolved, usize> = HashMap::default();
+    let mut taken_over = |i: usize| {
+        let read = Arc::as_ptr(case.after.effective.of(i));
+        *newcomers.entry(read).or_insert_with(|| newcomer(i))
     };
     case.after
         .release
         .components
         .iter()
         .enumerate()
-        .map(|(i, c)| (i, counterpart(c).unwrap_or_else(|| newcomer(i))))
+        .map(|(i, c)| (i, counterpart(c).unwrap_or_else(|| taken_over(i))))
         .collect()
 }
 
@@ -79,18 +120,6 @@ pub fn likely_mq(side: Side, stated: Option<Mq>) -> Option<Mq> {
     })
 }
 
-/// Something that leads elsewhere, or to other members, and for whom.
-pub struct Difference {
-    /// What differs.
-    pub identity: Identity,
-    /// Where the proposed value was read; `None` for the image's default.
-    pub origin: Option<Origin>,
-    /// Where the current value was read.
-    pub was: Option<Origin>,
-    /// The components of the target it concerns.
-    pub components: Vec<usize>,
-}
-
 /// A value of an identifying field in a sentence.
 pub fn quoted(text: &str) -> String {
     match text.is_empty() {
@@ -107,51 +136,6 @@ pub fn told(text: &str) -> Value {
     }
 }
 
-/// Adds differences to those of other components: the same difference is told once.
-pub fn gather(all: &mut Vec<Difference>, found: Vec<Difference>) {
-    for one in found {
-        match all.iter_mut().find(|d| d.identity == one.identity) {
-            Some(known) => known.components.extend(one.components),
-            None => all.push(one),
-        }
-    }
-}
-
-/// Every field in which two identities of a component differ. Where a field exists on one side only because another
-/// already differs (an external etcd becomes an embedded one), the other says enough.
-pub fn differences(case: &Case, component: usize, current: &[Field], proposed: &[Field]) -> Vec<Difference> {
-    let mut found: Vec<Difference> = Vec::new();
-    let new = proposed.iter().filter(|p| !current.iter().any(|c| c.name == p.name));
-    for field in current.iter().chain(new) {
-        let of = |fields: &'_ [Field]| fields.iter().position(|f| f.name == field.name);
-        let (was, is) = (of(current).map(|i| &current[i]), of(proposed).map(|i| &proposed[i]));
-        match (was, is) {
-            (Some(was), Some(is)) if was.value == is.value => continue,
-            (Some(_), Some(_)) => {}
-            _ if !found.is_empty() => continue,
-            _ => {}
-        }
-        let alone = |field: Option<&Field>| field.cloned().into_iter().collect::<Vec<_>>();
-        let identity = match identity::compare(&alone(was), &alone(is), namespace(case)) {
-            Identity::Same => continue,
-            different @ Identity::Different { .. } => {
-                let same = was.zip(is).and_then(|(was, is)| same_workloads(case, was, is));
-                same.unwrap_or(different)
-            }
-            members => members,
-        };
-        if identity != Identity::Same {
-            found.push(Difference {
-                identity,
-                origin: is.and_then(|f| f.origin.clone()),
-                was: was.and_then(|f| f.origin.clone()),
-                components: vec![component],
-            });
-        }
-    }
-    found
-}
-
 /// The namespace short names are completed by.
 pub fn namespace<'a>(case: &'a Case) -> &'a str {
     let after = case.after.release.namespace.as_str();
@@ -159,112 +143,6 @@ pub fn namespace<'a>(case: &'a Case) -> &'a str {
         Some(before) if after.is_empty() => &before.release.namespace,
         _ => after,
     }
-}
-
-/// Addresses that name nothing in common may still reach the same pods: charts wrote etcd's Service first and its
-/// pods later. `None` where they do not, as far as the manifests show.
-fn same_workloads(case: &Case, current: &Field, proposed: &Field) -> Option<Identity> {
-    let (FieldValue::Addresses { written: was, .. }, FieldValue::Addresses { written: is, .. }) =
-        (&current.value, &proposed.value)
-    else {
-        return None;
-    };
-    let here = backends(was, case, case.before?.objects);
-    let there = backends(is, case, case.after.objects);
-    let common = here
-        .iter()
-        .any(|(_, a)| there.iter().any(|(_, b)| a.reference.same_object(&b.reference)));
-    if !common {
-        return None;
-    }
-    let only = |a: &[(String, &Object)], b: &[(String, &Object)], all: &[String]| -> Vec<String> {
-        let known = |text: &&String| {
-            a.iter()
-                .any(|(t, x)| t == *text && b.iter().any(|(_, y)| x.reference.same_object(&y.reference)))
-        };
-        all.iter().filter(|text| !known(text)).cloned().collect()
-    };
-    let (removed, added) = (only(&here, &there, was), only(&there, &here, is));
-    match removed.is_empty() && added.is_empty() {
-        true => Some(Identity::Same),
-        false => Some(Identity::MembersChanged {
-            field: current.name,
-            added,
-            removed,
-        }),
-    }
-}
-
-/// Each address with each workload behind it. A state without Services is read by the target's.
-fn backends<'a>(addresses: &[String], case: &'a Case, objects: &'a [Object]) -> Vec<(String, &'a Object)> {
-    let mut found = Vec::new();
-    for address in addresses {
-        let mut behind = workloads_behind(address, namespace(case), objects, objects);
-        if behind.is_empty() {
-            behind = workloads_behind(address, namespace(case), case.after.objects, objects);
-        }
-        found.extend(behind.into_iter().map(|o| (address.clone(), o)));
-    }
-    found
-}
-
-/// The Services an address may name, by their name and namespace (empty: the release's).
-fn service_names(address: &str) -> Vec<(String, String)> {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
-    let inside = host
-        .split_once(".svc")
-        .filter(|(_, domain)| domain.is_empty() || domain.starts_with('.'));
-    let parts: Vec<&str> = inside.map_or(host, |(name, _)| name).split('.').collect();
-    let pair = |name: &str, namespace: &str| (name.to_owned(), namespace.to_owned());
-    match parts[..] {
-        [name] => vec![pair(name, "")],
-        [a, b] => vec![pair(a, b), pair(b, "")],
-        [_, service, namespace] => vec![pair(service, namespace)],
-        _ => vec![],
-    }
-}
-
-/// The Service behind an address, if one of these objects is it and finds pods of its own. An object without a namespace
-/// is in the release's.
-pub fn service_behind<'a>(address: &str, namespace: &str, objects: &'a [Object]) -> Option<&'a Object> {
-    service_names(address).into_iter().find_map(|(name, space)| {
-        let space = if space.is_empty() { namespace } else { &space };
-        let named = |o: &&Object| o.reference.kind == "Service" && o.reference.name == name;
-        objects.iter().filter(named).find(|o| {
-            let own = match o.reference.namespace.as_str() {
-                "" => namespace,
-                own => own,
-            };
-            let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
-            own == space && selector.is_some_and(|s| !s.is_empty())
-        })
-    })
-}
-
-/// The workloads (among `objects`) behind an address, by the Service (among `services`) it names.
-pub fn workloads_behind<'a>(
-    address: &str,
-    namespace: &str,
-    services: &[Object],
-    objects: &'a [Object],
-) -> Vec<&'a Object> {
-    let Some(service) = service_behind(address, namespace, services) else {
-        return vec![];
-    };
-    let Some(chosen) = service.at(&["spec", "selector"]) else {
-        return vec![];
-    };
-    objects
-        .iter()
-        .filter(|o| {
-            workload::SERVING_KINDS.contains(&o.reference.kind.as_str())
-                && namespaces_agree(&o.reference.namespace, &service.reference.namespace)
-        })
-        .filter(|o| workload::pod_labels(o).is_some_and(|labels| selector::selects(chosen, true, labels)))
-        .collect()
 }
 
 /// Points a finding at the object of the target in which a setting was read; else at a component.
@@ -277,7 +155,7 @@ pub fn place(case: &Case, finding: Finding, origin: Option<&Origin>, component: 
     };
     let finding = finding.on(&object.reference);
     // What the rewrite brings stands nowhere in the input.
-    match case.target.objects.iter().any(|o| o.reference == object.reference) {
+    match came(case, &object.reference) {
         true => finding.at(
             case.after.input,
             object.document,

@@ -1,6 +1,8 @@
-use super::{service_behind, workloads_behind};
+use super::behind::Workloads;
+use super::service_behind;
 use crate::finding::Finding;
 use crate::kube::Object;
+use crate::kube::named::Named;
 use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
 use crate::value::json;
 
@@ -56,7 +58,7 @@ fn an_address_leads_to_the_service_it_names() {
         ("bare.ns", Some("")),
         ("bare.other", None),
     ] {
-        let found = service_behind(address, "ns", &all);
+        let found = service_behind(address, "ns", &Named::of(&all));
         assert_eq!(found.map(|o| o.reference.namespace.as_str()), service, "{address}");
     }
 }
@@ -65,8 +67,9 @@ fn an_address_leads_to_the_service_it_names() {
 fn what_serves_behind_a_service_runs_in_its_namespace_and_goes_on() {
     let all = objects();
     let names = |address: &str| -> Vec<&str> {
-        let found = workloads_behind(address, "ns", &all, &all);
-        found.into_iter().map(|o| o.reference.name.as_str()).collect()
+        let service = service_behind(address, "ns", &Named::of(&all));
+        let found = service.map(|service| Workloads::of(&all).chosen_by(service, &all));
+        found.into_iter().flatten().map(|o| o.reference.name.as_str()).collect()
     };
     assert_eq!(names("bus"), ["here"]);
     assert_eq!(names("bus.other"), ["there"]);
