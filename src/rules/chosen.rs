@@ -1,5 +1,6 @@
 //! What selectors choose.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::HashMap;
@@ -37,7 +38,7 @@ impl Carriers {
 
     /// Those that may carry what fewest carry of what a selector demands, ascending; `None` where it demands no label at
     /// all.
-    pub fn fewest(&self, selector: &Value, plain: bool) -> Option<Vec<usize>> {
+    pub fn fewest(&self, selector: &Value, plain: bool) -> Option<Cow<'_, [usize]>> {
         let equal = if plain {
             Some(selector)
         } else {
@@ -57,12 +58,14 @@ impl Carriers {
                 .filter_map(|value| self.of.get(&self.label(key, value.as_str()?)));
             each.map(Vec::as_slice).collect::<Vec<_>>()
         });
-        let mut found = carry
-            .min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())?
-            .concat();
+        let lists = carry.min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())?;
+        if let [] | [_] = lists[..] {
+            return Some(Cow::Borrowed(lists.first().copied().unwrap_or_default()));
+        }
+        let mut found = lists.concat();
         found.sort_unstable();
         found.dedup();
-        Some(found)
+        Some(Cow::Owned(found))
     }
 }
 
@@ -84,8 +87,9 @@ impl<'v, T> Labelled<'v, T> {
     /// Those that a selector chooses ([`selector::selects`]), in their order.
     pub fn chosen<'n>(&'n self, selector: &'n Value, plain: bool) -> impl Iterator<Item = &'n T> + use<'n, 'v, T> {
         let some = self.carriers.fewest(selector, plain);
-        let every = if some.is_none() { 0..self.all.len() } else { 0..0 };
-        let each = every.chain(some.into_iter().flatten()).map(|i| &self.all[i]);
+        let many = some.as_ref().map_or(self.all.len(), |some| some.len());
+        let each = (0..many).map(move |i| some.as_ref().map_or(i, |some| some[i]));
+        let each = each.map(|i| &self.all[i]);
         each.filter(move |(labels, _)| selector::selects(selector, plain, labels))
             .map(|(_, thing)| thing)
     }

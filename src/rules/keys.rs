@@ -8,7 +8,7 @@ use super::component::list;
 use super::mu001_unreadable_input;
 use crate::facts;
 use crate::finding::{Finding, Input};
-use crate::kube::object::namespaces_agree;
+use crate::kube::named::Named;
 use crate::kube::{Object, ObjectRef};
 use crate::milvus::config::{Config, Layer, Owner, Setting};
 use crate::milvus::effective::{self, ConfigMaps};
@@ -27,6 +27,8 @@ pub struct UserKey {
     pub setting: Setting,
     /// The workloads in whose environment it stands.
     workloads: Vec<String>,
+    /// The same, to look for one among them.
+    known: HashSet<String>,
     /// The object it stands in.
     object: Option<Object>,
 }
@@ -51,7 +53,34 @@ fn first_of(version: Option<&Version>, line: Option<(u64, u64)>) -> Option<Versi
 /// it came in, since that is where the user can change them (an indexnode's environment leaves with it); and the environment
 /// of what the values brought.
 pub fn set_by_user<'c>(case: &'c Case) -> &'c [UserKey] {
-    case.user_keys.get_or_init(|| gather(case))
+    &known(case).keys
+}
+
+/// What is found once for all rules that ask for settings.
+#[derive(Debug)]
+pub struct UserKeys {
+    keys: Vec<UserKey>,
+    /// The configurations (by their indices) that are deployed, without those that say what one of them says.
+    deployed: Vec<usize>,
+}
+
+fn known<'c>(case: &'c Case) -> &'c UserKeys {
+    case.user_keys.get_or_init(|| UserKeys {
+        keys: gather(case),
+        deployed: case.before.map_or_else(Vec::new, |b| distinct(&b.effective.configs)),
+    })
+}
+
+/// Configurations without most of those that say what one before them says.
+fn distinct(configs: &[Config]) -> Vec<usize> {
+    let mut found: Vec<usize> = Vec::new();
+    for (i, config) in configs.iter().enumerate() {
+        let mut recent = found.iter().rev().take(RECENT);
+        if !recent.any(|known| configs[*known] == *config) {
+            found.push(i);
+        }
+    }
+    found
 }
 
 /// How many of them are looked at one by one.
@@ -78,25 +107,27 @@ fn gather(case: &Case) -> Vec<UserKey> {
     let label = case.came.components.iter().find_map(|c| chart_of(&objects[c.object]));
     let chart = label.and_then(|l| semver::Version::parse(&l).ok());
     let mut found = Found::default();
+    let named = Named::of(objects);
     // Most workloads read the same files and have no environment of their own.
     let mut sifted: Vec<Sifted> = Vec::new();
     for (component, config) in case.came.components.iter().zip(&came) {
         let workload = &objects[component.object];
-        if let Some(known) = sifted.iter().find(|known| known.of == config) {
-            known.found.iter().for_each(|i| found.keys[*i].is_of(component));
+        if let Some(known) = sifted.iter().rev().take(RECENT).find(|known| known.of == config) {
+            known.of_env.iter().for_each(|i| found.keys[*i].is_of(component));
             continue;
         }
         let users = config.told_of().filter(|(key, s)| is_users(key, s, chart.as_ref()));
         let each = users.map(|(key, setting)| {
             let object = || match setting.origin.layer {
                 Layer::Env { .. } => Some(workload),
-                _ => owner(objects, workload, setting),
+                _ => owner(&named, workload, setting),
             };
             found.add(key, setting, component, object)
         });
-        let each = each.take(MOST);
+        let each: Vec<usize> = each.take(MOST).collect();
+        let of_env = each.into_iter().filter(|i| found.keys[*i].is_env());
         sifted.push(Sifted {
-            found: each.collect(),
+            of_env: of_env.collect(),
             of: config,
         });
     }
@@ -122,10 +153,13 @@ fn gather(case: &Case) -> Vec<UserKey> {
     found.keys
 }
 
-/// A configuration that was sifted, and which settings of it were found.
+/// With how many configurations that were sifted last the next one is compared.
+const RECENT: usize = 16;
+
+/// A configuration that was sifted, and which settings of its environment were found.
 struct Sifted<'c> {
     of: &'c Config,
-    found: Vec<usize>,
+    of_env: Vec<usize>,
 }
 
 /// The component of the stream as it came in that one of the proposed is; `None` for one that the rewrite brought.
@@ -144,12 +178,10 @@ fn is_users(key: &str, setting: &Setting, chart: Option<&semver::Version>) -> bo
     }
 }
 
-fn owner<'a>(objects: &'a [Object], workload: &Object, setting: &Setting) -> Option<&'a Object> {
-    objects.iter().find(|o| {
-        o.reference.kind == setting.origin.object.kind
-            && o.reference.name == setting.origin.object.name
-            && namespaces_agree(&o.reference.namespace, &workload.reference.namespace)
-    })
+fn owner<'a>(named: &Named<'a>, workload: &Object, setting: &Setting) -> Option<&'a Object> {
+    let owner = &setting.origin.object;
+    let mut called = named.within(&owner.kind, &owner.name, &workload.reference.namespace);
+    called.next()
 }
 
 /// The settings that were found.
@@ -186,6 +218,7 @@ impl Found {
                 key: key.to_owned(),
                 setting: setting.clone(),
                 workloads: vec![],
+                known: HashSet::new(),
                 object: object().cloned(),
             });
         }
@@ -197,7 +230,7 @@ impl Found {
 impl UserKey {
     /// Notes a component in whose environment it stands.
     fn is_of(&mut self, component: &Component) {
-        if self.is_env() && !self.workloads.contains(&component.name) {
+        if self.is_env() && self.known.insert(component.name.clone()) {
             self.workloads.push(component.name.clone());
         }
     }
@@ -242,7 +275,7 @@ impl UserKey {
             false => self.setting.origin.path.clone(),
         };
         let before = case.before.and_then(|b| {
-            let mut configs = b.effective.configs.iter();
+            let mut configs = known(case).deployed.iter().map(|i| &b.effective.configs[*i]);
             configs.find_map(|c| c.value(&self.key).map(str::to_owned))
         });
         let finding = finding.field(path.clone(), before, self.setting.value.clone());

@@ -1,5 +1,7 @@
 //! MU005: an image that does not say which Milvus it is.
 
+use foldhash::HashMap;
+
 use super::case::Case;
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Input, Severity};
@@ -20,15 +22,18 @@ pub static RULE: Rule = Rule {
 
 fn check(case: &Case) -> Vec<Finding> {
     let mut found = Vec::new();
+    let came = by_tag(&case.came.components);
     for tag in &case.transition.to.undecidable {
         if tag.line.is_none_or(|line| line >= crate::facts::streaming_line()) {
-            found.push(one(case, tag, Input::Target));
+            found.push(one(case, tag, Input::Target, &came));
         }
     }
     if let From::Release { versions, .. } = &case.transition.from
         && case.transition.to_26()
     {
-        found.extend(versions.undecidable.iter().map(|tag| one(case, tag, Input::Current)));
+        let deployed = case.before.map_or(came, |before| by_tag(&before.release.components));
+        let tags = versions.undecidable.iter();
+        found.extend(tags.map(|tag| one(case, tag, Input::Current, &deployed)));
     }
     found
 }
@@ -59,16 +64,26 @@ pub fn of_images(images: &[&str], namespace: &str, service: &str) -> Finding {
     RULE.finding(message, help)
 }
 
+/// The components whose tags say no version, by the text of these.
+fn by_tag(components: &[Component]) -> HashMap<&str, Vec<(&Undecidable, &Component)>> {
+    let mut found: HashMap<&str, Vec<_>> = HashMap::default();
+    for component in components {
+        if let Read::Undecidable(tag) = &component.version {
+            found.entry(&tag.text).or_default().push((tag, component));
+        }
+    }
+    found
+}
+
 /// One finding for all components of a side with that tag.
-fn one(case: &Case, tag: &Undecidable, input: Input) -> Finding {
-    let components = match (input, case.before) {
-        (Input::Current, Some(before)) => &before.release.components,
-        _ => &case.came.components,
-    };
-    let with: Vec<&Component> = components
-        .iter()
-        .filter(|c| matches!(&c.version, Read::Undecidable(u) if u == tag))
-        .collect();
+fn one(
+    case: &Case,
+    tag: &Undecidable,
+    input: Input,
+    components: &HashMap<&str, Vec<(&Undecidable, &Component)>>,
+) -> Finding {
+    let alike = components.get(&tag.text[..]).into_iter().flatten();
+    let with: Vec<&Component> = alike.filter(|(u, _)| *u == tag).map(|(_, c)| *c).collect();
     let Some(first) = with.first() else {
         return RULE.finding(format!("no version can be read from {tag}"), "");
     };

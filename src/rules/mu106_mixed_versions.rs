@@ -1,5 +1,7 @@
 //! MU106: components of one release on different versions.
 
+use foldhash::HashMap;
+
 use super::case::Case;
 use super::component::{list, since_streaming};
 use super::{Check, Rule};
@@ -31,15 +33,16 @@ fn check(case: &Case) -> Vec<Finding> {
     }
     let assumed = case.options.assume.target_version.as_ref();
     let mut groups: Vec<Group> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::default();
     for component in case.after.running() {
-        let code = code(component, assumed);
-        match groups.iter_mut().find(|g| g.code == code) {
-            Some(group) => group.components.push(component),
-            None => groups.push(Group {
-                code,
-                components: vec![component],
-            }),
-        }
+        let group = *known.entry(code(component, assumed)).or_insert_with_key(|code| {
+            groups.push(Group {
+                code: code.clone(),
+                components: vec![],
+            });
+            groups.len() - 1
+        });
+        groups[group].components.push(component);
     }
     if groups.len() < 2 || is_an_old_mixture(case) {
         return vec![];

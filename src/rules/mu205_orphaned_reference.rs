@@ -1,6 +1,9 @@
 //! MU205: something still points at what left.
 
+use foldhash::{HashMap, HashSet};
+
 use super::case::Case;
+use super::chosen::Labelled;
 use super::component::list;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
@@ -23,12 +26,14 @@ pub static RULE: Rule = Rule {
 
 /// What leaves with this upgrade: by the rewrite, or because the chart does not render it any more.
 struct Left<'a> {
-    /// Workloads.
-    workloads: Vec<(&'a Object, Role)>,
-    /// The labels of their pods.
-    pods: Vec<(&'a Value, Role)>,
-    /// Services.
-    services: Vec<(&'a Object, Role)>,
+    /// The roles of workloads by kind and name: of each name the first.
+    workloads: HashMap<(&'a str, &'a str), Role>,
+    /// Workloads by the labels of their pods.
+    pods: Labelled<'a, Role>,
+    /// Services by name: of each name the first.
+    services: HashMap<&'a str, (&'a Object, Role)>,
+    /// Services by their labels.
+    labelled: Labelled<'a, Role>,
 }
 
 /// One place that points only at what left.
@@ -57,9 +62,10 @@ fn check(case: &Case) -> Vec<Finding> {
 
 fn finding(case: &Case, object: &Object, orphans: &[Orphan], first: &Orphan) -> Finding {
     let mut texts: Vec<&str> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::default();
     let mut roles: Vec<Role> = Vec::new();
     for orphan in orphans {
-        if !texts.contains(&orphan.text.as_str()) {
+        if known.insert(&orphan.text) {
             texts.push(&orphan.text);
         }
         if !roles.contains(&orphan.role) {
@@ -101,6 +107,10 @@ fn left<'a>(case: &Case<'a>) -> Left<'a> {
         workloads.extend(deployed.map(|c| (before.object(c), c.role)));
     }
     workloads.retain(|(o, _)| !stands(o));
+    let pods = workloads
+        .iter()
+        .filter_map(|(o, role)| Some((workload::pod_labels(o)?, *role)));
+    let pods = Labelled::of(pods);
     let mut services: Vec<(&Object, Role)> = Vec::new();
     if !workloads.is_empty() {
         let objects = case
@@ -109,52 +119,46 @@ fn left<'a>(case: &Case<'a>) -> Left<'a> {
             .iter()
             .chain(case.before.into_iter().flat_map(|b| b.objects));
         for object in objects.filter(|o| o.reference.kind == "Service") {
-            let role = role_served(object, &workloads).filter(|_| !stands(object));
-            services.extend(role.map(|role| (object, role)));
+            let served = object.at(&["spec", "selector"]);
+            let role = served.and_then(|selector| pods.chosen(selector, true).next().copied());
+            services.extend(role.filter(|_| !stands(object)).map(|role| (object, role)));
         }
     }
-    let pods = workloads
+    let labelled = services
         .iter()
-        .filter_map(|(o, role)| Some((workload::pod_labels(o)?, *role)));
-    Left {
-        pods: pods.collect(),
-        workloads,
-        services,
+        .filter_map(|(o, role)| Some((o.at(&["metadata", "labels"])?, *role)));
+    let mut left = Left {
+        pods,
+        labelled: Labelled::of(labelled),
+        workloads: HashMap::default(),
+        services: HashMap::default(),
+    };
+    for (object, role) in workloads {
+        let named = (&object.reference.kind[..], &object.reference.name[..]);
+        left.workloads.entry(named).or_insert(role);
     }
-}
-
-/// The role whose pods a Service serves.
-fn role_served(service: &Object, workloads: &[(&Object, Role)]) -> Option<Role> {
-    let s = service.at(&["spec", "selector"])?;
-    let serves = |o: &Object| workload::pod_labels(o).is_some_and(|labels| selector::selects(s, true, labels));
-    workloads.iter().find(|(o, _)| serves(o)).map(|(_, role)| *role)
+    for (object, role) in services {
+        left.services.entry(&object.reference.name).or_insert((object, role));
+    }
+    left
 }
 
 /// What is there after the upgrade.
 struct Staying<'a> {
-    pods: Vec<&'a Value>,
-    services: Vec<&'a Value>,
+    pods: Labelled<'a, ()>,
+    services: Labelled<'a, ()>,
 }
 
 impl<'a> Staying<'a> {
     fn new(case: &Case<'a>) -> Staying<'a> {
         let here = |o: &&Object| namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
+        let objects = || case.after.objects.iter().filter(here);
+        let pods = objects().filter_map(workload::pod_labels);
+        let services = objects().filter(|o| o.reference.kind == "Service");
+        let services = services.filter_map(|o| o.at(&["metadata", "labels"]));
         Staying {
-            pods: case
-                .after
-                .objects
-                .iter()
-                .filter(here)
-                .filter_map(workload::pod_labels)
-                .collect(),
-            services: case
-                .after
-                .objects
-                .iter()
-                .filter(here)
-                .filter(|o| o.reference.kind == "Service")
-                .filter_map(|o| o.at(&["metadata", "labels"]))
-                .collect(),
+            pods: Labelled::of(pods.map(|labels| (labels, ()))),
+            services: Labelled::of(services.map(|labels| (labels, ()))),
         }
     }
 }
@@ -182,12 +186,7 @@ fn orphans(case: &Case, object: &Object, left: &Left, staying: &Staying) -> Vec<
             pointer: "/spec/selector".into(),
             plain: false,
         };
-        let services: Vec<(&Value, Role)> = left
-            .services
-            .iter()
-            .filter_map(|(o, role)| Some((o.at(&["metadata", "labels"])?, *role)))
-            .collect();
-        let role = only_left(&object.value, &at, &services, &staying.services);
+        let role = only_left(&object.value, &at, &left.labelled, &staying.services);
         found.extend(role.map(|role| orphan(&at.pointer, role, "watches nothing any more")));
     }
     if ROUTES.contains(&kind) || text_at(&object.value, &["spec", "externalName"]).is_some() {
@@ -206,22 +205,16 @@ fn orphan(pointer: &str, role: Role, text: impl Into<String>) -> Orphan {
 }
 
 /// The role that a selector means, where it chooses what left and nothing else.
-fn only_left(value: &Value, at: &SelectorAt, left: &[(&Value, Role)], staying: &[&Value]) -> Option<Role> {
+fn only_left(value: &Value, at: &SelectorAt, left: &Labelled<Role>, staying: &Labelled<()>) -> Option<Role> {
     let s = value.pointer(&at.pointer)?;
-    let role = left
-        .iter()
-        .find(|(labels, _)| selector::selects(s, at.plain, labels))
-        .map(|(_, role)| *role)?;
-    (!staying.iter().any(|labels| selector::selects(s, at.plain, labels))).then_some(role)
+    let role = *left.chosen(s, at.plain).next()?;
+    staying.chosen(s, at.plain).next().is_none().then_some(role)
 }
 
 /// What scales a workload that left.
 fn scaled(case: &Case, object: &Object, left: &Left) -> Option<Orphan> {
     let (kind, name) = selector::scale_target(&object.reference.kind, &object.value)?;
-    let of = left
-        .workloads
-        .iter()
-        .find(|(o, _)| o.reference.kind == kind && o.reference.name == name)?;
+    let role = *left.workloads.get(&(kind, name))?;
     let path = match object.reference.kind.as_str() {
         "VerticalPodAutoscaler" => "/spec/targetRef",
         "Rollout" => "/spec/workloadRef",
@@ -230,7 +223,7 @@ fn scaled(case: &Case, object: &Object, left: &Left) -> Option<Orphan> {
     case.after
         .find(kind, name)
         .is_none()
-        .then(|| orphan(path, of.1, "scales nothing any more"))
+        .then(|| orphan(path, role, "scales nothing any more"))
 }
 
 /// The selectors of a policy, which is never dropped.
@@ -300,7 +293,7 @@ fn routes(case: &Case, value: &Value, pointer: String, left: &Left, found: &mut 
 fn backend_of(case: &Case, text: &str, pointer: &str, left: &Left) -> Option<Orphan> {
     let mut words = text.split('.');
     let (name, namespace) = (words.next()?, words.next().unwrap_or_default());
-    let (service, role) = left.services.iter().find(|(o, _)| o.reference.name == name)?;
+    let (service, role) = left.services.get(name)?;
     let agrees = namespaces_agree(&service.reference.namespace, namespace);
     let gone = agrees && case.after.find("Service", name).is_none();
     gone.then(|| orphan(pointer, *role, format!("leads to Service {name}, which is gone")))

@@ -1,5 +1,7 @@
 //! MU401: a setting that the target ignores.
 
+use foldhash::HashMap;
+
 use super::case::Case;
 use super::keys::{self, UserKey};
 use super::{Check, Rule, steps};
@@ -26,6 +28,7 @@ fn check(case: &Case) -> Vec<Finding> {
     };
     let source = keys::source(case);
     let mut found = Vec::new();
+    let mut set = Set::default();
     for key in keys::set_by_user(case) {
         let Some(row) = key_status(&key.key, &target) else {
             continue;
@@ -33,7 +36,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let before = source.as_ref().and_then(|s| key_status(&key.key, s));
         if row.status.is_ignored() {
             if !row.is_always() && !before.is_some_and(|b| b.status.is_ignored()) {
-                found.push(dead(case, key, row));
+                found.push(dead(case, key, row, &mut set));
             }
         } else if let Some(harmless) = &row.review_unless
             && key.setting.value.as_deref() != Some(harmless)
@@ -45,7 +48,10 @@ fn check(case: &Case) -> Vec<Finding> {
     found
 }
 
-fn dead(case: &Case, key: &UserKey, row: &KeyRow) -> Finding {
+/// What the first component says that sets a replacement, for those that were asked for.
+type Set<'c> = HashMap<&'c str, Option<&'c str>>;
+
+fn dead<'c>(case: &'c Case, key: &UserKey, row: &'c KeyRow, set: &mut Set<'c>) -> Finding {
     let why = match (row.status, &row.new) {
         (KeyStatus::MovedWithoutFallback, Some(new)) => format!("{new} took its place and does not fall back to it"),
         (KeyStatus::Dead, _) => "nothing reads it any more".into(),
@@ -62,7 +68,7 @@ fn dead(case: &Case, key: &UserKey, row: &KeyRow) -> Finding {
         key.place(),
         steps::target_name(case)
     );
-    key.point(case, RULE.finding(message, help(case, key, row)))
+    key.point(case, RULE.finding(message, help(case, key, row, set)))
 }
 
 fn other_meaning(case: &Case, key: &UserKey, row: &KeyRow, harmless: &str) -> Finding {
@@ -80,12 +86,13 @@ fn other_meaning(case: &Case, key: &UserKey, row: &KeyRow, harmless: &str) -> Fi
     key.point(case, RULE.finding(message, help))
 }
 
-fn help(case: &Case, key: &UserKey, row: &KeyRow) -> String {
+fn help<'c>(case: &'c Case, key: &UserKey, row: &'c KeyRow, set: &mut Set<'c>) -> String {
     let out = format!("take {} out of {}", key.setting.key, key.place());
     let Some(new) = &row.new else {
         return format!("{out}; nothing has to be set instead");
     };
-    let set = case.after.effective.configs.iter().find_map(|c| c.value(new));
+    let mut configs = case.after.effective.configs.iter();
+    let set = set.entry(new).or_insert_with(|| configs.find_map(|c| c.value(new)));
     if let Some(value) = set {
         return format!("{out}; {new} is set already ({value})");
     }

@@ -1,15 +1,17 @@
 //! MU604: etcd, the object store or the queue is restarted by the step that upgrades Milvus.
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 
+use super::alike::Alike;
 use super::case::Case;
+use super::chosen::Labelled;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
 use crate::kube::named::Named;
 use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;
-use crate::kube::{Object, ObjectRef, selector, workload};
+use crate::kube::{Object, ObjectRef, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
 use crate::value::{Map, Value};
@@ -88,8 +90,10 @@ fn deployed_tag(case: &Case) -> Option<String> {
 struct Dependencies<'a> {
     /// The folder of the chart's own dependencies: `milvus/charts/`.
     charts: Option<String>,
-    /// The selectors of the Services behind the configured addresses.
-    services: Vec<&'a Value>,
+    /// The workloads that the Services behind the configured addresses choose.
+    served: HashSet<*const Object>,
+    /// The workloads that are Milvus.
+    milvus: HashSet<*const Object>,
     /// The workloads that came in: what the rewrite brings is Milvus, of this release or of another in the stream.
     came: HashSet<&'a ObjectRef>,
 }
@@ -109,28 +113,17 @@ impl<'a> Dependencies<'a> {
             fields.extend(stores.meta.iter().chain(&stores.object));
         }
         let namespace = &case.after.release.namespace;
-        let address = |host: &str| Address::parse(host, 1, namespace);
-        let hosts: Vec<Address> = fields
-            .iter()
-            .flat_map(|f| addresses(f))
-            .map(|a| address(bare_host(&a)))
-            .collect();
+        let hosts = Hosts::of(fields.into_iter().flat_map(addresses), namespace);
         let behind = |o: &&Object| {
             let service = o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
-            service && {
-                let own = address(&o.reference.name);
-                hosts.iter().any(|h| h.reaches(&own))
-            }
+            service && hosts.reach(&o.reference.name)
         };
-        let services = case
-            .after
-            .objects
-            .iter()
-            .filter(behind)
-            .filter_map(|o| o.at(&["spec", "selector"]));
+        let services = case.after.objects.iter().filter(behind);
+        let components = case.after.release.components.iter();
         Dependencies {
             charts,
-            services: services.collect(),
+            served: served(case, services),
+            milvus: components.map(|c| std::ptr::from_ref(case.after.object(c))).collect(),
             came: case
                 .target
                 .objects
@@ -142,15 +135,8 @@ impl<'a> Dependencies<'a> {
     }
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
-        let milvus = || {
-            case.after
-                .release
-                .components
-                .iter()
-                .any(|c| std::ptr::eq(case.after.object(c), object))
-        };
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
-        if !ours || !serves(object) || object.is_hook() || milvus() {
+        if !ours || !serves(object) || object.is_hook() || self.milvus.contains(&std::ptr::from_ref(object)) {
             return false;
         }
         let template = host::template_of(case.target, object.document);
@@ -158,12 +144,60 @@ impl<'a> Dependencies<'a> {
         let meant = match (&self.charts, template) {
             (Some(charts), Some(path)) if path.starts_with(charts.as_str()) => true,
             _ => {
-                let served = |l: &Value| self.services.iter().any(|s| selector::selects(s, true, l));
-                labels.is_some_and(served) || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
+                let served = self.served.contains(&std::ptr::from_ref(object));
+                served || self.charts.is_none() && labels.is_some_and(|l| labelled(case, l))
             }
         };
         meant && self.came.contains(&object.reference)
     }
+}
+
+/// The configured hosts, by the first word of their names: each Service is asked for among all of them.
+struct Hosts<'a> {
+    of: HashMap<String, Vec<Address>>,
+    namespace: &'a str,
+}
+
+impl<'a> Hosts<'a> {
+    fn of(addresses: impl Iterator<Item = &'a str>, namespace: &'a str) -> Hosts<'a> {
+        let mut of: HashMap<String, Vec<Address>> = HashMap::default();
+        let mut known = HashSet::default();
+        for host in addresses.map(bare_host).filter(|host| known.insert(*host)) {
+            let address = Address::parse(host, 1, namespace);
+            of.entry(first_word(host)).or_default().push(address);
+        }
+        Hosts { of, namespace }
+    }
+
+    /// Whether one of them is a Service of this name.
+    fn reach(&self, service: &str) -> bool {
+        let Some(near) = self.of.get(&first_word(service)) else {
+            return false;
+        };
+        let own = Address::parse(service, 1, self.namespace);
+        near.iter().any(|host| host.reaches(&own))
+    }
+}
+
+/// The first word of a host's name: those that lead to one place have it in common.
+fn first_word(host: &str) -> String {
+    let host = host.trim().trim_start_matches('[');
+    let end = host.find(['.', ']']).unwrap_or(host.len());
+    host[..end].to_ascii_lowercase()
+}
+
+/// The workloads that some Services choose.
+fn served<'a>(case: &Case<'a>, services: impl Iterator<Item = &'a Object>) -> HashSet<*const Object> {
+    let mut known: HashSet<String> = HashSet::default();
+    let selectors = services.filter_map(|o| o.at(&["spec", "selector"]));
+    let selectors: Vec<&Value> = selectors.filter(|s| known.insert(s.to_string())).collect();
+    if selectors.is_empty() {
+        return HashSet::default();
+    }
+    let serving = case.after.objects.iter().filter(|o| serves(o));
+    let labelled = Labelled::of(serving.filter_map(|o| Some((workload::pod_labels(o)?, std::ptr::from_ref(o)))));
+    let chosen = selectors.into_iter().flat_map(|s| labelled.chosen(s, true));
+    chosen.copied().collect()
 }
 
 /// Whether it is a workload that runs until it is stopped.
@@ -185,11 +219,12 @@ fn labelled(case: &Case, labels: &Value) -> bool {
             .any(|n| KNOWN.iter().any(|k| n.starts_with(k)))
 }
 
-fn addresses(field: &Field) -> Vec<String> {
-    match &field.value {
-        FieldValue::Addresses { written, .. } => written.clone(),
-        _ => vec![],
-    }
+fn addresses(field: &Field) -> impl Iterator<Item = &str> {
+    let written = match &field.value {
+        FieldValue::Addresses { written, .. } => &written[..],
+        _ => &[],
+    };
+    written.iter().map(String::as_str)
 }
 
 /// An endpoint without scheme, user, port and path.
@@ -207,15 +242,20 @@ fn change(deployed: &Object, proposed: &Object) -> Option<String> {
         return None;
     }
     let mut images = Vec::new();
+    let mut known = HashSet::default();
     for list in ["initContainers", "containers"] {
         let all = |t| at(t, &["spec", list]).and_then(Value::as_array).into_iter().flatten();
+        let mut twins: HashMap<Alike, &Value> = HashMap::default();
+        for container in all(old) {
+            twins.entry(Alike(&container["name"])).or_insert(container);
+        }
         for container in all(new) {
-            let twin = all(old).find(|c| c["name"] == container["name"]);
+            let twin = twins.get(&Alike(&container["name"]));
             let (Some(was), Some(is)) = (twin.and_then(|c| c["image"].as_str()), container["image"].as_str()) else {
                 continue;
             };
-            if was != is && !images.contains(&(was.to_owned(), is.to_owned())) {
-                images.push((was.to_owned(), is.to_owned()));
+            if was != is && known.insert((was, is)) {
+                images.push((was, is));
             }
         }
     }
@@ -246,20 +286,18 @@ fn differences(old: &Value, new: &Value, live: bool, path: &str, found: &mut Vec
         return;
     }
     let none = Map::new();
-    let map = |v: &Value| {
-        if v.is_null() {
-            Some(none.clone())
-        } else {
-            v.as_object().cloned()
-        }
+    let map = |v| match v {
+        &Value::Null => Some(&none),
+        v => v.as_object(),
     };
     if (old.is_object() || new.is_object())
         && let (Some(a), Some(b)) = (map(old), map(new))
     {
         let gone = a.keys().filter(|k| !live && !b.contains_key(k));
         for key in b.keys().chain(gone) {
-            let at = |m: &Map| m.get(key).cloned().unwrap_or_default();
-            differences(&at(&a), &at(&b), live, &format!("{path}/{}", escape(key)), found);
+            let (x, y) = (a.get(key), b.get(key));
+            let [x, y] = [x, y].map(|v| v.unwrap_or(&Value::Null));
+            differences(x, y, live, &format!("{path}/{}", escape(key)), found);
         }
         return;
     }
