@@ -118,3 +118,214 @@ fn one_name_in_many_namespaces() {
         |n| maps(n).replace("namespace: n", "namespace: n #"),
     );
 }
+
+/// Another text for the container of a role, and for its pod.
+fn given(text: &str, role: &str, container: &str, pod: &str) -> String {
+    let (args, name) = (
+        format!("        args: [milvus, run, {role}]\n"),
+        format!("      containers:\n      - name: {role}\n"),
+    );
+    text.replace(&args, &format!("{args}{container}"))
+        .replace(&name, &format!("{pod}{name}"))
+}
+
+#[test]
+fn settings_of_an_indexnode() {
+    let both = |role: &str, of: fn(&str, usize) -> String| {
+        let role = role.to_owned();
+        move |n| {
+            let text = given(&by_instance(0), "indexnode", &of("a", n), "");
+            given(&text, &role, &of("b", n), "")
+        }
+    };
+    let env = |word: &str, n| {
+        format!(
+            "        env:\n{}",
+            many(n, |i| format!("        - {{name: {word}{i}, value: x}}\n"))
+        )
+    };
+    let mounts = |word: &str, n| {
+        let each = |i| format!("        - {{name: c, mountPath: /{word}{i}}}\n");
+        format!("        volumeMounts:\n{}", many(n, each))
+    };
+    for (name, of) in [("variables", env as fn(&str, usize) -> String), ("mounts", mounts)] {
+        let made = both("datanode", of);
+        ruled(name, 500, &made, &made);
+    }
+    let devices = |n| {
+        let each = many(n, |i| format!("          example.com/device{i}: 1\n"));
+        let limits = format!(
+            "        resources:\n          limits:\n{}",
+            each.replace("          example", "            example")
+        );
+        given(&by_instance(0), "indexnode", &limits, "")
+    };
+    ruled("devices", 500, devices, devices);
+    let tolerations = |n| {
+        let each = |word: &str| {
+            let all = many(n, |i| format!("      - {{key: {word}{i}, operator: Exists}}\n"));
+            format!("      tolerations:\n{all}")
+        };
+        given(
+            &given(&by_instance(0), "indexnode", "", &each("a")),
+            "datanode",
+            "",
+            &each("b"),
+        )
+    };
+    ruled("tolerations", 500, tolerations, tolerations);
+}
+
+/// A release whose log is with some brokers.
+fn with_brokers(brokers: &str) -> String {
+    configured(0, format!("kafka:\n  brokerList: [{brokers}]\n")).replace("type: pulsar", "type: kafka")
+}
+
+#[test]
+fn brokers_and_what_is_behind_them() {
+    let ports = |word: &'static str| move |n| with_brokers(&many(n, |i| format!("'{word}:{}', ", i + 1)));
+    let one = |n: usize| {
+        let each = |i| workload("StatefulSet", &format!("x{i}"), "{a: b}", "");
+        service("k", "{a: b}") + &many(n / 5, each)
+    };
+    let all = |n| ports("k")(n) + &one(n);
+    ruled("addresses of many workloads", 100, all, all);
+    let moved = |word: &'static str| {
+        move |n| {
+            ports(word)(n)
+                + &service("k", "{a: b}")
+                + &service("l", "{a: c}")
+                + &one(20)
+                + &one(20).replace("a: b", "a: c").replace("x", "y")
+        }
+    };
+    ruled("brokers that move", 200, moved("l"), moved("k"));
+    let named = |n| with_brokers(&many(n, |i| format!("'k{i}:1', ")));
+    let services = |n| named(n) + &many(n / 4, |i| service(&format!("s{i}"), &format!("{{a: b{i}}}")));
+    ruled("brokers beside Services", 500, services, services);
+    let chosen = |n| {
+        let pair = |i| {
+            let own = workload("StatefulSet", &format!("w{i}"), &format!("{{c: b{i}}}"), "");
+            service(&format!("k{i}"), &format!("{{a: b{i}}}")) + &own
+        };
+        named(n) + &many(n, pair)
+    };
+    ruled("Services beside workloads", 100, chosen, chosen);
+    let containers = |tag: &'static str| {
+        move |n| {
+            let all = many(n, |i| format!("      - {{name: c{i}, image: 'a:{tag}{i}'}}\n"));
+            let etcd =
+                workload("StatefulSet", "etcd", "{a: b}", "").replace("      - {name: c, image: 'busybox:1'}\n", &all);
+            configured(0, "etcd:\n  endpoints: ['etcd:1']\n".into()) + &service("etcd", "{a: b}") + &etcd
+        }
+    };
+    ruled("containers of etcd", 500, containers("a"), containers("b"));
+}
+
+#[test]
+fn what_points_at_what_leaves() {
+    const INDEXNODE: &str = "{app.kubernetes.io/instance: r0, component: indexnode}";
+    let services = |n| many(n, |i| service(&format!("s{i}"), INDEXNODE));
+    let ingress = |n| {
+        let each = |i| format!("      - {{path: /{i}, backend: {{service: {{name: s{i}}}}}}}\n");
+        let head = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i\nspec:\n  rules:\n  - http:\n      paths:\n";
+        by_instance(0) + head + &many(n, each)
+    };
+    ruled("routes", 200, ingress, |n| ingress(n) + &services(n));
+    let monitors = |n| {
+        let each = |i| {
+            let spec = "spec:\n  selector: {matchLabels: {q: w}}\n";
+            object("ServiceMonitor", i, spec).replace("version: v1", "version: monitoring.coreos.com/v1")
+        };
+        by_instance(0) + &many(n, each)
+    };
+    let labelled = |n| services(n).replace("spec:\n  selector", "  labels: {a: b}\nspec:\n  selector");
+    ruled("monitors", 100, monitors, |n| monitors(n) + &labelled(n));
+    let affinity = |n| {
+        let term = format!(
+            "          - {{weight: 1, podAffinityTerm: {{topologyKey: h, labelSelector: {{matchLabels: {INDEXNODE}}}}}}}\n"
+        );
+        let terms = format!(
+            "      affinity:\n        podAntiAffinity:\n          preferredDuringSchedulingIgnoredDuringExecution:\n{}",
+            term.repeat(n)
+        );
+        let others = many(n, |i| {
+            workload("Deployment", &format!("x{i}"), &format!("{{x: y{i}}}"), "")
+        });
+        given(&by_instance(0), "querynode", "", &terms) + &others
+    };
+    ruled("affinity", 150, affinity, affinity);
+}
+
+/// A release with more querynodes, each with lines of its own.
+fn querynodes(text: &str, n: usize, lines: impl Fn(usize) -> String) -> String {
+    let all = by_instance(0);
+    let node = all
+        .split("---\n")
+        .find(|one| one.contains("run, querynode]"))
+        .expect("one");
+    let each = |i| {
+        format!(
+            "---\n{}",
+            given(node, "querynode", &lines(i), "").replace("-querynode\n", &format!("-querynode-{i}\n"))
+        )
+    };
+    text.to_owned() + &many(n, each)
+}
+
+#[test]
+fn settings_and_workloads() {
+    let keys = |n| {
+        let config = format!("indexNode:\n  grpc:\n{}", many(4 * n, |i| format!("    k{i}: v\n")));
+        configured(0, config)
+    };
+    let many_nodes = |text: String, n| {
+        let mounts =
+            "        volumeMounts:\n        - {name: c, mountPath: /milvus/configs/user.yaml, subPath: user.yaml}\n";
+        let node = |i| {
+            let one = querynodes("", 1, |_| mounts.to_owned()).replace("-querynode-0\n", &format!("-querynode-{i}\n"));
+            one + "      volumes:\n      - {name: c, configMap: {name: r0-milvus}}\n"
+        };
+        text + &many(n, node)
+    };
+    let plain = |n| many_nodes(configured(0, String::new()), n);
+    ruled("dead keys", 100, |n| many_nodes(keys(n), n), plain);
+    let env = |n| {
+        querynodes(&by_instance(0), n, |_| {
+            "        env:\n        - {name: INDEXNODE_GRPC_K, value: x}\n".to_owned()
+        })
+    };
+    ruled("one variable", 150, env, env);
+    let from = |n| {
+        querynodes(&by_instance(0), n, |i| {
+            format!("        envFrom:\n        - configMapRef: {{name: e{i}}}\n")
+        })
+    };
+    ruled("hidden", 100, from, from);
+    let lost = |n| {
+        querynodes(&by_instance(0), n, |i| {
+            format!(
+                "        volumeMounts:\n        - {{name: c, mountPath: /milvus/configs/user.yaml, subPath: a{i}}}\n"
+            )
+        })
+    };
+    ruled("mounts", 100, lost, lost);
+}
+
+#[test]
+fn versions_of_workloads() {
+    let tags = |n| {
+        let text = querynodes(&by_instance(0), n, |_| String::new());
+        let mut i = 0;
+        let each = text.split_inclusive('\n').map(|line| {
+            i += 1;
+            if line.contains("image: milvusdb") {
+                format!("        image: 'milvusdb/milvus:tag{i}'\n")
+            } else {
+                line.to_owned()
+            }
+        });
+        each.collect::<String>()
+    };
+    ruled("tags", 150, tags, |n| querynodes(&by_instance(0), n, |_| String::new()));
+}
