@@ -1,6 +1,8 @@
 //! MU206: a policy keeps the new components from their ports.
 
-use std::collections::HashSet;
+use std::rc::Rc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::case::Case;
 use super::component::{are, list, version};
@@ -25,16 +27,18 @@ pub static RULE: Rule = Rule {
 
 /// A port that a new component serves.
 struct Served<'a> {
+    /// Its place among the components.
+    index: usize,
     component: &'a Component,
     name: &'static str,
     port: u16,
 }
 
 /// A way that is closed: from which role to which port, and the policies that hold there.
-struct Closed<'a> {
+struct Closed<'s, 'p> {
     from: Role,
-    served: &'a Served<'a>,
-    policies: Vec<&'a Object>,
+    served: &'s Served<'s>,
+    policies: Rc<Vec<&'p Object>>,
 }
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -42,16 +46,18 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     }
     let served = served(case);
+    let objects = case.after.objects.iter();
+    let near = objects.filter(|o| matches!(&o.reference.kind[..], "NetworkPolicy" | "Namespace"));
+    let near: Vec<Object> = near.cloned().collect();
+    let mut ways = Ways::new(case, &near);
     let mut found = Vec::new();
     for role in [Role::StreamingNode, Role::MixCoord] {
-        let of_role: Vec<&Served> = served.iter().filter(|s| s.component.role == role).collect();
-        let closed: Vec<Closed> = of_role
-            .iter()
-            .flat_map(|s| closed(case, s, Direction::Ingress))
-            .collect();
+        let of_role = served.iter().filter(|s| s.component.role == role);
+        let closed: Vec<Closed> = of_role.flat_map(|s| ways.closed(s, Direction::Ingress)).collect();
         found.extend(ingress(case, role, &closed));
     }
-    let closed: Vec<Closed> = served.iter().flat_map(|s| closed(case, s, Direction::Egress)).collect();
+    let all = served.iter();
+    let closed: Vec<Closed> = all.flat_map(|s| ways.closed(s, Direction::Egress)).collect();
     found.extend(egress(case, &closed));
     found
 }
@@ -80,6 +86,7 @@ fn served<'a>(case: &Case<'a>) -> Vec<Served<'a>> {
                 .and_then(|key| config.value(key))
                 .and_then(|v| v.trim().parse().ok());
             found.push(Served {
+                index: i,
                 component,
                 name: &row.name,
                 port: set.unwrap_or_else(|| row.default_of(version(component, case.assumed(component)))),
@@ -103,37 +110,114 @@ fn callers(role: Role) -> &'static [Role] {
     }
 }
 
-fn closed<'a>(case: &Case<'a>, served: &'a Served<'a>, direction: Direction) -> Vec<Closed<'a>> {
-    let objects = case.after.objects;
-    let destination = Pods::of(case.after.object(served.component));
-    let mut found: Vec<Closed> = Vec::new();
-    for caller in &case.after.release.components {
-        if !callers(served.component.role).contains(&caller.role) || found.iter().any(|c| c.from == caller.role) {
-            continue;
+/// What decides whether a way is closed: pods that policies cannot tell apart, a role and a port, and the direction.
+type Asked = (usize, Role, u16, bool);
+
+/// What is closed towards some pods: from which role, and the policies that hold there.
+type Shut<'p> = Rc<Vec<(Role, Rc<Vec<&'p Object>>)>>;
+
+/// The ways between the components of a release. Many of these are alike to policies, and are looked at once.
+struct Ways<'c, 'p> {
+    case: &'c Case<'c>,
+    /// The policies and namespaces.
+    near: &'p [Object],
+    /// Of each component the number of those that policies cannot tell from it.
+    kinds: Vec<usize>,
+    /// The first components of each role and kind.
+    callers: Vec<usize>,
+    /// The policies that hold for a kind.
+    holding: HashMap<(usize, bool), Rc<Vec<&'p Object>>>,
+    closed: HashMap<Asked, Shut<'p>>,
+}
+
+impl<'c, 'p> Ways<'c, 'p> {
+    fn new(case: &'c Case<'c>, near: &'p [Object]) -> Ways<'c, 'p> {
+        let components = &case.after.release.components;
+        let (mut known, mut roles) = (HashMap::default(), HashSet::default());
+        let (mut kinds, mut callers) = (Vec::new(), Vec::new());
+        for (i, component) in components.iter().enumerate() {
+            let next = known.len();
+            let kind = *known.entry(seen_as(case.after.object(component))).or_insert(next);
+            kinds.push(kind);
+            if roles.insert((component.role, kind)) {
+                callers.push(i);
+            }
         }
-        let source = Pods::of(case.after.object(caller));
-        let (own, peer) = match direction {
-            Direction::Ingress => (&destination, &source),
-            Direction::Egress => (&source, &destination),
-        };
-        let policies = holding(objects, own, direction);
-        if !policies.is_empty() && !lets(&policies, direction, peer, &destination, served.port, objects) {
-            found.push(Closed {
-                from: caller.role,
-                served,
-                policies,
-            });
+        Ways {
+            case,
+            near,
+            kinds,
+            callers,
+            holding: HashMap::default(),
+            closed: HashMap::default(),
         }
     }
-    found
+
+    fn pods(&self, component: usize) -> Pods<'c> {
+        let component = &self.case.after.release.components[component];
+        Pods::of(self.case.after.object(component))
+    }
+
+    /// The ways to what is served that are closed in a direction.
+    fn closed<'s>(&mut self, served: &'s Served<'s>, direction: Direction) -> Vec<Closed<'s, 'p>> {
+        let (kind, role) = (self.kinds[served.index], served.component.role);
+        let asked = (kind, role, served.port, direction == Direction::Ingress);
+        let shut = match self.closed.get(&asked) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let shut = Rc::new(self.look(served, direction));
+                self.closed.insert(asked, Rc::clone(&shut));
+                shut
+            }
+        };
+        let each = shut.iter().map(|(from, policies)| Closed {
+            from: *from,
+            served,
+            policies: Rc::clone(policies),
+        });
+        each.collect()
+    }
+
+    fn look(&mut self, served: &Served, direction: Direction) -> Vec<(Role, Rc<Vec<&'p Object>>)> {
+        let destination = self.pods(served.index);
+        let mut found: Vec<(Role, Rc<Vec<&Object>>)> = Vec::new();
+        for i in self.callers.clone() {
+            let role = self.case.after.release.components[i].role;
+            if !callers(served.component.role).contains(&role) || found.iter().any(|(from, _)| *from == role) {
+                continue;
+            }
+            let source = self.pods(i);
+            let (own, pods, peer) = match direction {
+                Direction::Ingress => (served.index, &destination, &source),
+                Direction::Egress => (i, &source, &destination),
+            };
+            let near = self.near;
+            let held = (self.kinds[own], direction == Direction::Ingress);
+            let held = self.holding.entry(held);
+            let policies = held.or_insert_with(|| Rc::new(holding(near, pods, direction)));
+            if !policies.is_empty() && !lets(policies, direction, peer, &destination, served.port, near) {
+                found.push((role, Rc::clone(policies)));
+            }
+        }
+        found
+    }
+}
+
+/// What policies can see of a workload's pods: where they are, their labels and the names of their ports.
+fn seen_as(object: &Object) -> (&str, String, Vec<String>) {
+    let labels = Pods::of(object).labels.to_string();
+    let containers = workload::containers(object).into_iter();
+    let ports = containers.filter_map(|(_, c)| Some(c.get("ports")?.to_string()));
+    (&object.reference.namespace, labels, ports.collect())
 }
 
 /// `22222 (streamingnode) and 21123 (querynode)`, each once.
 fn ports(closed: &[Closed]) -> (String, Vec<u16>) {
     let mut seen: Vec<(u16, &str)> = Vec::new();
+    let mut known: HashSet<(u16, &str)> = HashSet::default();
     for one in closed {
         let port = (one.served.port, one.served.name);
-        if !seen.contains(&port) {
+        if known.insert(port) {
             seen.push(port);
         }
     }
@@ -152,9 +236,13 @@ fn roles(closed: &[Closed]) -> Vec<&'static str> {
 }
 
 /// The policies by name, each once.
-fn policies<'a>(closed: &[Closed<'a>]) -> (String, usize, Option<&'a Object>) {
-    let mut known: HashSet<&str> = HashSet::new();
-    let all = closed.iter().flat_map(|c| &c.policies);
+fn policies<'p>(closed: &[Closed<'_, 'p>]) -> (String, usize, Option<&'p Object>) {
+    let mut known: HashSet<&str> = HashSet::default();
+    let mut sets = HashSet::default();
+    let all = closed.iter().map(|c| &c.policies);
+    let all = all
+        .filter(|set| sets.insert(Rc::as_ptr(set)))
+        .flat_map(|set| set.iter());
     let mut names: Vec<&str> = all.map(|policy| policy.reference.name.as_str()).collect();
     names.retain(|name| known.insert(name));
     let kind = if names.len() == 1 {

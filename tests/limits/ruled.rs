@@ -271,3 +271,21 @@ fn settings_and_workloads() {
     let plain = |n| many_nodes(configured(0, String::new()), n);
     ruled("dead keys", 350, |n| many_nodes(keys(n), n), plain);
 }
+
+#[test]
+fn policies_between_components() {
+    let more = |role: &'static str| {
+        move |n| {
+            let all = by_instance(0);
+            let one = all.split("---\n").find(|one| one.contains("run, proxy]")).expect("one");
+            let own = |i| one.replace("-proxy\n", &format!("-proxy-{i}\n")).replace("proxy", role);
+            many(n, |i| format!("---\n{}", own(i)))
+        }
+    };
+    let policies = |n| {
+        let spec = "spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{ports: [{port: 1}]}, {}], egress: [{}]}\n";
+        let each = |i| object("NetworkPolicy", i, spec).replace("version: v1", "version: networking.k8s.io/v1");
+        by_instance(0) + &more("proxy")(n) + &many(n, each)
+    };
+    ruled("policies", 30, |n| policies(n) + &more("streamingnode")(n), policies);
+}
