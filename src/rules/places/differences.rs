@@ -84,7 +84,9 @@ fn found(case: &Case, current: &[Field], proposed: &[Field]) -> Vec<Difference> 
 pub struct Gathered {
     all: Vec<Difference>,
     /// Which of them those are that were added together.
-    of: HashMap<*const Vec<Difference>, (Rc<Vec<Difference>>, Vec<usize>)>,
+    of: HashMap<*const Vec<Difference>, Vec<usize>>,
+    /// Those that were added together, so that none of them gives its place away.
+    added: Vec<Rc<Vec<Difference>>>,
     /// Which of them say something of this hash.
     saying: HashMap<u64, Vec<usize>>,
     hasher: RandomState,
@@ -107,9 +109,10 @@ impl Gathered {
         let key = Rc::as_ptr(found);
         if !self.of.contains_key(&key) {
             let places = found.iter().map(|one| self.place(one)).collect();
-            self.of.insert(key, (Rc::clone(found), places));
+            self.of.insert(key, places);
+            self.added.push(Rc::clone(found));
         }
-        for place in &self.of[&key].1 {
+        for place in &self.of[&key] {
             self.all[*place].components.push(component);
         }
     }
