@@ -2,9 +2,11 @@
 
 pub mod items;
 mod output;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::host::Host;
 use crate::kube::Object;
@@ -130,24 +132,29 @@ fn plan<'a>(stream: &Stream, changes: &'a [Change]) -> BTreeMap<usize, Plan<'a>>
     }
     for (index, mut items) in leaving {
         let Some(plan) = plans.get_mut(&index) else { continue };
-        let standing = stream.objects.iter().filter(|o| o.document == index);
+        // Found, not looked for: there may be many Lists.
+        let from = stream.objects.partition_point(|o| o.document < index);
+        let standing = stream.objects[from..].iter().take_while(|o| o.document == index);
         let order: HashMap<&str, usize> = standing.enumerate().map(|(i, o)| (&o.pointer[..], i)).collect();
         if items.len() == order.len() {
             plan.dropped = true;
             continue;
         }
         items.sort_by_key(|c| std::cmp::Reverse(order.get(&c.pointer[..])));
-        for item in items {
-            let inside = format!("{}/", item.pointer);
-            plan.patch.retain(|op| !op.path.starts_with(&inside));
-            plan.patch.push(PatchOp {
-                op: Op::Remove,
-                path: item.pointer.clone(),
-                value: None,
-            });
-        }
+        let gone: HashSet<&str> = items.iter().map(|item| &item.pointer[..]).collect();
+        plan.patch.retain(|op| !is_inside(&op.path, &gone));
+        plan.patch.extend(items.iter().map(|item| PatchOp {
+            op: Op::Remove,
+            path: item.pointer.clone(),
+            value: None,
+        }));
     }
     plans
+}
+
+/// Whether a path leads into what stands at one of some pointers.
+fn is_inside(path: &str, pointers: &HashSet<&str>) -> bool {
+    path.match_indices('/').any(|(end, _)| pointers.contains(&path[..end]))
 }
 
 fn prefixed(op: &PatchOp, pointer: &str) -> PatchOp {
