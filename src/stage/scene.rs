@@ -1,6 +1,8 @@
 //! What belongs to a release, and in which stage it moves.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::{Others, Uses, of_role};
 use crate::host;
@@ -56,10 +58,28 @@ pub struct Known<'a> {
     pub scaled: HashSet<(&'a str, &'a str)>,
     /// The last object of each kind in the stream.
     pub last_of_kind: HashMap<&'a str, &'a Object>,
+    /// The chart's folders in the stream, and in what is deployed.
+    folders: [Folders; 2],
     /// Whether what is deployed was read from a cluster.
     live: bool,
     /// The kinds of what is deployed.
     kinds: HashSet<&'a str>,
+}
+
+/// The folder of the chart's templates that each document was rendered from. Each is read once: what stands above the first
+/// component, or above a List, can be long.
+#[derive(Default)]
+struct Folders(RefCell<HashMap<usize, Option<Rc<str>>>>);
+
+impl Folders {
+    fn of(&self, stream: &Stream, document: usize) -> Option<Rc<str>> {
+        let mut known = self.0.borrow_mut();
+        let read = || {
+            let template = host::template_of(stream, document)?;
+            host::template_folder(&template).map(Rc::from)
+        };
+        known.entry(document).or_insert_with(read).clone()
+    }
 }
 
 impl<'a> Known<'a> {
@@ -78,6 +98,7 @@ impl<'a> Known<'a> {
             scaled_last: scaled(last).collect(),
             scaled: scaled(&current.objects).collect(),
             last_of_kind: stream.objects.iter().map(|o| (kind(o), o)).collect(),
+            folders: Default::default(),
             live: current.objects.iter().any(is_live),
             kinds: current.objects.iter().map(kind).collect(),
         }
@@ -152,25 +173,20 @@ impl Scene<'_> {
     }
 
     fn rendered_by_chart(&self, object: &Object) -> bool {
-        let folder_of = |stream: &Stream, document: usize| {
-            host::template_of(stream, document).and_then(|t| host::template_folder(&t).map(str::to_owned))
-        };
-        for (stream, release, names) in [
-            (self.stream, self.came, &self.known.stream),
-            (self.current, self.before, &self.known.current),
-        ] {
-            let ours = release
-                .components
-                .first()
-                .and_then(|c| folder_of(stream, stream.objects[c.object].document));
+        let [stream, current] = &self.known.folders;
+        let mut sides = [
+            (self.stream, self.came, &self.known.stream, stream),
+            (self.current, self.before, &self.known.current, current),
+        ]
+        .into_iter();
+        sides.any(|(stream, release, names, folders)| {
             let Some(here) = names.same(&object.reference).next() else {
-                continue;
+                return false;
             };
-            if ours.is_some() && folder_of(stream, here.document) == ours {
-                return true;
-            }
-        }
-        false
+            let first = release.components.first();
+            let ours = first.and_then(|c| folders.of(stream, stream.objects[c.object].document));
+            ours.is_some() && folders.of(stream, here.document) == ours
+        })
     }
 
     /// What is deployed under the identity of an object. A stream that leaves its namespaces to the client is compared
