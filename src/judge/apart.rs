@@ -4,6 +4,7 @@
 //! judged as a whole.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use memchr::{memchr, memmem};
 
@@ -18,8 +19,9 @@ use crate::kube::Object;
 use crate::kube::circles::{self, Circles, Node, Sketch};
 use crate::milvus::effective::Texts;
 use crate::milvus::operator;
-use crate::milvus::release::inventory;
+use crate::milvus::release::{ByName, inventory};
 use crate::order::Order;
+use crate::rewrite::values::merged;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stage::Stage;
 use crate::state;
@@ -79,7 +81,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     if !plain || !much || !state::is_stream(current) {
         return None;
     }
-    let files = inputs::read_values(&request.values, &mut Vec::new())?;
+    let values = merged(&inputs::read_values(&request.values, &mut Vec::new())?);
     clock.lap("read the values");
     let mut parts = Parts::of(&request.target, current, clock)?;
     let mut done = Answer::default();
@@ -91,7 +93,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
         effort: Effort::default(),
     };
     for (circle, members) in &parts.circles {
-        let part = judged(&parts, members, &mut known, &files, request, clock)?;
+        let part = judged(&parts, members, &mut known, &values, request, clock)?;
         known.texts.part_is_over();
         // Where circles have more in common than is kept: held as a whole, all of it is read once.
         if known.read_again() > parts.bytes || done.findings.len() > MOST_FINDINGS {
@@ -122,7 +124,7 @@ fn judged(
     parts: &Parts,
     circle: &Members,
     known: &mut Known,
-    files: &[Value],
+    values: &Option<Rc<Value>>,
     request: &Request,
     clock: &Clock,
 ) -> Option<Answer> {
@@ -133,8 +135,8 @@ fn judged(
     clock.lap("read what is deployed");
     let (came, before) = (inventory(&target.objects), source.inventory());
     // One of several releases is deployed under its own name; what stands alone could be known without (MU004).
-    let stands = came.releases.iter().all(|r| before.releases.iter().any(|b| b.is(r)));
-    if came.releases.is_empty() || !stands {
+    let deployed = ByName::of(&before.releases);
+    if came.releases.is_empty() || !came.releases.iter().all(|r| deployed.holds(r)) {
         return None;
     }
     let workloads = [&came, &before].map(|side| side.releases.iter().map(|r| r.components.len()).sum::<usize>());
@@ -147,7 +149,7 @@ fn judged(
     let whole = Whole {
         target: &target,
         state: &State::Source(&source),
-        files,
+        values: values.clone(),
         overlays: &[],
         options: &request.options,
         host_command: request.host_command.as_deref(),

@@ -21,6 +21,7 @@ use crate::options::Options;
 use crate::order::Order;
 use crate::report::ReleaseReport;
 use crate::rewrite::Change;
+use crate::rewrite::values::merged;
 use crate::rules;
 use crate::state::helm::Unavailable;
 use crate::state::record::{Record, Unpacked};
@@ -188,7 +189,7 @@ pub fn judge(request: &Request) -> Judgement {
     let whole = Whole {
         target: &target,
         state: &state,
-        files: &files,
+        values: merged(&files),
         overlays: overlays.as_deref().unwrap_or_default(),
         options: &request.options,
         host_command: request.host_command.as_deref(),

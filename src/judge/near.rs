@@ -8,7 +8,7 @@ use super::crossing::Crossing;
 use super::whole::Judged;
 use crate::kube::circles::{Circles, Node};
 use crate::kube::{Object, ObjectRef};
-use crate::milvus::release::{Inventory, Release, inventory};
+use crate::milvus::release::{ByName, ByNames, Inventory, Release, inventory};
 use crate::milvus::role::Role;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stream::Stream;
@@ -118,10 +118,10 @@ pub(crate) fn circles(target: &Stream, current: Option<&Stream>, came: &Inventor
     }
     let deployed = current.map_or(&[][..], |stream| &stream.objects);
     let mut running: HashMap<*const Value, usize> = HashMap::new();
-    let known = |release: &Release| came.releases.iter().position(|r| r.is(release));
+    let coming = ByName::of(&came.releases);
     for (objects, inventory) in [(&target.objects[..], came), (deployed, before)] {
         for (i, release) in inventory.releases.iter().enumerate() {
-            let which = known(release).unwrap_or(came.releases.len() + i);
+            let which = coming.which(release).unwrap_or(came.releases.len() + i);
             for component in &release.components {
                 running.insert(Arc::as_ptr(&objects[component.object].value), which);
             }
@@ -188,16 +188,19 @@ impl Nears {
         }
     }
 
-    /// What a release is judged by: its circle; everything where it is not whole in one.
-    pub(crate) fn scope<'s>(&'s self, everything: Scope<'s>) -> Scope<'s> {
+    /// What a release is judged by: its circle; everything where it is not whole in one. `known` remembers the releases of
+    /// each circle.
+    pub(crate) fn scope<'s>(&'s self, everything: Scope<'s>, known: &ByNames<'s>) -> Scope<'s> {
         let first = &everything.target.objects[everything.release.components[0].object];
         let circle = self.circles.around(first);
         let Some((circle, near)) = circle.and_then(|circle| Some((circle, self.all.get(&circle)?))) else {
             return everything;
         };
         let same = |mine: &'s Inventory, whole: &Release| {
-            let mut found = mine.releases.iter().filter(|r| r.is(whole));
-            found.find(|r| r.components.len() == whole.components.len())
+            let mine = known.of(&mine.releases);
+            mine.all(whole)
+                .into_iter()
+                .find(|r| r.components.len() == whole.components.len())
         };
         let release = same(&near.came, everything.release);
         let deployed = everything.deployed.map(|deployed| same(&near.before, deployed));

@@ -8,12 +8,19 @@ use crate::facts;
 use crate::finding::{Finding, Input};
 use crate::kube::named::Names;
 use crate::milvus::effective::ConfigMaps;
-use crate::milvus::release::Release;
+use crate::milvus::release::{ByNames, Release};
 use crate::milvus::version::Version;
 use crate::report::{CurrentReport, ReleaseReport, StageReport, TargetReport};
 use crate::rules::case::{Case, Effective, Side};
 use crate::rules::{self, Check, RULES, umbrella};
 use crate::transition::From;
+
+/// What is looked up among the objects and releases that several releases are judged by, each set gone through once.
+#[derive(Default)]
+pub(super) struct Lookup<'p> {
+    objects: Names<'p>,
+    releases: ByNames<'p>,
+}
 
 impl Whole<'_> {
     /// Runs every rule over one release and notes its line of the report.
@@ -22,7 +29,7 @@ impl Whole<'_> {
         one: &'p Judged,
         stage: Option<StageReport>,
         proposed: &'p Applied,
-        names: &Names<'p>,
+        known: &Lookup<'p>,
         findings: &mut Vec<Finding>,
         releases: &mut Vec<ReleaseReport>,
     ) {
@@ -30,12 +37,8 @@ impl Whole<'_> {
             components: vec![],
             ..one.came.clone()
         };
-        let applied = proposed
-            .after()
-            .releases
-            .iter()
-            .find(|r| r.is(one.came))
-            .unwrap_or(&empty);
+        let after = known.releases.of(&proposed.after().releases);
+        let applied = after.first(one.came).unwrap_or(&empty);
         if applied.components.is_empty() {
             // Such as a state that holds an object twice, of which a stage keeps the other.
             let deployed = one.before.zip(one.current);
@@ -53,8 +56,8 @@ impl Whole<'_> {
             .before
             .zip(stream)
             .map(|(release, stream)| Effective::new(&ConfigMaps::of(&stream.objects), release, from_line, &one.texts));
-        let named_before = names.of(stream.map_or(&[], |stream| &stream.objects));
-        let named_after = names.of(&proposed.objects);
+        let named_before = known.objects.of(stream.map_or(&[], |stream| &stream.objects));
+        let named_after = known.objects.of(&proposed.objects);
         let side = one
             .before
             .zip(stream)

@@ -1,10 +1,12 @@
 //! What of the changes is for now: later stages held back, or written as waves.
 
+use std::collections::HashSet;
+
 use super::near::{Nears, Parts};
+use super::release::Lookup;
 use super::whole::{Judged, Whole};
 use crate::apply;
 use crate::finding::{Finding, Severity};
-use crate::kube::named::Names;
 use crate::milvus::release::inventory;
 use crate::order::{self, Order};
 use crate::report::StageReport;
@@ -123,7 +125,8 @@ impl Whole<'_> {
             return;
         };
         let proposal = nears.proposal(proposed, judged);
-        let names = Names::default();
+        let mut said: HashSet<_> = findings.iter().map(|f| (f.code, f.object.clone())).collect();
+        let known = Lookup::default();
         for (one, stage) in judged.iter().zip(stages) {
             let Some(stage) = stage.filter(|s| s.applied < s.last) else {
                 continue;
@@ -133,12 +136,11 @@ impl Whole<'_> {
                 ..stage
             });
             let mut found = Vec::new();
-            self.rules(one, end, proposal.of(one), &names, &mut found, &mut Vec::new());
+            self.rules(one, end, proposal.of(one), &known, &mut found, &mut Vec::new());
             for finding in found {
-                let said = |f: &Finding| f.code == finding.code && f.object == finding.object;
                 let refuses = finding.severity == Severity::Refuse;
                 let ends = finding.code.starts_with("MU3") || ["MU106", "MU113"].contains(&finding.code);
-                if refuses && ends && !findings.iter().any(said) {
+                if refuses && ends && said.insert((finding.code, finding.object.clone())) {
                     findings.push(finding);
                 }
             }

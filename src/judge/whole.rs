@@ -1,18 +1,20 @@
 //! The judgement of the whole stream: what is deployed of each release, what is changed, what the rules say.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::answer::Answer;
 use super::crossing::Crossing;
 use super::effort::Effort;
 use super::near::{self, Nears, Scope};
+use super::release::Lookup;
 use crate::apply;
 use crate::finding::Finding;
 use crate::host::{self, Host};
+use crate::kube::ObjectRef;
 use crate::kube::circles::{Circles, Node};
-use crate::kube::named::Names;
 use crate::milvus::effective::Texts;
-use crate::milvus::release::{Inventory, Mode, Release};
+use crate::milvus::release::{ByName, ByNames, Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
 use crate::overlay::{self, Overlay};
 use crate::rewrite::values::Values;
@@ -37,7 +39,8 @@ pub(super) enum State<'a> {
 pub(super) struct Whole<'a> {
     pub target: &'a Stream,
     pub state: &'a State<'a>,
-    pub files: &'a [Value],
+    /// All that the values files say, merged.
+    pub values: Option<Rc<Value>>,
     pub overlays: &'a [Overlay],
     pub options: &'a Options,
     pub host_command: Option<&'a [String]>,
@@ -93,19 +96,22 @@ impl Whole<'_> {
         mut findings: Vec<Finding>,
     ) -> Result<Answer, Box<Circles>> {
         let gone = self.gone(came);
+        let deployed = Deployed::of(came, before);
         // Of several releases the first that is deployed speaks for all objects.
-        let known = |r: &Release| before.releases.iter().any(|b| b.is(r));
+        let known = |r: &Release| deployed.named.holds(r);
         let lead = came.releases.iter().position(known).unwrap_or_default();
         let nears = Nears::of(circles, self.target, self.current_stream(), came, &gone, lead);
+        let in_circles = ByNames::default();
         let scope = |release| {
-            nears.scope(Scope {
+            let everything = Scope {
                 target: self.target,
                 release,
                 current: self.current_stream(),
-                deployed: deployed(release, came, before),
+                deployed: deployed.of_release(release),
                 gone: &gone,
                 circle: None,
-            })
+            };
+            nears.scope(everything, &in_circles)
         };
         let scopes: Vec<Scope> = came.releases.iter().map(scope).collect();
         if let Some(too_much) = self.too_much(&scopes) {
@@ -115,10 +121,10 @@ impl Whole<'_> {
                 ..Answer::default()
             });
         }
-        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, before)).collect();
+        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, &deployed)).collect();
         let mut led: HashSet<Option<Node>> = HashSet::new();
-        let (deployed, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
-        for one in deployed.into_iter().chain(new) {
+        let (known, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
+        for one in known.into_iter().chain(new) {
             one.leads = led.insert(one.circle);
         }
         self.clock.lap("take the inventory, tell the transition");
@@ -145,7 +151,7 @@ impl Whole<'_> {
         match apply::proposed(self.target, &changes) {
             Ok(proposed) => {
                 let proposal = nears.proposal(proposed, &judged);
-                let names = Names::default();
+                let known = Lookup::default();
                 for (nth, (one, stage)) in judged.iter().zip(&stages).enumerate() {
                     let before = findings.len();
                     if before > MOST_FINDINGS {
@@ -155,7 +161,7 @@ impl Whole<'_> {
                             ..Answer::default()
                         });
                     }
-                    self.rules(one, *stage, proposal.of(one), &names, &mut findings, &mut releases);
+                    self.rules(one, *stage, proposal.of(one), &known, &mut findings, &mut releases);
                     crossing.found(one.circle, &findings[before..]);
                     targets.push(one.transition.target().cloned());
                 }
@@ -212,19 +218,15 @@ impl Whole<'_> {
     /// The changes of all releases, and what the user adds to them.
     fn changes(&self, judged: &[Judged], findings: &mut Vec<Finding>) -> Vec<Change> {
         let mut changes: Vec<Change> = Vec::new();
-        let mut of_document: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut of_object: HashMap<(usize, &str, &ObjectRef), Vec<usize>> = HashMap::new();
         for one in judged {
             let unbuilt = rules::mu007_role_undecidable::unbuilt(one.target, one.came, &one.rewrite);
             findings.extend(unbuilt);
             for change in &one.rewrite.changes {
                 // A policy or monitor of two releases is decided twice and changed once.
-                let twin = |c: &Change| {
-                    c.op == change.op
-                        && c.pointer == change.pointer
-                        && c.object == change.object
-                        && c.patch == change.patch
-                };
-                let others = of_document.entry(change.document).or_default();
+                let twin = |c: &Change| c.op == change.op && c.patch == change.patch;
+                let object = (change.document, &change.pointer[..], &change.object);
+                let others = of_object.entry(object).or_default();
                 if !others.iter().any(|i| twin(&changes[*i])) {
                     others.push(changes.len());
                     changes.push(change.clone());
@@ -263,7 +265,8 @@ impl Whole<'_> {
                     .filter(|j| matches!(j.transition.from, From::Unsaid))
                     .collect();
                 // Where no release agrees at all, that is said already (MU004).
-                let known = came.releases.iter().any(|r| before.releases.iter().any(|b| b.is(r)));
+                let standing = ByName::of(&before.releases);
+                let known = came.releases.iter().any(|r| standing.holds(r));
                 if let Some(first) = unsaid.first()
                     && (known || before.releases.is_empty())
                 {
@@ -314,14 +317,14 @@ impl Whole<'_> {
     }
 
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, scope: &Scope<'r>, before: &Inventory) -> Judged<'r> {
+    fn decide<'r>(&self, scope: &Scope<'r>, known: &Deployed) -> Judged<'r> {
         let (release, deployed) = (scope.release, scope.deployed);
         let assume = &self.options.assume;
         let to = release.versions(assume.target_version.as_ref());
         let from = match (self.state, deployed) {
             (State::Unsaid, _) => From::Unsaid,
             // A second Milvus in an umbrella chart is new; of any other release the source says nothing.
-            (State::Source(_), None) if !before.releases.iter().any(|b| b.name == release.name) => From::Unsaid,
+            (State::Source(_), None) if !known.names.contains(&release.name[..]) => From::Unsaid,
             (State::Nothing, _) | (State::Source(_), None) => From::Nothing,
             (State::Source(source), Some(deployed)) => {
                 let known = source.versions(deployed, assume.current_version.as_ref());
@@ -346,12 +349,13 @@ impl Whole<'_> {
             shapes: Shapes::default(),
             texts: self.texts.clone(),
         };
-        let values = (!self.files.is_empty()).then(|| {
+        let values = self.values.as_ref().map(|whole| {
             let template = release
                 .components
                 .iter()
                 .find_map(|c| host::template_of(self.target, scene.object(c).document));
-            Values::new(self.files, &template.map(|t| host::values_path(&t)).unwrap_or_default())
+            let path = template.map(|t| host::values_path(&t)).unwrap_or_default();
+            Values::new(Rc::clone(whole), path)
         });
         scene.values = values.as_ref();
         let rewrite = match self.options.rewrite {
@@ -373,14 +377,31 @@ impl Whole<'_> {
     }
 }
 
-/// What is deployed of a release.
-fn deployed<'r>(release: &Release, came: &Inventory, before: &'r Inventory) -> Option<&'r Release> {
-    let known = before.releases.iter().find(|b| b.is(release));
-    known.or_else(|| match (&before.releases[..], &came.releases[..]) {
-        // Names can differ where one side does not say its instance; MU004 tells when both do.
-        ([only], [_]) => Some(only),
-        _ => None,
-    })
+/// The releases that are deployed.
+struct Deployed<'r> {
+    named: ByName<'r>,
+    names: HashSet<&'r str>,
+    /// The only one, beside the only one that comes.
+    only: Option<&'r Release>,
+}
+
+impl<'r> Deployed<'r> {
+    fn of(came: &Inventory, before: &'r Inventory) -> Deployed<'r> {
+        Deployed {
+            named: ByName::of(&before.releases),
+            names: before.releases.iter().map(|release| &release.name[..]).collect(),
+            only: match (&before.releases[..], &came.releases[..]) {
+                // Names can differ where one side does not say its instance; MU004 tells when both do.
+                ([only], [_]) => Some(only),
+                _ => None,
+            },
+        }
+    }
+
+    /// What is deployed of a release.
+    fn of_release(&self, release: &Release) -> Option<&'r Release> {
+        self.named.first(release).or(self.only)
+    }
 }
 
 /// The folded scalars that Helm 4's second pass would alter, as changes; documents that leave are left out.

@@ -1,6 +1,8 @@
 //! The inventory: which workloads of a stream run Milvus, as what, from which image, and which belong together.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use foldhash::{HashMap, HashSet};
 
@@ -222,6 +224,78 @@ fn place<'o>(releases: &mut Vec<Release>, known: &mut Known<'o>, object: &'o Obj
     });
 }
 
+/// Releases by what tells whether one can be another ([`Release::is`]): to ask each of them for each other takes time squared.
+#[derive(Debug)]
+pub struct ByName<'r> {
+    releases: &'r [Release],
+    of: HashMap<(&'r str, &'r str), Namesakes<'r>>,
+}
+
+/// Those (indices) of one name and chart's name.
+#[derive(Debug, Default)]
+struct Namesakes<'r> {
+    all: Vec<usize>,
+    first: First<'r>,
+}
+
+impl<'r> ByName<'r> {
+    /// These releases.
+    pub fn of(releases: &'r [Release]) -> ByName<'r> {
+        let mut of: HashMap<(&str, &str), Namesakes> = HashMap::default();
+        for (i, release) in releases.iter().enumerate() {
+            let namesakes = of.entry((&release.name, &release.app)).or_default();
+            namesakes.all.push(i);
+            namesakes.first.add(&release.namespace, i);
+        }
+        ByName { releases, of }
+    }
+
+    fn namesakes<'n>(&'n self, release: &'n Release) -> Option<&'n Namesakes<'n>> {
+        self.of.get(&(&release.name[..], &release.app[..]))
+    }
+
+    /// The index of the first that can be this one.
+    pub fn which(&self, release: &Release) -> Option<usize> {
+        self.namesakes(release)?.first.agreeing(&release.namespace)
+    }
+
+    /// The first that can be this one.
+    pub fn first(&self, release: &Release) -> Option<&'r Release> {
+        self.which(release).map(|i| &self.releases[i])
+    }
+
+    /// Whether any of them can be this one.
+    pub fn holds(&self, release: &Release) -> bool {
+        self.which(release).is_some()
+    }
+
+    /// All that can be this one, in their order. Those of an inventory that name a namespace are one in each.
+    pub fn all(&self, release: &Release) -> Vec<&'r Release> {
+        let Some(namesakes) = self.namesakes(release) else {
+            return vec![];
+        };
+        let one = namesakes.first.agreeing(&release.namespace);
+        let each = match release.namespace.is_empty() {
+            true => &namesakes.all[..],
+            false => one.as_slice(),
+        };
+        each.iter().map(|i| &self.releases[*i]).collect()
+    }
+}
+
+/// The names of sets of releases that several look into, each set gone through once.
+#[derive(Debug, Default)]
+pub struct ByNames<'r>(RefCell<HashMap<(*const Release, usize), Rc<ByName<'r>>>>);
+
+impl<'r> ByNames<'r> {
+    /// Those of a set.
+    pub fn of(&self, releases: &'r [Release]) -> Rc<ByName<'r>> {
+        let mut known = self.0.borrow_mut();
+        let named = known.entry((releases.as_ptr(), releases.len()));
+        Rc::clone(named.or_insert_with(|| Rc::new(ByName::of(releases))))
+    }
+}
+
 /// A label's value, the immutable selector's first: Argo CD's label tracking rewrites `app.kubernetes.io/instance` on
 /// the object itself (hosts.md 5.10).
 fn identifying<'o>(object: &'o Object, keys: &[&str]) -> Option<&'o str> {
@@ -369,6 +443,43 @@ mod tests {
             .collect();
         assert_eq!(seen, [("a", "milvus", 2), ("b", "milvus", 1), ("a", "second", 1)]);
         assert_eq!(found.releases[0].base(), Some("a-milvus"));
+    }
+
+    #[test]
+    fn a_release_is_found_by_name_as_by_looking_at_each() {
+        let release = |name: &str, app: &str, namespace: &str| Release {
+            namespace: namespace.into(),
+            name: name.into(),
+            app: app.into(),
+            components: vec![],
+        };
+        let of = |all: &[(&str, &str, &str)]| -> Vec<Release> {
+            all.iter().map(|(name, app, space)| release(name, app, space)).collect()
+        };
+        let each = of(&[
+            ("a", "m", "x"),
+            ("b", "m", ""),
+            ("a", "m", "y"),
+            ("a", "n", "x"),
+            ("a", "m", "z"),
+        ]);
+        let asked = ["a", "b", "c"]
+            .map(|name| ["m", "n"].map(|app| ["", "x", "y", "q"].map(|space| release(name, app, space))));
+        for releases in [&each[..], &each[1..2], &[]] {
+            let known = ByName::of(releases);
+            for release in asked.iter().flatten().flatten() {
+                let looked_for: Vec<&Release> = releases.iter().filter(|r| r.is(release)).collect();
+                let found = known.all(release);
+                assert_eq!(found.len(), looked_for.len(), "{release:?}");
+                assert!(found.iter().zip(&looked_for).all(|(a, b)| std::ptr::eq(*a, *b)));
+                assert_eq!(known.which(release), releases.iter().position(|r| r.is(release)));
+                assert_eq!(known.holds(release), !looked_for.is_empty());
+                assert_eq!(known.first(release).is_some(), known.holds(release));
+            }
+        }
+        let sets = ByNames::default();
+        assert!(Rc::ptr_eq(&sets.of(&each), &sets.of(&each)));
+        assert!(sets.of(&each[..1]).which(&each[2]).is_none() && sets.of(&each).which(&each[2]) == Some(2));
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The values Helm was given: several files merged as Helm merges them, and read as its templates read them.
 
+use std::rc::Rc;
+
 use crate::value::{Map, Value};
 
 /// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Values {
-    /// The values of the Milvus chart itself.
-    scoped: Value,
-    /// All that was given.
-    whole: Value,
+    /// All that was given, which the releases of a stream share.
+    whole: Rc<Value>,
+    /// The keys under which the values of the Milvus chart itself stand in it.
+    path: Vec<String>,
 }
+
+/// What a chart has that was given nothing.
+static NOTHING: Value = Value::Object(Map::new());
 
 /// Merges `over` into `base`: maps key by key, everything else replaced; a null stays as a null, which deletes the
 /// chart's default later (helm pkg/chart/common/util coalesce).
@@ -41,20 +46,22 @@ pub fn truthy(value: Option<&Value>) -> bool {
     }
 }
 
+/// The files merged in order, once for all releases of a stream; `None` where none was given.
+pub fn merged(files: &[Value]) -> Option<Rc<Value>> {
+    if files.is_empty() {
+        return None;
+    }
+    let mut all = Value::Object(Map::new());
+    for file in files.iter().filter(|f| !f.is_null()) {
+        merge(&mut all, file);
+    }
+    Some(Rc::new(all))
+}
+
 impl Values {
-    /// Merges the files in order, then descends to the subchart's key where the chart is part of an umbrella.
-    pub fn new(files: &[Value], path: &[String]) -> Values {
-        let mut all = Value::Object(Map::new());
-        for file in files.iter().filter(|f| !f.is_null()) {
-            merge(&mut all, file);
-        }
-        let scoped = path.iter().try_fold(&all, |v, key| v.entry(key)).cloned();
-        Values {
-            scoped: scoped
-                .filter(Value::is_object)
-                .unwrap_or_else(|| Value::Object(Map::new())),
-            whole: all,
-        }
+    /// Those of a chart in what was given: below the subchart's key where it is part of an umbrella.
+    pub fn new(whole: Rc<Value>, path: Vec<String>) -> Values {
+        Values { whole, path }
     }
 
     /// All that was given, the values of an umbrella chart included.
@@ -64,12 +71,14 @@ impl Values {
 
     /// The values of the Milvus chart itself.
     pub fn scoped(&self) -> &Value {
-        &self.scoped
+        // No longer way than the values are deep, however long the path.
+        let scoped = self.path.iter().try_fold(&*self.whole, |v, key| v.entry(key));
+        scoped.filter(|v| v.is_object()).unwrap_or(&NOTHING)
     }
 
     /// The value at a path, `None` where it was not given.
     pub fn get(&self, path: &[&str]) -> Option<&Value> {
-        path.iter().try_fold(&self.scoped, |v, key| v.entry(key))
+        path.iter().try_fold(self.scoped(), |v, key| v.entry(key))
     }
 
     /// The value at a path where a template's `if` takes it for true.
@@ -108,26 +117,42 @@ mod tests {
     use super::*;
     use crate::value::json;
 
+    fn values(files: &[Value], path: &[&str]) -> Values {
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        Values::new(merged(files).expect("a file"), path)
+    }
+
+    #[test]
+    fn releases_share_what_was_merged() {
+        assert_eq!(merged(&[]), None);
+        let whole = merged(&[json!({"a": {"x": 1}, "b": {"x": 2}, "c": 3})]).expect("a file");
+        let of = |path: &[&str]| Values::new(Rc::clone(&whole), path.iter().map(|key| (*key).to_owned()).collect());
+        let [a, b, text, none] = [of(&["a"]), of(&["b"]), of(&["c"]), of(&["a", "x", "y"])];
+        assert_eq!([a.get(&["x"]), b.get(&["x"])], [Some(&json!(1)), Some(&json!(2))]);
+        assert_eq!([text.scoped(), none.scoped()], [&json!({}), &json!({})]);
+        assert!(std::ptr::eq(a.whole(), b.whole()));
+    }
+
     #[test]
     fn later_files_win_maps_merge_lists_are_replaced_nulls_stay() {
         let a = json!({"m": {"x": 1, "y": 2}, "l": [1, 2], "n": {"z": 1}});
         let b = json!({"m": {"y": 3}, "l": [9], "n": null});
-        let v = Values::new(&[a, Value::Null, b], &[]);
-        assert_eq!(v.scoped, json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
+        let v = values(&[a, Value::Null, b], &[]);
+        assert_eq!(*v.scoped(), json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
     }
 
     #[test]
     fn a_null_over_a_map_and_a_map_over_a_null() {
-        let v = Values::new(&[json!({"m": null}), json!({"m": {"x": 1}})], &[]);
+        let v = values(&[json!({"m": null}), json!({"m": {"x": 1}})], &[]);
         assert_eq!(v.get(&["m", "x"]), Some(&json!(1)));
     }
 
     #[test]
     fn an_umbrella_roots_at_the_subcharts_key() {
         let files = [json!({"vectors": {"image": {"all": {"tag": "v2.6.6"}}}, "image": {"all": {"tag": "other"}}})];
-        let v = Values::new(&files, &["vectors".into()]);
+        let v = values(&files, &["vectors"]);
         assert_eq!(v.text(&["image", "all", "tag"]).as_deref(), Some("v2.6.6"));
-        assert_eq!(Values::new(&files, &["absent".into()]).get(&["image"]), None);
+        assert_eq!(values(&files, &["absent"]).get(&["image"]), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::live::{Claimed, Live, marked, serves};
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome, Request, pods, rollout, stores};
 use crate::judge::{Effort, Nears, Scope, circles};
 use crate::milvus::effective::Texts;
-use crate::milvus::release::{Component, Inventory, Release};
+use crate::milvus::release::{ByNames, Component, Inventory, Release};
 use crate::milvus::role::Role;
 use crate::options::Options;
 use crate::rules::mu001_unreadable_input;
@@ -20,17 +20,19 @@ pub fn look(request: &Request, inputs: &Inputs, out: &mut Outcome) {
     let wanted = inputs::releases(inputs, &cluster, &request.place, &mut out.missing);
     let nears = nears(inputs, &cluster, &wanted);
     let before = inputs.before.as_ref().map(|before| &before.stream);
+    let in_circles = ByNames::default();
     let scopes: Vec<Scope> = wanted
         .iter()
         .map(|(release, deployed)| {
-            nears.scope(Scope {
+            let everything = Scope {
                 target: &inputs.live.stream,
                 release,
                 current: before,
                 deployed: *deployed,
                 gone: &[],
                 circle: None,
-            })
+            };
+            nears.scope(everything, &in_circles)
         })
         .collect();
     let bytes = inputs.live.stream.text.len() + before.map_or(0, |stream| stream.text.len());

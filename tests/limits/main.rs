@@ -25,6 +25,7 @@ mod reading;
 mod patches;
 mod rewritten;
 mod ruled;
+mod judged;
 mod shapes;
 mod workload;
 mod states;

@@ -199,7 +199,7 @@ fn by(
     let whole = Whole {
         target,
         state: &State::Source(source),
-        files: &[],
+        values: None,
         overlays: &[],
         options,
         host_command: None,
