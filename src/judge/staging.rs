@@ -61,7 +61,7 @@ impl Whole<'_> {
             current,
             before: deployed,
             kind,
-            known: stage::Known::of(one.target, &objects, current),
+            known: stage::Known::of(one.target, &objects, current, [one.came, applied, deployed]),
             others: stage::Others::of(&objects, applied, &current.objects, deployed),
             uses: stage::Uses::of(&objects, applied, &current.objects, deployed, kind),
         };
@@ -96,7 +96,7 @@ impl Whole<'_> {
                 current: one.target,
                 before: one.came,
                 kind,
-                known: stage::Known::of(one.target, &objects, one.target),
+                known: stage::Known::of(one.target, &objects, one.target, [one.came, applied, one.came]),
                 others: stage::Others::of(&objects, applied, &one.target.objects, one.came),
                 uses: stage::Uses::of(&objects, applied, &one.target.objects, one.came, kind),
             };

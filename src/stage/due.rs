@@ -1,6 +1,6 @@
 //! Which stage is due: the first that changes anything.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::hold::{hold_back, is_scaled};
 use super::scene::{is_live, scaled};

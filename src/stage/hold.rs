@@ -1,9 +1,11 @@
 //! What moves in a later stage stays as it is deployed.
 
-use std::collections::HashSet;
+use std::rc::Rc;
+
+use foldhash::HashSet;
 
 use super::Scene;
-use super::scene::{is_live, serves};
+use super::scene::is_live;
 use crate::diff::{self, server, tree};
 use crate::host;
 use crate::kube::delta::{delta, without_server_fields};
@@ -136,7 +138,7 @@ fn inject(scene: &Scene, current: &Object, why: String) -> Change {
     let kind = current.reference.kind.as_str();
     let neighbour = scene.known.last_of_kind.get(kind);
     let at = neighbour.map_or_else(|| place::last(scene.stream), |o| place::behind(scene.stream, o));
-    let template = host::template_of(scene.current, current.document).or_else(|| template(scene, current));
+    let template = scene.template_of(current).or_else(|| template(scene, current));
     let mut kept = kept(current, Map::new());
     if is_live(current)
         && let Some(spec) = kept.get_mut("spec")
@@ -157,23 +159,13 @@ fn inject(scene: &Scene, current: &Object, why: String) -> Change {
 }
 
 /// The chart's own name for the template of a role's object.
-fn template(scene: &Scene, current: &Object) -> Option<String> {
-    let objects = &scene.current.objects;
-    let role = scene
-        .before
-        .components
-        .iter()
-        .find(|c| objects[c.object].reference == current.reference)
-        .map(|c| c.role);
-    let role = role.or_else(|| serves(current, objects, scene.before).first().copied())?;
+fn template(scene: &Scene, current: &Object) -> Option<Rc<str>> {
+    let role = scene.role_before(current)?;
     let file = match current.reference.kind.as_str() {
         "Service" => "svc",
         "HorizontalPodAutoscaler" => "hpa",
         _ => "deployment",
     };
-    let folder = scene.came.components.iter().find_map(|c| {
-        let path = host::template_of(scene.stream, scene.stream.objects[c.object].document)?;
-        host::template_folder(&path).map(str::to_owned)
-    })?;
-    Some(format!("{folder}{role}-{file}.yaml"))
+    let folder = scene.template_folder()?;
+    Some(format!("{folder}{role}-{file}.yaml").into())
 }

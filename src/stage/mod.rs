@@ -10,6 +10,7 @@
 mod due;
 mod hold;
 mod others;
+mod running;
 mod scene;
 #[cfg(test)]
 mod tests;

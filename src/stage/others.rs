@@ -89,3 +89,91 @@ impl<'a> Beside<'a> {
         labelled() || is_component() || scales() || mounted()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{Value, json};
+
+    fn object(value: Value) -> Object {
+        Object::all_in(0, value).unwrap().remove(0)
+    }
+
+    fn proxy(instance: &str, named: &str, namespace: &str) -> Object {
+        let labels = json!({"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": "milvus"});
+        let container = json!({"name": "c", "image": "milvusdb/milvus:v2.5.22", "args": ["milvus", "run", "proxy"]});
+        let pod = json!({"containers": [container], "volumes": [{"name": "v", "configMap": {"name": format!("{named}-conf")}}]});
+        object(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": named, "namespace": namespace},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}}),
+        )
+    }
+
+    fn named(kind: &str, name: &str, namespace: &str) -> Object {
+        object(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}}))
+    }
+
+    fn labelled(instance: &str, app: &str, namespace: &str) -> Object {
+        let labels = json!({"app.kubernetes.io/instance": instance, "app.kubernetes.io/name": app});
+        object(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": namespace, "labels": labels}}),
+        )
+    }
+
+    fn scaler(of: &str, namespace: &str) -> Object {
+        let target = json!({"kind": "Deployment", "name": of});
+        object(
+            json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "h", "namespace": namespace}, "spec": {"scaleTargetRef": target}}),
+        )
+    }
+
+    #[test]
+    fn what_another_release_has_is_its_own_in_its_namespace() {
+        // The second workload of the other release leaves its namespace to the client.
+        let all = [proxy("r", "mine", "n"), proxy("s", "its", "n"), proxy("s", "its-b", "")];
+        let releases = inventory(&all).releases;
+        assert_eq!(releases.len(), 2);
+        let foreign = || {
+            let mut foreign = proxy("s", "its", "n");
+            foreign.reference.api_version = "example.com/v1".into();
+            foreign
+        };
+        let cases = [
+            ("its workload", proxy("q", "its", "n"), true),
+            ("a namesake elsewhere", proxy("q", "its", "m"), false),
+            ("one that can be its by name alone", proxy("q", "its-b", "m"), false),
+            ("one that can be its", proxy("q", "its-b", "n"), true),
+            ("a namesake of another API", foreign(), false),
+            ("what carries its labels", labelled("s", "milvus", "n"), true),
+            ("that elsewhere", labelled("s", "milvus", "m"), false),
+            ("what carries its instance alone", labelled("s", "other", "n"), false),
+            ("what scales it", scaler("its", "n"), true),
+            ("that elsewhere", scaler("its", "m"), false),
+            ("what scales this release", scaler("mine", "n"), false),
+            ("what its pods mount", named("ConfigMap", "its-conf", "n"), true),
+            ("that elsewhere", named("ConfigMap", "its-conf", "m"), false),
+            (
+                "what the pods of this release mount",
+                named("ConfigMap", "mine-conf", "n"),
+                false,
+            ),
+            ("this release's workload", proxy("r", "mine", "n"), false),
+            ("this release's labels", labelled("r", "milvus", "n"), false),
+        ];
+        let alone = &all[..1];
+        let one = &releases[0];
+        let of = |after: &'static str| match after {
+            "after" => Others::of(&all, one, alone, one),
+            "before" => Others::of(alone, one, &all, one),
+            _ => Others::of(alone, one, alone, one),
+        };
+        let [after, before, never] = ["after", "before", "never"].map(of);
+        for (what, object, own) in &cases {
+            let said = |others: &Others| [others.own_after(object), others.own_before(object), others.own(object)];
+            assert_eq!(said(&after), [*own, false, *own], "{what}");
+            assert_eq!(said(&before), [false, *own, *own], "{what}");
+            assert_eq!(said(&never), [false; 3], "{what}");
+        }
+    }
+}

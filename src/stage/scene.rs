@@ -1,9 +1,11 @@
 //! What belongs to a release, and in which stage it moves.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use foldhash::{HashMap, HashSet};
+
+use super::running::Running;
 use super::{Others, Uses, of_role};
 use crate::host;
 use crate::kube::named::Named;
@@ -13,7 +15,6 @@ use crate::milvus::release::Release;
 use crate::milvus::role::Role;
 use crate::stream::Stream;
 use crate::transition::Kind;
-use crate::value::Value;
 
 /// The annotation that Helm gives every object it applies.
 const HELM_RELEASE: &str = "meta.helm.sh/release-name";
@@ -58,33 +59,65 @@ pub struct Known<'a> {
     pub scaled: HashSet<(&'a str, &'a str)>,
     /// The last object of each kind in the stream.
     pub last_of_kind: HashMap<&'a str, &'a Object>,
-    /// The chart's folders in the stream, and in what is deployed.
-    folders: [Folders; 2],
+    /// The workloads of the release after the whole rewrite, as they are deployed, and as they came in.
+    running: [Running<'a>; 3],
+    /// The chart's templates in the stream, and in what is deployed.
+    templates: [Templates; 2],
+    /// The folder of the templates that the release was rendered from.
+    folder: OnceCell<Option<String>>,
+    /// The release that Helm says to be that of what is deployed.
+    applied: OnceCell<Option<String>>,
+    /// In which stage each object moves.
+    stages: Memo<u8>,
+    /// Which of the deployed ones are the release's own.
+    owned: Memo<bool>,
     /// Whether what is deployed was read from a cluster.
     live: bool,
     /// The kinds of what is deployed.
     kinds: HashSet<&'a str>,
 }
 
-/// The folder of the chart's templates that each document was rendered from. Each is read once: what stands above the first
-/// component, or above a List, can be long.
+/// The chart's template that each document was rendered from. Each is read once: what stands above the first component, or
+/// above a List, can be long.
 #[derive(Default)]
-struct Folders(RefCell<HashMap<usize, Option<Rc<str>>>>);
+struct Templates(RefCell<HashMap<usize, Option<Rc<str>>>>);
 
-impl Folders {
+impl Templates {
     fn of(&self, stream: &Stream, document: usize) -> Option<Rc<str>> {
         let mut known = self.0.borrow_mut();
-        let read = || {
-            let template = host::template_of(stream, document)?;
-            host::template_folder(&template).map(Rc::from)
-        };
+        let read = || host::template_of(stream, document).map(Rc::from);
         known.entry(document).or_insert_with(read).clone()
+    }
+}
+
+/// What was told of objects, by where they are.
+#[derive(Default)]
+struct Memo<T>(RefCell<HashMap<*const Object, T>>);
+
+impl<T: Copy> Memo<T> {
+    fn of(&self, object: Option<*const Object>, tell: impl FnOnce() -> T) -> T {
+        let Some(object) = object else {
+            return tell();
+        };
+        let known = self.0.borrow().get(&object).copied();
+        known.unwrap_or_else(|| {
+            let told = tell();
+            self.0.borrow_mut().insert(object, told);
+            told
+        })
     }
 }
 
 impl<'a> Known<'a> {
     /// Looks at what came in, at what it is after the whole rewrite, and at what is deployed.
-    pub fn of(stream: &'a Stream, last: &'a [Object], current: &'a Stream) -> Known<'a> {
+    /// `releases` are the release among each of these.
+    pub fn of(stream: &'a Stream, last: &'a [Object], current: &'a Stream, releases: [&Release; 3]) -> Known<'a> {
+        let [came, after, before] = releases;
+        let running = [
+            Running::of(last, after),
+            Running::of(&current.objects, before),
+            Running::of(&stream.objects, came),
+        ];
         let kind = |o: &'a Object| o.reference.kind.as_str();
         Known {
             stream: Named::of(&stream.objects),
@@ -98,7 +131,12 @@ impl<'a> Known<'a> {
             scaled_last: scaled(last).collect(),
             scaled: scaled(&current.objects).collect(),
             last_of_kind: stream.objects.iter().map(|o| (kind(o), o)).collect(),
-            folders: Default::default(),
+            running,
+            templates: Default::default(),
+            folder: OnceCell::new(),
+            applied: OnceCell::new(),
+            stages: Memo::default(),
+            owned: Memo::default(),
             live: current.objects.iter().any(is_live),
             kinds: current.objects.iter().map(kind).collect(),
         }
@@ -113,39 +151,31 @@ pub fn scaled(objects: &[Object]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 impl Scene<'_> {
-    /// The role an object has, or those it serves; none where it serves pods that are not Milvus.
+    /// The role an object has, or those it serves (each once); none where it serves pods that are not Milvus.
     pub fn roles(&self, object: &Object) -> Vec<Role> {
-        let sides = [
-            (self.last, self.after),
-            (&self.current.objects[..], self.before),
-            (&self.stream.objects[..], self.came),
-        ];
-        let own = |(objects, release): &(&[Object], &Release)| {
-            release
-                .components
-                .iter()
-                .find(|c| objects[c.object].reference.same_object(&object.reference))
-                .map(|c| c.role)
-        };
-        match sides.iter().find_map(own) {
+        let sides = &self.known.running;
+        match sides.iter().find_map(|running| running.role(object)) {
             Some(role) => vec![role],
-            None => sides
-                .iter()
-                .map(|(objects, release)| serves(object, objects, release))
-                .max_by_key(Vec::len)
-                .unwrap_or_default(),
+            None => {
+                sides
+                    .iter()
+                    .map(|running| running.served_by(object))
+                    .max_by_key(|served| served.workloads)
+                    .unwrap_or_default()
+                    .roles
+            }
         }
     }
 
     /// The stage in which an object moves: a workload by its role, what serves one role only with it, what is Milvus and
-    /// no workload first, what is not Milvus before all.
+    /// no workload first, what is not Milvus before all. It is asked for in each stage, and told once.
     pub fn stage_of(&self, object: &Object) -> u8 {
-        if let Some(stage) = self
-            .roles(object)
-            .into_iter()
-            .map(|role| of_role(self.kind, role))
-            .max()
-        {
+        self.known.stages.of(self.holds(object), || self.told_stage(object))
+    }
+
+    fn told_stage(&self, object: &Object) -> u8 {
+        let roles = self.roles(object).into_iter();
+        if let Some(stage) = roles.map(|role| of_role(self.kind, role)).max() {
             return stage;
         }
         if !self.is_milvus(object) {
@@ -154,6 +184,13 @@ impl Scene<'_> {
         let workload =
             workload::template(object).is_some() && workload::SERVING_KINDS.contains(&object.reference.kind.as_str());
         if workload { of_role(self.kind, Role::Proxy) } else { 1 }
+    }
+
+    /// An object's address, where it is one of those that stay where they are as long as this scene is there.
+    fn holds(&self, object: &Object) -> Option<*const Object> {
+        let at = std::ptr::from_ref(object);
+        let sides = [&self.stream.objects[..], self.last, &self.current.objects];
+        sides.iter().any(|side| side.as_ptr_range().contains(&at)).then_some(at)
     }
 
     /// Whether an object belongs to the Milvus chart: by the template it was rendered from, by the labels the chart
@@ -173,20 +210,46 @@ impl Scene<'_> {
     }
 
     fn rendered_by_chart(&self, object: &Object) -> bool {
-        let [stream, current] = &self.known.folders;
+        let [stream, current] = &self.known.templates;
         let mut sides = [
             (self.stream, self.came, &self.known.stream, stream),
             (self.current, self.before, &self.known.current, current),
         ]
         .into_iter();
-        sides.any(|(stream, release, names, folders)| {
+        sides.any(|(stream, release, names, templates)| {
             let Some(here) = names.same(&object.reference).next() else {
                 return false;
             };
             let first = release.components.first();
-            let ours = first.and_then(|c| folders.of(stream, stream.objects[c.object].document));
-            ours.is_some() && folders.of(stream, here.document) == ours
+            let ours = first.and_then(|c| templates.of(stream, stream.objects[c.object].document));
+            let theirs = templates.of(stream, here.document);
+            let [ours, theirs] = [&ours, &theirs].map(|path| path.as_deref().and_then(host::template_folder));
+            ours.is_some() && ours == theirs
         })
+    }
+
+    /// The chart's template of a deployed object, as the host noted it.
+    pub fn template_of(&self, current: &Object) -> Option<Rc<str>> {
+        self.known.templates[1].of(self.current, current.document)
+    }
+
+    /// The folder of the chart's templates, as the first component that has one shows it.
+    pub fn template_folder(&self) -> Option<&str> {
+        let folder = |document: usize| {
+            let path = self.known.templates[0].of(self.stream, document)?;
+            host::template_folder(&path).map(str::to_owned)
+        };
+        let mut documents = self
+            .came
+            .components
+            .iter()
+            .map(|c| self.stream.objects[c.object].document);
+        self.known.folder.get_or_init(|| documents.find_map(folder)).as_deref()
+    }
+
+    /// The role of a deployed object, or the first that it serves.
+    pub fn role_before(&self, current: &Object) -> Option<Role> {
+        self.known.running[1].speaks_for(current)
     }
 
     /// What is deployed under the identity of an object. A stream that leaves its namespaces to the client is compared
@@ -214,17 +277,18 @@ impl Scene<'_> {
         if !is_live(current) {
             return Some(true);
         }
-        let helm = |o: &Object| o.annotation(HELM_RELEASE).map(str::to_owned);
         let mut components = self.before.components.iter().map(|c| &self.current.objects[c.object]);
-        let ours = components.find_map(helm)?;
-        Some(helm(current) == Some(ours))
+        let said = || components.find_map(|o| o.annotation(HELM_RELEASE)).map(str::to_owned);
+        let ours = self.known.applied.get_or_init(said).as_deref()?;
+        Some(current.annotation(HELM_RELEASE) == Some(ours))
     }
 
     /// Whether a deployed object is a workload of this release or serves one, and is not somebody else's.
     pub fn owns(&self, current: &Object) -> bool {
-        let objects = &self.current.objects;
-        let ours = is_component(current, objects, self.before) || !serves(current, objects, self.before).is_empty();
-        ours && self.applied(current) != Some(false)
+        let before = &self.known.running[1];
+        let ours = || before.role(current).is_some() || before.served_by(current).workloads > 0;
+        let owned = || ours() && self.applied(current) != Some(false);
+        self.known.owned.of(self.holds(current), owned)
     }
 }
 
@@ -233,36 +297,7 @@ pub fn is_live(object: &Object) -> bool {
     object.at(&["metadata", "uid"]).is_some()
 }
 
-/// Whether an object is a workload of a release of `objects`.
-pub fn is_component(object: &Object, objects: &[Object], release: &Release) -> bool {
-    let mut components = release.components.iter().map(|c| &objects[c.object].reference);
-    components.any(|reference| reference.same_object(&object.reference))
-}
-
 fn labelled(object: &Object, release: &Release) -> bool {
     object.label("app.kubernetes.io/instance") == Some(&release.name)
         && object.label("app.kubernetes.io/name") == Some(&release.app)
-}
-
-/// The roles whose pods an object serves; none where it serves pods that are not Milvus.
-pub fn serves(object: &Object, objects: &[Object], release: &Release) -> Vec<Role> {
-    let kind = object.reference.kind.as_str();
-    if let Some((kind, name)) = selector::scale_target(kind, &object.value) {
-        let target = release
-            .components
-            .iter()
-            .find(|c| c.name == name && objects[c.object].reference.kind == kind);
-        return target.map(|c| c.role).into_iter().collect();
-    }
-    if !matches!(kind, "Service" | "PodDisruptionBudget" | "PodMonitor") {
-        return vec![];
-    }
-    let Some(at) = selector::pod_selectors(kind, &object.value).into_iter().next() else {
-        return vec![];
-    };
-    let s = object.value.pointer(&at.pointer).unwrap_or(&Value::Null);
-    let chosen = release.components.iter().filter(|c| {
-        workload::pod_labels(&objects[c.object]).is_some_and(|labels| selector::selects(s, at.plain, labels))
-    });
-    chosen.map(|c| c.role).collect()
 }

@@ -124,3 +124,35 @@ fn comments_above_many_objects_are_read_once() {
         linear_with(name, &shape(100), &shape(400), Held::default(), &next);
     }
 }
+
+#[test]
+fn stages_of_many_workloads_are_told_once() {
+    let next = Options {
+        stage: Stage::Next,
+        ..Options::default()
+    };
+    let release = by_instance(1);
+    let documents: Vec<&str> = release.split("---\n").collect();
+    let node = documents.iter().find(|d| d.contains("name: r1-milvus-indexnode"));
+    let node = node.expect("an indexnode");
+    let nodes = |n| {
+        many(n, |i| {
+            let named = format!("name: r1-milvus-indexnode-{i}");
+            format!("---\n{}", node.replace("name: r1-milvus-indexnode", &named))
+        })
+    };
+    let service = |i| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: s{i}\nspec:\n  selector: {{app.kubernetes.io/instance: r1, component: \
+             indexnode}}\n  ports: [{{port: 1}}]\n"
+        )
+    };
+    let shape = |n| release.clone() + &nodes(n) + &many(n, service);
+    linear_with(
+        "workloads that leave, the next stage",
+        &shape(100),
+        &shape(400),
+        Held::default(),
+        &next,
+    );
+}
