@@ -382,6 +382,24 @@ mod tests {
         assert_eq!(as_yaml(&[("a.b", "", "")]), "a:\n  b: \"\"");
     }
 
+    #[test]
+    fn a_text_is_quoted_where_it_would_be_read_as_another() {
+        for (text, written) in [
+            ("", "\"\""),
+            ("32", "32"),
+            ("1234567890", "1234567890"),
+            ("1.5", "1.5"),
+            ("true", "true"),
+            ("x: y", "\"x: y\""),
+            ("null", "\"null\""),
+            ("[a]", "\"[a]\""),
+            ("{a: b}", "\"{a: b}\""),
+            ("by name", "by name"),
+        ] {
+            assert_eq!(scalar(text), written);
+        }
+    }
+
     fn dead(scenario: &Scenario) -> Vec<Finding> {
         scenario.of_rule("MU401")
     }
