@@ -355,7 +355,7 @@ impl Whole<'_> {
                 .iter()
                 .find_map(|c| host::template_of(self.target, scene.object(c).document));
             let path = template.map(|t| host::values_path(&t)).unwrap_or_default();
-            Values::new(Rc::clone(whole), path)
+            Values::within(Rc::clone(whole), path)
         });
         scene.values = values.as_ref();
         let rewrite = match self.options.rewrite {

@@ -59,8 +59,13 @@ pub fn merged(files: &[Value]) -> Option<Rc<Value>> {
 }
 
 impl Values {
-    /// Those of a chart in what was given: below the subchart's key where it is part of an umbrella.
-    pub fn new(whole: Rc<Value>, path: Vec<String>) -> Values {
+    /// Merges the files in order, then descends to the subchart's key where the chart is part of an umbrella.
+    pub fn new(files: &[Value], path: &[String]) -> Values {
+        Values::within(merged(files).unwrap_or_else(|| Rc::new(NOTHING.clone())), path.to_vec())
+    }
+
+    /// Those of a chart in what was merged: below the subchart's key where it is part of an umbrella.
+    pub fn within(whole: Rc<Value>, path: Vec<String>) -> Values {
         Values { whole, path }
     }
 
@@ -117,16 +122,11 @@ mod tests {
     use super::*;
     use crate::value::json;
 
-    fn values(files: &[Value], path: &[&str]) -> Values {
-        let path = path.iter().map(|key| (*key).to_owned()).collect();
-        Values::new(merged(files).expect("a file"), path)
-    }
-
     #[test]
     fn releases_share_what_was_merged() {
         assert_eq!(merged(&[]), None);
         let whole = merged(&[json!({"a": {"x": 1}, "b": {"x": 2}, "c": 3})]).expect("a file");
-        let of = |path: &[&str]| Values::new(Rc::clone(&whole), path.iter().map(|key| (*key).to_owned()).collect());
+        let of = |path: &[&str]| Values::within(Rc::clone(&whole), path.iter().map(|key| (*key).to_owned()).collect());
         let [a, b, text, none] = [of(&["a"]), of(&["b"]), of(&["c"]), of(&["a", "x", "y"])];
         assert_eq!([a.get(&["x"]), b.get(&["x"])], [Some(&json!(1)), Some(&json!(2))]);
         assert_eq!([text.scoped(), none.scoped()], [&json!({}), &json!({})]);
@@ -137,22 +137,22 @@ mod tests {
     fn later_files_win_maps_merge_lists_are_replaced_nulls_stay() {
         let a = json!({"m": {"x": 1, "y": 2}, "l": [1, 2], "n": {"z": 1}});
         let b = json!({"m": {"y": 3}, "l": [9], "n": null});
-        let v = values(&[a, Value::Null, b], &[]);
+        let v = Values::new(&[a, Value::Null, b], &[]);
         assert_eq!(*v.scoped(), json!({"m": {"x": 1, "y": 3}, "l": [9], "n": null}));
     }
 
     #[test]
     fn a_null_over_a_map_and_a_map_over_a_null() {
-        let v = values(&[json!({"m": null}), json!({"m": {"x": 1}})], &[]);
+        let v = Values::new(&[json!({"m": null}), json!({"m": {"x": 1}})], &[]);
         assert_eq!(v.get(&["m", "x"]), Some(&json!(1)));
     }
 
     #[test]
     fn an_umbrella_roots_at_the_subcharts_key() {
         let files = [json!({"vectors": {"image": {"all": {"tag": "v2.6.6"}}}, "image": {"all": {"tag": "other"}}})];
-        let v = values(&files, &["vectors"]);
+        let v = Values::new(&files, &["vectors".into()]);
         assert_eq!(v.text(&["image", "all", "tag"]).as_deref(), Some("v2.6.6"));
-        assert_eq!(values(&files, &["absent"]).get(&["image"]), None);
+        assert_eq!(Values::new(&files, &["absent".into()]).get(&["image"]), None);
     }
 
     #[test]
