@@ -300,7 +300,7 @@ impl<'t> Context<'t> {
 mod tests {
     use super::*;
     use crate::value::json;
-    use crate::yaml::{MAX_DEPTH, patch};
+    use crate::yaml::{MAX_DEPTH, patch, patch_value};
 
     fn add(path: &str) -> PatchOp {
         PatchOp {

@@ -21,14 +21,14 @@ use serde_json::json;
 mod cluster;
 mod hosts;
 mod inside;
-mod reading;
+mod judged;
 mod patches;
+mod reading;
 mod rewritten;
 mod ruled;
-mod judged;
 mod shapes;
-mod workload;
 mod states;
+mod workload;
 
 use shapes::{FROM, TO, by_instance, many, object, release, shapes};
 
