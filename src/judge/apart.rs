@@ -11,6 +11,7 @@ use memchr::{memchr, memmem};
 use super::answer::Answer;
 use super::crossing::Crossing;
 use super::effort::Effort;
+use super::given::Given;
 use super::near::{brings, standing};
 use super::whole::{MOST_FINDINGS, State, Whole};
 use super::{Current, Request, inputs};
@@ -21,14 +22,12 @@ use crate::milvus::effective::Texts;
 use crate::milvus::operator;
 use crate::milvus::release::{ByName, inventory};
 use crate::order::Order;
-use crate::rewrite::values::merged;
 use crate::rewrite::{Change, ChangeOp};
 use crate::stage::Stage;
 use crate::state;
 use crate::stream::Bytes;
 use crate::stream::survey::{Kept, Seen, Survey};
 use crate::timings::Clock;
-use crate::value::Value;
 use crate::yaml;
 
 /// The objects of one circle by their numbers, of what comes and of what is deployed.
@@ -58,6 +57,8 @@ struct Known {
     kept: [Kept; 2],
     texts: Texts,
     effort: Effort,
+    /// How much of the values.
+    values: usize,
 }
 
 impl Known {
@@ -81,7 +82,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
     if !plain || !much || !state::is_stream(current) {
         return None;
     }
-    let values = merged(&inputs::read_values(&request.values, &mut Vec::new())?);
+    let values = Given::of(&inputs::read_values(&request.values, &mut Vec::new())?);
     clock.lap("read the values");
     let mut parts = Parts::of(&request.target, current, clock)?;
     let mut done = Answer::default();
@@ -91,6 +92,7 @@ pub(super) fn judge(request: &Request, clock: &Clock) -> Option<Answer> {
         kept: std::mem::take(&mut parts.again).map(Kept::new),
         texts: Texts::passing(),
         effort: Effort::default(),
+        values: 0,
     };
     for (circle, members) in &parts.circles {
         let part = judged(&parts, members, &mut known, &values, request, clock)?;
@@ -124,7 +126,7 @@ fn judged(
     parts: &Parts,
     circle: &Members,
     known: &mut Known,
-    values: &Option<Rc<Value>>,
+    values: &Option<Rc<Given>>,
     request: &Request,
     clock: &Clock,
 ) -> Option<Answer> {
@@ -156,6 +158,13 @@ fn judged(
         texts: known.texts.clone(),
         clock,
     };
+    if let Some(given) = values {
+        let each = came.releases.iter().filter_map(|r| whole.values_of(&target, r));
+        known.values += each.map(|values| given.weight(&values)).sum::<usize>();
+        if given.beyond(known.values, parts.bytes).is_some() {
+            return None;
+        }
+    }
     let done = whole.judge(&came, vec![]);
     let passes = !done.findings.iter().any(Finding::refuses);
     passes.then_some(done)

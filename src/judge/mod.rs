@@ -4,6 +4,7 @@ mod answer;
 mod apart;
 mod crossing;
 mod effort;
+mod given;
 mod inputs;
 mod near;
 mod release;
@@ -21,7 +22,6 @@ use crate::options::Options;
 use crate::order::Order;
 use crate::report::ReleaseReport;
 use crate::rewrite::Change;
-use crate::rewrite::values::merged;
 use crate::rules;
 use crate::state::helm::Unavailable;
 use crate::state::record::{Record, Unpacked};
@@ -30,6 +30,7 @@ use crate::stream::{Bytes, Stream};
 use crate::timings::{Clock, Lap};
 use answer::{Answer, answer};
 pub(crate) use effort::Effort;
+use given::Given;
 pub(crate) use near::{Nears, Scope, circles, standing};
 use whole::{State, Whole};
 
@@ -189,7 +190,7 @@ pub fn judge(request: &Request) -> Judgement {
     let whole = Whole {
         target: &target,
         state: &state,
-        values: merged(&files),
+        values: Given::of(&files),
         overlays: overlays.as_deref().unwrap_or_default(),
         options: &request.options,
         host_command: request.host_command.as_deref(),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::answer::Answer;
 use super::crossing::Crossing;
 use super::effort::Effort;
+use super::given::Given;
 use super::near::{self, Nears, Scope};
 use super::release::Lookup;
 use crate::apply;
@@ -25,7 +26,6 @@ use crate::state::{self, Source};
 use crate::stream::Stream;
 use crate::timings::Clock;
 use crate::transition::{From, Transition};
-use crate::value::Value;
 use crate::yaml;
 
 /// What is known to be deployed.
@@ -40,7 +40,7 @@ pub(super) struct Whole<'a> {
     pub target: &'a Stream,
     pub state: &'a State<'a>,
     /// All that the values files say, merged.
-    pub values: Option<Rc<Value>>,
+    pub values: Option<Rc<Given>>,
     pub overlays: &'a [Overlay],
     pub options: &'a Options,
     pub host_command: Option<&'a [String]>,
@@ -121,7 +121,16 @@ impl Whole<'_> {
                 ..Answer::default()
             });
         }
-        let mut judged: Vec<Judged> = scopes.iter().map(|scope| self.decide(scope, &deployed)).collect();
+        let values: Vec<Option<Values>> = scopes.iter().map(|s| self.values_of(s.target, s.release)).collect();
+        if let Some(too_much) = self.too_much_of_values(&values) {
+            findings.push(too_much);
+            return Ok(Answer {
+                findings,
+                ..Answer::default()
+            });
+        }
+        let each = scopes.iter().zip(values);
+        let mut judged: Vec<Judged> = each.map(|(s, values)| self.decide(s, values, &deployed)).collect();
         let mut led: HashSet<Option<Node>> = HashSet::new();
         let (known, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
         for one in known.into_iter().chain(new) {
@@ -197,6 +206,27 @@ impl Whole<'_> {
             workloads,
             self.target.objects.len(),
             [pairs, allowed],
+        ))
+    }
+
+    /// The values that a release of a stream was rendered with.
+    pub(super) fn values_of(&self, stream: &Stream, release: &Release) -> Option<Values> {
+        let given = self.values.as_ref()?;
+        let mut documents = release.components.iter().map(|c| stream.objects[c.object].document);
+        let template = documents.find_map(|document| host::template_of(self.target, document));
+        Some(given.within(template.map(|t| host::values_path(&t)).unwrap_or_default()))
+    }
+
+    /// What refuses to read the values again and again for releases that share them.
+    fn too_much_of_values(&self, values: &[Option<Values>]) -> Option<Finding> {
+        let given = self.values.as_ref()?;
+        let read = values.iter().flatten().map(|values| given.weight(values)).sum();
+        let bytes = self.target.text.len() + self.current_stream().map_or(0, |current| current.text.len());
+        let allowed = given.beyond(read, bytes)?;
+        let releases = values.len();
+        Some(rules::mu001_unreadable_input::too_much_of_values(
+            releases,
+            [read, allowed],
         ))
     }
 
@@ -317,7 +347,7 @@ impl Whole<'_> {
     }
 
     /// Finds what is deployed of a release, tells the transition and decides the changes.
-    fn decide<'r>(&self, scope: &Scope<'r>, known: &Deployed) -> Judged<'r> {
+    fn decide<'r>(&self, scope: &Scope<'r>, values: Option<Values>, known: &Deployed) -> Judged<'r> {
         let (release, deployed) = (scope.release, scope.deployed);
         let assume = &self.options.assume;
         let to = release.versions(assume.target_version.as_ref());
@@ -340,24 +370,15 @@ impl Whole<'_> {
         let images: Vec<String> = release.components.iter().map(|c| c.image.clone()).collect();
         let transition = Transition::new(from, to, release, &images);
         let topology = rewrite::topology(release, &transition.to);
-        let mut scene = Scene {
+        let scene = Scene {
             stream: scope.target,
             release,
             topology,
-            values: None,
+            values: values.as_ref(),
             gone: scope.gone,
             shapes: Shapes::default(),
             texts: self.texts.clone(),
         };
-        let values = self.values.as_ref().map(|whole| {
-            let template = release
-                .components
-                .iter()
-                .find_map(|c| host::template_of(self.target, scene.object(c).document));
-            let path = template.map(|t| host::values_path(&t)).unwrap_or_default();
-            Values::within(Rc::clone(whole), path)
-        });
-        scene.values = values.as_ref();
         let rewrite = match self.options.rewrite {
             RewriteMode::Auto => rewrite::rewrite(&scene),
             RewriteMode::Never => Rewrite::default(),
@@ -367,7 +388,7 @@ impl Whole<'_> {
             before: deployed,
             transition,
             rewrite,
-            texts: scene.texts,
+            texts: self.texts.clone(),
             values,
             leads: false,
             target: scope.target,

@@ -74,6 +74,11 @@ impl Values {
         &self.whole
     }
 
+    /// The keys below which the values of the Milvus chart itself stand.
+    pub fn path(&self) -> &[String] {
+        &self.path
+    }
+
     /// The values of the Milvus chart itself.
     pub fn scoped(&self) -> &Value {
         // No longer way than the values are deep, however long the path.

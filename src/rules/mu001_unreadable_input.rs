@@ -127,6 +127,18 @@ pub fn too_much_to_verify(releases: usize, [pairs, allowed]: [usize; 2]) -> Find
     )
 }
 
+/// The finding for values that would be read again for each of too many releases.
+pub fn too_much_of_values(releases: usize, [read, allowed]: [usize; 2]) -> Finding {
+    RULE.finding(
+        format!(
+            "{releases} releases would each be judged by the same values, {read} bytes of them in all, and the size of what came in allows \
+             {allowed}: it could take minutes, in which nobody knows whether it ends"
+        ),
+        "hand the releases over in parts, each with the values it was rendered with: helm get values NAME --namespace NAMESPACE --output yaml; \
+         in an umbrella chart those of each stand below its own key",
+    )
+}
+
 /// The finding for a `--patch` that cannot be read, or has no object to be made on.
 pub fn of_patch(why: &str) -> Finding {
     RULE.finding(

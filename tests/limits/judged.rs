@@ -48,6 +48,46 @@ fn values_are_merged_once_for_all_releases() {
 }
 
 #[test]
+fn values_that_many_would_read_again_are_refused() {
+    let of = |releases: usize, bytes: usize, held: Held| {
+        let current = many(releases, alone);
+        let values = format!("extra: {}\n", "v".repeat(bytes));
+        judge(&Request {
+            target: current.replace(FROM, TO).into(),
+            current: Current::Manifests(current.into()),
+            values: vec![ValuesFile {
+                name: "values.yaml".into(),
+                bytes: values.into_bytes(),
+            }],
+            places: Places::IfRefused,
+            held,
+            ..Request::default()
+        })
+    };
+    for held in [Held::default(), Held(0)] {
+        let refused = of(80, 1 << 20, held);
+        let [finding] = &refused
+            .findings
+            .iter()
+            .filter(|f| f.code == "MU001")
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("{:?}", refused.findings)
+        };
+        assert!(
+            finding
+                .message
+                .starts_with("80 releases would each be judged by the same values, 83887120 bytes of them"),
+            "{}",
+            finding.message
+        );
+        assert!(refused.refused() && refused.output.is_none());
+        let fine = of(60, 1 << 20, held);
+        assert!(fine.findings.iter().all(|f| f.code != "MU001"), "{:?}", fine.findings);
+    }
+}
+
+#[test]
 fn a_release_is_found_among_many() {
     let release = |namespace: String, name: String| Release {
         namespace,
