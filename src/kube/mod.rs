@@ -2,6 +2,7 @@
 
 pub mod circles;
 pub mod delta;
+pub mod labelled;
 pub mod named;
 pub mod names;
 pub mod network;

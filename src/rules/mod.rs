@@ -3,7 +3,6 @@
 
 pub mod alike;
 pub mod case;
-pub mod chosen;
 pub mod component;
 pub mod hidden;
 pub mod keys;

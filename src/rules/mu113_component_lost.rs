@@ -3,11 +3,11 @@
 use foldhash::HashSet;
 
 use super::case::{Case, Side};
-use super::chosen::Labelled;
 use super::component::{list, since_streaming};
 use super::releases::Releases;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
+use crate::kube::labelled::Labelled;
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, ObjectRef, workload};
 use crate::milvus::release::{Component, Inventory, Mode, Release, inventory};

@@ -3,10 +3,10 @@
 use foldhash::{HashMap, HashSet};
 
 use super::case::Case;
-use super::chosen::Labelled;
 use super::component::list;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
+use crate::kube::labelled::Labelled;
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::selector::{self, SelectorAt};
 use crate::kube::{Object, workload};

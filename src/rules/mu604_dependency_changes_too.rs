@@ -4,10 +4,10 @@ use foldhash::{HashMap, HashSet};
 
 use super::alike::Alike;
 use super::case::Case;
-use super::chosen::Labelled;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
+use crate::kube::labelled::Labelled;
 use crate::kube::named::Named;
 use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;

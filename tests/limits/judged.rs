@@ -24,6 +24,21 @@ fn list(documents: &str) -> String {
     format!("---\napiVersion: v1\nkind: List\nitems:\n{}", items.collect::<String>())
 }
 
+/// An upgrade of what is deployed, with a values file.
+fn with_values(current: String, values: String, held: Held) -> Request {
+    Request {
+        target: current.replace(FROM, TO).into(),
+        current: Current::Manifests(current.into()),
+        values: vec![ValuesFile {
+            name: "values.yaml".into(),
+            bytes: values.into_bytes(),
+        }],
+        places: Places::IfRefused,
+        held,
+        ..Request::default()
+    }
+}
+
 #[test]
 fn values_are_merged_once_for_all_releases() {
     for (way, held) in [("", Held::default()), (", circle by circle", Held(0))] {
@@ -31,17 +46,7 @@ fn values_are_merged_once_for_all_releases() {
             let n = n.parse().expect("a number");
             let current = many(n, alone);
             let values = format!("extra:\n{}", many(150 * n, |i| format!("  k{i}: v\n")));
-            let request = Request {
-                target: current.replace(FROM, TO).into(),
-                current: Current::Manifests(current.into()),
-                values: vec![ValuesFile {
-                    name: "values.yaml".into(),
-                    bytes: values.into_bytes(),
-                }],
-                places: Places::IfRefused,
-                held,
-                ..Request::default()
-            };
+            let request = with_values(current, values, held);
             cpu_time(|| drop(judge(&request)))
         });
     }
@@ -50,19 +55,8 @@ fn values_are_merged_once_for_all_releases() {
 #[test]
 fn values_that_many_would_read_again_are_refused() {
     let of = |releases: usize, bytes: usize, held: Held| {
-        let current = many(releases, alone);
         let values = format!("extra: {}\n", "v".repeat(bytes));
-        judge(&Request {
-            target: current.replace(FROM, TO).into(),
-            current: Current::Manifests(current.into()),
-            values: vec![ValuesFile {
-                name: "values.yaml".into(),
-                bytes: values.into_bytes(),
-            }],
-            places: Places::IfRefused,
-            held,
-            ..Request::default()
-        })
+        judge(&with_values(many(releases, alone), values, held))
     };
     for held in [Held::default(), Held(0)] {
         let refused = of(80, 1 << 20, held);

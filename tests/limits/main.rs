@@ -479,25 +479,11 @@ fn findings_beyond_number_are_refused() {
 
 /// A stream of objects with a patch for each that such a name means.
 fn patched(objects: usize, patches: &[String]) -> Judgement {
-    let text = by_instance(0) + &many(objects, |i| object("ConfigMap", i, "data:\n  a: b\n"));
-    let patches: String = patches
-        .iter()
-        .map(|name| {
-            format!(
-                "- target: {{kind: ConfigMap, name: \"{name}\"}}\n  patch:\n  - {{op: add, path: /data/c, value: d}}\n"
-            )
-        })
-        .collect();
-    judge(&Request {
-        target: text.replace(FROM, TO).into(),
-        current: Current::Manifests(text.into()),
-        patches: vec![ValuesFile {
-            name: "patches.yaml".into(),
-            bytes: patches.into_bytes(),
-        }],
-        places: Places::IfRefused,
-        ..Request::default()
-    })
+    let beside = many(objects, |i| object("ConfigMap", i, "data:\n  a: b\n"));
+    let each = patches.iter().map(|name| {
+        format!("- target: {{kind: ConfigMap, name: \"{name}\"}}\n  patch:\n  - {{op: add, path: /data/c, value: d}}\n")
+    });
+    patches::judged(&beside, each.collect())
 }
 
 #[test]

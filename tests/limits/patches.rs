@@ -7,7 +7,7 @@ use crate::shapes::{FROM, TO, by_instance, many, object};
 use crate::{cpu_time, grows};
 
 /// A release with objects beside it, and patches.
-fn judged(beside: &str, patches: String) -> Judgement {
+pub fn judged(beside: &str, patches: String) -> Judgement {
     let text = by_instance(0) + beside;
     judge(&Request {
         target: text.replace(FROM, TO).into(),

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 
 use foldhash::{HashMap, HashSet};
 
+use crate::kube::labelled::Carriers;
 use crate::rewrite::share::common_text;
 use crate::value::Value;
 
 /// Some sets of labels, each with what is known of whose they are. Equal ones are one, the first.
 pub struct Sets<'a, T> {
     all: Vec<(&'a Value, T)>,
-    /// By key and value those that carry them, in their order.
-    of: HashMap<(&'a str, &'a str), Vec<usize>>,
+    carriers: Carriers,
     /// The answers to the selectors that were asked for, by whether they are plain and what they say.
     asked: RefCell<HashMap<(bool, String), Option<usize>>>,
 }
@@ -22,47 +22,32 @@ impl<'a, T> Sets<'a, T> {
         let mut met = HashSet::default();
         let each = each.into_iter().filter(|(labels, _)| met.insert(common_text(labels)));
         let all: Vec<(&Value, T)> = each.collect();
-        let mut of: HashMap<(&str, &str), Vec<usize>> = HashMap::default();
-        for (i, (labels, _)) in all.iter().enumerate() {
-            for (key, value) in labels.as_object().into_iter().flatten() {
-                if let Some(value) = value.as_str() {
-                    of.entry((key, value)).or_default().push(i);
-                }
-            }
-        }
+        let carriers = Carriers::of(all.iter().map(|(labels, _)| *labels).enumerate());
         let asked = RefCell::default();
-        Sets { all, of, asked }
+        Sets { all, carriers, asked }
     }
 
     /// Whose the first set is that a selector chooses ([`crate::kube::selector::selects`]).
     pub fn chosen(&self, selector: &Value, plain: bool) -> Option<&T> {
         let mut asked = self.asked.borrow_mut();
         let answer = asked.entry((plain, common_text(selector)));
-        let first = *answer.or_insert_with(|| self.first(&Wanted::of(selector, plain)?));
+        let first = *answer.or_insert_with(|| self.first(selector, plain));
         first.map(|i| &self.all[i].1)
     }
 
     /// Whose the first set is that carries a label.
     pub fn carrying(&self, key: &str, value: &str) -> Option<&T> {
-        let first = self.of.get(&(key, value))?.first()?;
+        let carries = |i: &&usize| self.all[**i].0.entry(key).and_then(Value::as_str) == Some(value);
+        let first = self.carriers.carrying(key, value).iter().find(carries)?;
         Some(&self.all[*first].1)
     }
 
     /// Looks through those alone that carry what fewest carry of all that is asked for.
-    fn first(&self, wanted: &Wanted) -> Option<usize> {
-        let bearers = |key, value| self.of.get(&(key, value)).map_or(&[][..], Vec::as_slice);
-        let one = wanted.labels.iter().map(|(key, value)| vec![bearers(key, value)]);
-        let listed = wanted.expressions.iter().filter(|e| e.operator == "In");
-        let several = listed.map(|e| e.values.iter().map(|value| bearers(e.key, value)).collect());
-        let each = one
-            .chain(several)
-            .min_by_key(|lists: &Vec<&[usize]>| lists.iter().map(|l| l.len()).sum::<usize>());
+    fn first(&self, selector: &Value, plain: bool) -> Option<usize> {
+        let wanted = Wanted::of(selector, plain)?;
         let holds = |i: &usize| wanted.selects(self.all[*i].0);
-        match each {
-            Some(lists) => lists
-                .into_iter()
-                .filter_map(|list| list.iter().copied().find(holds))
-                .min(),
+        match self.carriers.fewest(selector, plain) {
+            Some(some) => some.iter().copied().find(holds),
             None => (0..self.all.len()).find(holds),
         }
     }

@@ -6,12 +6,12 @@ use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
 use super::{namespace, places};
+use crate::kube::labelled::Carriers;
 use crate::kube::named::Named;
 use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, ObjectRef, selector, workload};
 use crate::milvus::identity::{Field, FieldValue, Identity};
 use crate::rules::case::{Case, Side};
-use crate::rules::chosen::Carriers;
 use crate::value::Value;
 
 /// The Services an address may name, by their name and namespace (empty: the release's).

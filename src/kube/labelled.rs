@@ -1,4 +1,4 @@
-//! What selectors choose.
+//! Things by their labels, and which of them a selector chooses, without a look at each for each selector.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
-use crate::kube::selector;
+use super::selector;
 use crate::value::Value;
 
 /// Which of some things (by their indices) carry a label: to ask each of them for each selector takes time squared.
@@ -32,6 +32,11 @@ impl Carriers {
         found
     }
 
+    /// Those that may carry a label, ascending.
+    pub fn carrying(&self, key: &str, value: &str) -> &[usize] {
+        self.of.get(&self.label(key, value)).map_or(&[], Vec::as_slice)
+    }
+
     fn label(&self, key: &str, value: &str) -> u64 {
         self.hasher.hash_one((key, value))
     }
@@ -53,10 +58,8 @@ impl Carriers {
             _ => None,
         });
         let carry = equal.chain(among).map(|(key, values)| {
-            let each = values
-                .iter()
-                .filter_map(|value| self.of.get(&self.label(key, value.as_str()?)));
-            each.map(Vec::as_slice).collect::<Vec<_>>()
+            let each = values.iter().filter_map(Value::as_str);
+            each.map(|value| self.carrying(key, value)).collect::<Vec<_>>()
         });
         let lists = carry.min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())?;
         if let [] | [_] = lists[..] {
