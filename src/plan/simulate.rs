@@ -203,7 +203,50 @@ pub fn emit(stream: &Stream, objects: &[Object]) -> String {
         if let Some(template) = crate::host::template_of(stream, object.document) {
             out.push_str(&format!("# Source: {template}\n"));
         }
-        out.push_str(&yaml::emit(&without_server_fields(object.value.as_ref().clone())));
+        let value = without_server_fields(object.value.as_ref().clone());
+        let (text, indentation) = laid_out(&value, 0);
+        match indentation > 4 * text {
+            true => out.extend([&yaml::inline(&value), "\n"]),
+            false => out.push_str(&yaml::emit(&value)),
+        }
     }
     out
+}
+
+/// How many bytes a value takes in block style, in about: its texts, and the indentation, which multiplies what is deeply
+/// nested.
+fn laid_out(value: &Value, depth: usize) -> (usize, usize) {
+    let below = |(text, indentation): (usize, usize), (key, value): (usize, &Value)| {
+        let (more, further) = laid_out(value, depth + 1);
+        (text + key + more, indentation + further)
+    };
+    let own = (2, 2 * depth);
+    match value {
+        Value::String(text) => (text.len() + 2, own.1),
+        Value::Array(items) => items.iter().map(|value| (2, value)).fold(own, below),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.len() + 2, value)).fold(own, below),
+        _ => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    #[test]
+    fn what_is_deeply_nested_is_written_on_one_line() {
+        let written = |value: Value| {
+            let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": value});
+            let objects = Object::all_in(0, value).unwrap();
+            let stream = Stream::read("", Input::Current).unwrap();
+            let text = emit(&stream, &objects);
+            let read = Stream::read(text.as_bytes(), Input::Current).unwrap();
+            assert_eq!(read.objects[0].value, objects[0].value);
+            text.lines().count()
+        };
+        let nested = |depth: usize| (0..depth).fold(json!("a"), |value, _| json!([value, "b"]));
+        assert_eq!([written(nested(3)), written(nested(60))], [10, 2]);
+        assert_eq!(written(json!({"a": "b", "c": "d"})), 8);
+    }
 }

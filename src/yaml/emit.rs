@@ -108,22 +108,38 @@ pub(super) fn is_block(value: &Value) -> bool {
     }
 }
 
-/// A value on one line: scalars, empty collections, and flow style for the rest.
-pub(super) fn inline(value: &Value) -> String {
+/// A value on one line: scalars, empty collections, and flow style for the rest. It has no indentation, which multiplies what
+/// is deeply nested.
+pub fn inline(value: &Value) -> String {
+    let mut out = String::new();
+    inline_into(value, &mut out);
+    out
+}
+
+fn inline_into(value: &Value, out: &mut String) {
     match value {
-        Value::String(text) => scalar(text),
+        Value::String(text) => scalar_into(text, out),
         Value::Object(map) => {
-            let entries: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{}: {}", flow_key(key), inline(value)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
+            out.push('{');
+            for (i, (key, value)) in map.iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { ", " });
+                out.push_str(&flow_key(key));
+                out.push_str(": ");
+                inline_into(value, out);
+            }
+            out.push('}');
         }
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(inline).collect();
-            format!("[{}]", items.join(", "))
+            out.push('[');
+            for (i, value) in items.iter().enumerate() {
+                out.push_str(if i == 0 { "" } else { ", " });
+                inline_into(value, out);
+            }
+            out.push(']');
         }
-        other => other.to_string(),
+        other => {
+            let _ = write!(out, "{other}");
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use std::fmt;
 
 pub use compose::{excerpt, read, read_among};
 pub use edit::{EditError, Op, PatchOp, patch};
-pub use emit::{emit, scalar};
+pub use emit::{emit, inline, scalar};
 pub use folded::{folds_unstably, restyle_folded};
 pub use limits::{Copies, MAX_DEPTH};
 pub use plain_blocks::Wanted;
