@@ -496,6 +496,28 @@ mod beside {
         ] {
             same("beside another release", &ask(&current, list(&live))?, &both)?;
         }
+        if case.args.iter().any(|arg| arg.contains("namespace")) {
+            return Ok(());
+        }
+        // In a namespace of its own, with nothing marked as a release's.
+        let moved = |text: &str| {
+            text.replace("vector", "elsewhere")
+                .replace("meta.helm.sh/release-name", "example.com/was")
+        };
+        let there = |items: &[Value]| -> Result<Vec<Value>, String> {
+            serde_json::from_str(&moved(&json!(items).to_string())).map_err(|e| e.to_string())
+        };
+        let (two, other) = (there(&two)?, moved(&other));
+        let mut both = [missing(alone)?, ask(&other, list(&two))?].concat();
+        both.sort();
+        let unmarked = list(&one).replace("meta.helm.sh/release-name", "example.com/was");
+        let one = items(&serde_json::from_str(&unmarked).map_err(|e| e.to_string())?);
+        for (current, live) in [
+            (format!("{before}\n---\n{other}"), [&one[..], &two].concat()),
+            (format!("{other}\n---\n{before}"), [&two[..], &one].concat()),
+        ] {
+            same("beside another namespace", &ask(&current, list(&live))?, &both)?;
+        }
         Ok(())
     }
 

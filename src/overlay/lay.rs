@@ -313,12 +313,17 @@ impl<'o> Laid<'o> {
                 let (index, path) = (number, op.path.clone());
                 unfit(overlay, object, EditError { index, path, message })
             })?;
-            waiting.ops.push((overlay, number, op));
         }
         if differs {
+            waiting
+                .ops
+                .extend(ops.iter().enumerate().map(|(number, op)| (overlay, number, op)));
             changes.push(Change::patch(object, ops.clone(), &overlay.place));
+            return Ok(true);
         }
-        Ok(true)
+        // The values are the same: whether the text will be is seen when it is written (`0x10` becomes 16).
+        self.settle(index, effort)?;
+        Ok(false)
     }
 
     /// Makes the patches that wait on an object's value.

@@ -244,6 +244,14 @@ fn many_patches_into_a_long_text_are_made_together() {
 
     let (text, _) = long(&["[{op: replace, path: /data/long.yaml, value: 'a: b'}]"]);
     assert_eq!(text.as_deref(), Some("a: b"));
+    // The same value in other words, as where few patches come before it.
+    let (text, noted) = long(&[
+        "[{op: replace, path: /data/long.yaml, value: \"h: 0x10\\nk: v\\n\"}]",
+        "[{op: replace, path: '/data/long.yaml#/h', value: 16}]",
+        "[{op: replace, path: '/data/long.yaml#/h', value: 16}]",
+    ]);
+    assert_eq!(text.as_deref(), Some("h: 16\nk: v\n"));
+    assert_eq!(noted.last().unwrap(), "uplift.yaml, patch 93");
     let (text, noted) = long(&["{data: {long.yaml: null}}"]);
     assert!(text.is_none() && noted.last().unwrap() == "uplift.yaml, patch 92");
 }

@@ -1,18 +1,24 @@
 //! Each release by the objects that have to do with it, and what keeps it from being complete.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashSet};
 
 use super::cluster::Cluster;
 use super::goal::{self, Expect, Goal};
 use super::inputs::{self, Inputs};
-use super::live::{Claimed, Live, marked, serves};
+use super::live::{Live, marked, serves};
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome, Request, pods, rollout, stores};
 use crate::judge::{Effort, Nears, Scope, circles};
+use crate::kube::Object;
+use crate::kube::named::First;
+use crate::kube::object::namespaces_agree;
 use crate::milvus::effective::Texts;
 use crate::milvus::release::{ByNames, Component, Inventory, Release};
 use crate::milvus::role::Role;
 use crate::options::Options;
 use crate::rules::mu001_unreadable_input;
+use crate::value::Value;
 
 /// Looks at each release by the objects that have to do with it.
 pub fn look(request: &Request, inputs: &Inputs, out: &mut Outcome) {
@@ -40,9 +46,9 @@ pub fn look(request: &Request, inputs: &Inputs, out: &mut Outcome) {
         out.missing.push(much);
         return;
     }
-    let claimed = claimed(&cluster, &wanted);
+    let owned = owned(&cluster, &wanted, &scopes);
     let mut texts = Texts::passing();
-    for ((release, before), near) in wanted.into_iter().zip(scopes) {
+    for (i, ((release, before), near)) in wanted.into_iter().zip(scopes).enumerate() {
         let from = out.missing.len();
         let mut place = request.place.clone();
         if place.namespace.is_empty() {
@@ -51,7 +57,7 @@ pub fn look(request: &Request, inputs: &Inputs, out: &mut Outcome) {
         let live = Live {
             cluster: &cluster,
             near,
-            claimed: &claimed,
+            owned: &owned[i],
             place,
         };
         let outcome = one(request, inputs, &live, release, before, &texts, out);
@@ -80,24 +86,51 @@ fn nears(inputs: &Inputs, cluster: &Cluster, wanted: &[(&Release, Option<&Releas
     Nears::of(circles, live, before, &looked_at, &[], 0)
 }
 
-/// What Helm has marked as one of several releases: their circles do not tell whose it is where it has no label. Where the
-/// releases of an umbrella chart have one name, only the circles tell.
-fn claimed<'a>(cluster: &Cluster<'a>, wanted: &[(&'a Release, Option<&Release>)]) -> Claimed<'a> {
-    let mut times: HashMap<&str, usize> = HashMap::default();
-    for (release, _) in wanted {
-        *times.entry(&release.name).or_default() += 1;
+/// The workloads beside Milvus that were deployed before, or that Helm has applied with a release, each with whom it is looked
+/// at: the release that Helm has marked on it; else those of whose circles it is; else the first in whose namespace it may
+/// stand. Where the releases of an umbrella chart have one name, only the circles tell.
+fn owned<'a>(cluster: &Cluster<'a>, wanted: &[(&Release, Option<&Release>)], scopes: &[Scope]) -> Vec<Vec<&'a Object>> {
+    let mut named: HashMap<&str, Vec<usize>> = HashMap::default();
+    let mut spaces = First::default();
+    for (i, (release, _)) in wanted.iter().enumerate() {
+        named.entry(&release.name).or_default().push(i);
+        spaces.add(&release.namespace, i);
     }
-    let mut claimed = Claimed::default();
-    if wanted.len() < 2 {
-        return claimed;
-    }
-    for object in &cluster.source.stream.objects {
-        let name = marked(object).filter(|name| times.get(name) == Some(&1));
-        if let Some(name) = name.filter(|_| serves(object) && !cluster.is_milvus(object)) {
-            claimed.entry(name).or_default().push(object);
+    let beside = |o: &&Object| serves(o) && !cluster.is_milvus(o);
+    let mut near: HashMap<*const Value, Vec<usize>> = HashMap::default();
+    for (i, scope) in scopes.iter().enumerate() {
+        for object in scope.target.objects.iter().filter(beside) {
+            near.entry(Arc::as_ptr(&object.value)).or_default().push(i);
         }
     }
-    claimed
+    let mut owned = vec![Vec::new(); wanted.len()];
+    for object in cluster.source.stream.objects.iter().filter(beside) {
+        let here = |i: &usize| namespaces_agree(&object.reference.namespace, &wanted[*i].0.namespace);
+        let marked = marked(object)
+            .and_then(|name| named.get(name))
+            .map_or(&[][..], |all| all);
+        let held = cluster.before.holds(&object.reference);
+        let near = near.get(&Arc::as_ptr(&object.value)).map_or(&[][..], |all| all);
+        let mut owners: Vec<usize> = match marked {
+            [only] if here(only) => vec![*only],
+            _ => {
+                let own = |i: &usize| here(i) && (held || marked.contains(i));
+                near.iter().copied().filter(own).collect()
+            }
+        };
+        if owners.is_empty() {
+            let first = if held {
+                spaces.agreeing(&object.reference.namespace)
+            } else {
+                None
+            };
+            owners.extend(first.or_else(|| marked.iter().copied().find(here)));
+        }
+        for owner in owners {
+            owned[owner].push(object);
+        }
+    }
+    owned
 }
 
 /// What is missing where more would be weighed against each other than takes a time linear in the size.
@@ -166,7 +199,7 @@ fn one(
     for component in &release.components {
         rollout::component(&goal, live, component, out);
     }
-    rollout::dependencies(&goal, live, release, out);
+    rollout::dependencies(&goal, live, out);
     pods::check(&goal, live, release, &mut out.missing);
     stores::check(request, &goal, &live.near, texts, out);
     outcome.components = release

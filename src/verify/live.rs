@@ -1,11 +1,9 @@
 //! What one release is looked at by: the cluster, and the objects that have to do with it.
 
-use foldhash::HashMap;
-
 use super::cluster::Cluster;
 use super::{HelmOutcome, Missing, Request};
 use crate::judge::Scope;
-use crate::kube::object::{namespaces_agree, text_at};
+use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
 use crate::milvus::release::{Component, Release};
 use crate::state::kubectl::{Place, Revision};
@@ -17,14 +15,11 @@ pub struct Live<'a> {
     pub cluster: &'a Cluster<'a>,
     /// Those that have to do with the release, and what they were before.
     pub near: Scope<'a>,
-    /// What says by itself of which release it is, where several are looked at.
-    pub claimed: &'a Claimed<'a>,
+    /// The workloads beside Milvus that are looked at with the release.
+    pub owned: &'a [&'a Object],
     /// Where they are, for commands.
     pub place: Place,
 }
-
-/// The workloads beside Milvus that Helm has marked as a release's, by its name.
-pub type Claimed<'a> = HashMap<&'a str, Vec<&'a Object>>;
 
 /// The mark of Helm on what it has applied.
 pub fn marked(object: &Object) -> Option<&str> {
@@ -53,23 +48,9 @@ impl<'a> Live<'a> {
         self.near.current.map_or(&[], |stream| &stream.objects)
     }
 
-    /// Workloads of the namespace that are not Milvus and belong to what was deployed.
-    pub fn dependencies(&self, release: &Release) -> Vec<&'a Object> {
-        let found = self.near.target.objects.iter().filter(|o| {
-            let own = || marked(o) == Some(&release.name) || self.cluster.before.holds(&o.reference);
-            let claimed = || marked(o).is_some_and(|name| self.claimed.contains_key(name));
-            serves(o) && !self.cluster.is_milvus(o) && own() && !claimed()
-        });
-        let claimed = self.claimed.get(&release.name[..]).into_iter().flatten().copied();
-        found
-            .chain(claimed)
-            .filter(|o| namespaces_agree(&o.reference.namespace, &release.namespace))
-            .collect()
-    }
-
     /// Whether a workload that is not Milvus runs other images than before.
     pub fn dependencies_moved(&self) -> bool {
-        let objects = self.near.target.objects.iter();
+        let objects = self.near.target.objects.iter().chain(self.owned.iter().copied());
         let mut others = objects.filter(|o| workload::template(o).is_some() && !self.cluster.is_milvus(o));
         others.any(|o| {
             let was = self.cluster.before.same(&o.reference).next();
@@ -91,7 +72,10 @@ impl<'a> Live<'a> {
             .find(|(name, _)| *name == release.name)
             .map(|(_, found)| found);
         let newest = match asked {
-            Some(Ok(found)) => Ok(found.iter().max_by_key(|r| r.number).cloned().map(|r| (r, None))),
+            Some(Ok(found)) => {
+                let newest = found.iter().max_by_key(|r| r.number);
+                (newest.cloned().map(|r| (r, None)), None)
+            }
             _ => self.record(release),
         };
         let history = format!(
@@ -109,11 +93,14 @@ impl<'a> Live<'a> {
                 .unwrap_or_default()
         );
         let (newest, object) = match newest {
-            Ok(Some(newest)) => newest,
-            unknown => {
-                let why = match (asked, unknown) {
+            (Some(newest), unread) => {
+                notes.extend(unread.map(|why| format!("a record of Helm cannot be read, and does not count: {why}")));
+                newest
+            }
+            (None, unread) => {
+                let why = match (asked, unread) {
                     (Some(Err(why)), _) => why.clone(),
-                    (_, Err(why)) => why,
+                    (_, Some(why)) => why,
                     _ => "no release record is among the live objects".to_owned(),
                 };
                 notes.push(format!(
@@ -152,9 +139,10 @@ impl<'a> Live<'a> {
         })
     }
 
-    /// The newest record among the live objects; why that cannot be told.
-    fn record(&self, release: &Release) -> Result<Option<(Revision, Option<&'a Object>)>, String> {
+    /// The newest record among the live objects; and why one of them cannot be read.
+    fn record(&self, release: &Release) -> (Option<(Revision, Option<&'a Object>)>, Option<String>) {
         let mut newest: Option<(Revision, Option<&Object>)> = None;
+        let mut unread = None;
         for object in self.cluster.records(release) {
             let number = object.label("version").and_then(|v| v.parse().ok());
             let revision = match number.zip(object.label("status")) {
@@ -167,7 +155,10 @@ impl<'a> Live<'a> {
                         number: record.revision,
                         status: record.status,
                     },
-                    Some(Err(why)) => return Err(why),
+                    Some(Err(why)) => {
+                        unread.get_or_insert(why);
+                        continue;
+                    }
                     None => continue,
                 },
             };
@@ -175,7 +166,7 @@ impl<'a> Live<'a> {
                 newest = Some((revision, Some(object)));
             }
         }
-        Ok(newest)
+        (newest, unread)
     }
 }
 

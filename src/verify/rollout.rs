@@ -5,7 +5,7 @@ use super::live::{Live, named};
 use super::{Missing, Outcome};
 use crate::kube::object::text_at;
 use crate::kube::{Object, workload};
-use crate::milvus::release::{Component, Release};
+use crate::milvus::release::Component;
 use crate::value::Value;
 
 /// How many pods a workload wants, and how far it is.
@@ -294,10 +294,9 @@ fn resume(live: &Live, object: &Object) -> String {
 }
 
 /// The workloads beside Milvus: they move in stage 0, and every later stage stands on them.
-pub fn dependencies(goal: &Goal, live: &Live, release: &Release, out: &mut Outcome) {
+pub fn dependencies(goal: &Goal, live: &Live, out: &mut Outcome) {
     let staged = goal.kind.last_stage().is_some();
-    let found = live.dependencies(release);
-    for object in &found {
+    for object in live.owned {
         let own_question = staged && goal.stage == 0;
         let unseen = counts(object).total.is_none();
         let late = rolled_out(live, object);
