@@ -446,6 +446,35 @@ mod tests {
     }
 
     #[test]
+    fn the_first_that_can_be_it_is_found() {
+        let release = |name: &str, app: &str, namespace: &str| Release {
+            name: name.into(),
+            app: app.into(),
+            namespace: namespace.into(),
+            components: vec![],
+        };
+        let mut all = Vec::new();
+        for namespace in ["x", "", "y"] {
+            for app in ["milvus", ""] {
+                all.extend(["a", "b"].map(|name| release(name, app, namespace)));
+            }
+        }
+        let known = ByName::of(&all);
+        for name in ["a", "b", "c"] {
+            for app in ["milvus", "", "other"] {
+                for namespace in ["x", "y", "z", ""] {
+                    let one = release(name, app, namespace);
+                    let looked_for = all.iter().find(|r| r.is(&one));
+                    let found = known.first(&one);
+                    assert_eq!(found.map(std::ptr::from_ref), looked_for.map(std::ptr::from_ref));
+                    assert_eq!(known.holds(&one), looked_for.is_some());
+                }
+            }
+        }
+        assert!(!ByName::of(&[]).holds(&all[0]));
+    }
+
+    #[test]
     fn a_release_is_found_by_name_as_by_looking_at_each() {
         let release = |name: &str, app: &str, namespace: &str| Release {
             namespace: namespace.into(),

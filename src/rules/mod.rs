@@ -69,7 +69,6 @@ pub mod mu901_output_not_vouched_for;
 pub mod operated;
 pub mod pins;
 pub mod places;
-pub mod releases;
 pub mod steps;
 #[cfg(test)]
 pub mod testkit;

@@ -1,9 +1,8 @@
 //! MU004: the current state is another release's.
 
-use super::releases::Releases;
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
-use crate::milvus::release::{Inventory, Release};
+use crate::milvus::release::{ByName, Inventory, Release};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -17,8 +16,8 @@ pub static RULE: Rule = Rule {
 
 /// Refuses where no release of the stream is in a current state that holds Milvus releases.
 pub fn check(came: &Inventory, before: &Inventory) -> Vec<Finding> {
-    let deployed = Releases::of(&before.releases);
-    let known = came.releases.iter().any(|release| deployed.hold(release));
+    let deployed = ByName::of(&before.releases);
+    let known = came.releases.iter().any(|release| deployed.holds(release));
     if before.releases.is_empty() || came.releases.is_empty() || known {
         return vec![];
     }

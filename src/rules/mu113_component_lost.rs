@@ -4,13 +4,12 @@ use foldhash::HashSet;
 
 use super::case::{Case, Side};
 use super::component::{list, since_streaming};
-use super::releases::Releases;
 use super::{Check, Rule};
 use crate::finding::{Finding, Input, Severity};
 use crate::kube::labelled::Labelled;
 use crate::kube::object::{namespaces_agree, text_at};
 use crate::kube::{Object, ObjectRef, workload};
-use crate::milvus::release::{Component, Inventory, Mode, Release, inventory};
+use crate::milvus::release::{ByName, Component, Inventory, Mode, Release, inventory};
 use crate::milvus::role::{Role, Spelling};
 use crate::milvus::version::Version;
 use crate::rewrite::Topology;
@@ -39,15 +38,15 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
     if !target.objects.is_empty() && target.objects.iter().all(Object::is_hook) {
         return vec![];
     }
-    let coming = Releases::of(&came.releases);
+    let coming = ByName::of(&came.releases);
     // Where no release agrees at all, the state is another release's (MU004).
-    if !came.releases.is_empty() && !before.releases.iter().any(|b| coming.hold(b)) {
+    if !came.releases.is_empty() && !before.releases.iter().any(|b| coming.holds(b)) {
         return vec![];
     }
-    let judged = before.releases.iter().filter(|b| coming.hold(b));
+    let judged = before.releases.iter().filter(|b| coming.holds(b));
     let judged: HashSet<&str> = judged.filter_map(|b| helm_release(current, b)).collect();
     let mut gone = Vec::new();
-    for release in before.releases.iter().filter(|b| !coming.hold(b)) {
+    for release in before.releases.iter().filter(|b| !coming.holds(b)) {
         // What the operator keeps is not for Helm to delete.
         if super::operated::keeper(current, release).is_none() && !is_neighbour(current, &judged, release) {
             gone.push(none_left(current, release));

@@ -3,14 +3,13 @@
 use foldhash::HashMap;
 
 use super::mu007_role_undecidable::RULE;
-use super::releases::Releases;
 use crate::finding::{Finding, Input};
 use crate::kube::Object;
 use crate::kube::named::First;
 use crate::kube::object::text_at;
 use crate::milvus::image::ImageRef;
 use crate::milvus::operator::{self, Kept};
-use crate::milvus::release::{Component, Inventory, Mode, Release};
+use crate::milvus::release::{ByName, Component, Inventory, Mode, Release};
 use crate::milvus::version;
 use crate::stream::Stream;
 use crate::value::{Value, json};
@@ -20,7 +19,7 @@ use crate::value::{Value, json};
 /// operator itself, are no matter of this one.
 pub fn check(target: &Stream, came: &Inventory, current: Option<&Stream>, before: &Inventory) -> Vec<Finding> {
     let mut found = Vec::new();
-    let deployed = Releases::of(&before.releases);
+    let deployed = ByName::of(&before.releases);
     // The namespaces of the releases that a resource of this name keeps.
     let mut shown: HashMap<String, First> = HashMap::default();
     for (i, release) in came.releases.iter().enumerate() {

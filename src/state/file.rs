@@ -1,15 +1,13 @@
 //! The state file: what `inspect` writes and `--current` reads.
 
-use foldhash::HashMap;
 use memchr::memmem;
 
 use super::{Form, Origin, Remembered, Seen, Source, reduce, view};
 use crate::finding::Input;
 use crate::host::Host;
 use crate::kube::Object;
-use crate::kube::named::First;
 use crate::kube::object::text_at;
-use crate::milvus::release::Release;
+use crate::milvus::release::{ByName, Release};
 use crate::milvus::version::Version;
 use crate::stream::Stream;
 use crate::value::{Map, Value, json};
@@ -222,14 +220,6 @@ pub fn remember(source: &mut Source, old: &str) -> Result<(), String> {
 
 /// Whether any of some releases is one of others.
 fn any_is(some: &[Release], others: &[Release]) -> bool {
-    let mut known: HashMap<(&str, &str), First> = HashMap::default();
-    for (i, other) in others.iter().enumerate() {
-        let called = known.entry((&other.name, &other.app)).or_default();
-        called.add(&other.namespace, i);
-    }
-    let is = |release: &Release| {
-        let called = known.get(&(&release.name[..], &release.app[..]));
-        called.is_some_and(|called| called.agreeing(&release.namespace).is_some())
-    };
-    some.iter().any(is)
+    let known = ByName::of(others);
+    some.iter().any(|release| known.holds(release))
 }
