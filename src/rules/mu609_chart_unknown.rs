@@ -6,8 +6,8 @@ use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::host;
 use crate::kube::Object;
-use crate::rewrite::ChangeOp;
 use crate::rewrite::chart::chart_of;
+use crate::rewrite::{Change, ChangeOp};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -23,12 +23,18 @@ pub static RULE: Rule = Rule {
 const CHART: &str = "milvus";
 
 fn check(case: &Case) -> Vec<Finding> {
+    let injected = |c: &&Change| c.op == ChangeOp::Inject && c.object.kind != "Service";
+    let stands = |c: &&Change| {
+        let called = &c.object;
+        let mut alike = case.after.named.within(&called.kind, &called.name, &called.namespace);
+        alike.any(|o| o.reference == *called)
+    };
     let comes: Vec<&str> = case
         .rewrite
         .changes
         .iter()
-        .filter(|c| c.op == ChangeOp::Inject && c.object.kind != "Service")
-        .filter(|c| case.after.objects.iter().any(|o| o.reference == c.object))
+        .filter(injected)
+        .filter(stands)
         .map(|c| c.object.name.as_str())
         .collect();
     if comes.is_empty() {
