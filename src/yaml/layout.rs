@@ -85,7 +85,7 @@ impl<'t> Source<'t> {
         if !added || (end.index as usize) + self.base <= self.text.len() || !value.ends_with('\n') {
             return;
         }
-        let source = &self.text[self.offset(start)..];
+        let source = &self.text[after_properties(self.text, self.offset(start)..self.text.len())..];
         let header = source.split(is_break).next().unwrap_or_default();
         let keep = header.split('#').next().is_some_and(|header| header.contains('+'));
         let last = source.rsplit(is_break).next().unwrap_or_default();
@@ -249,13 +249,17 @@ fn after_properties(text: &str, span: Range<usize>) -> usize {
     loop {
         let rest = &text[at..span.end];
         let skipped = match rest.chars().next() {
-            Some('&' | '!') => rest.find([' ', '\t', '\n', '\r', ',', ']', '}']).unwrap_or(rest.len()),
-            Some('#') => rest.find('\n').unwrap_or(rest.len()),
+            Some('&' | '!') => rest.find(ends_property).unwrap_or(rest.len()),
+            Some('#') => rest.find(is_break).unwrap_or(rest.len()),
             Some(character) if character.is_whitespace() => character.len_utf8(),
             _ => return at,
         };
         at += skipped;
     }
+}
+
+fn ends_property(character: char) -> bool {
+    is_break(character) || matches!(character, ' ' | '\t' | ',' | ']' | '}')
 }
 
 /// Hands a text to the parser in pieces.
