@@ -237,6 +237,11 @@ fn charts_do_not_overlap() {
         Some(Liveness::TcpSocket)
     );
     assert!(table.shape(&chart("4.2.58")).unwrap().legacy_services);
+    let brought = |version: &str| table.shape(&chart(version)).unwrap().etcd_chart.clone();
+    assert_eq!(
+        [brought("4.2.58"), brought("5.0.19")],
+        [Some(chart("6.3.3")), Some(chart("8.12.0"))]
+    );
     assert!(table.shape(&chart("5.0.19")).unwrap().resource_groups);
     assert!(!table.shape(&chart("5.0.6")).unwrap().resource_groups);
     let last = &table.shapes.last().unwrap().before;

@@ -262,4 +262,14 @@ mod tests {
         assert!(held.of_rule("MU201").is_empty(), "{:?}", held.of_rule("MU201"));
         assert_eq!(scenario.without_rewrite().of_rule("MU201").len(), 1);
     }
+
+    #[test]
+    fn one_version_may_be_stated_without_the_other() {
+        let stays = |from: &str, to: &str| Scenario::of(&cluster(from, false), &cluster(to, false));
+        let target = stays("v2.5.22", "corp-6").assume("target-version=2.6.16");
+        assert_eq!(target.without_rewrite().of_rule("MU201").len(), 1);
+        let current = stays("corp-5", "v2.6.16").assume("current-version=2.5.22");
+        assert!(current.clone().stage(Stage::At(1)).of_rule("MU201").is_empty());
+        assert_eq!(current.without_rewrite().of_rule("MU201").len(), 1);
+    }
 }

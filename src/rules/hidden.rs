@@ -250,3 +250,96 @@ pub fn help(case: &Case) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Input;
+    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
+
+    const NOTHING: &str = "  user.yaml: |-\n    # nothing\n";
+    const SECRET: &str = "{name: MQ_TYPE, valueFrom: {secretKeyRef: {name: broker, key: type}}}";
+
+    /// The querynode as a StatefulSet, which Helm applies behind the Deployments.
+    fn at_the_end(text: &str) -> String {
+        let is_node = |document: &&str| document.contains("  name: rel-milvus-querynode\n");
+        let (node, others): (Vec<&str>, Vec<&str>) = text.split_inclusive("---\n").partition(is_node);
+        others.concat() + &node.concat().replace("kind: Deployment", "kind: StatefulSet")
+    }
+
+    #[test]
+    fn it_is_told_at_the_first_that_came_in_although_one_is_brought_before_it() {
+        let target = at_the_end(&cluster("v2.6.16", false));
+        let scenario = Scenario::of(&at_the_end(&cluster("v2.5.16", false)), &target)
+            .edit_in_target(
+                "StatefulSet",
+                "rel-milvus-querynode",
+                "          env:\n",
+                &format!("          env:\n            - {SECRET}\n"),
+            )
+            .values(&format!("streamingNode: {{extraEnv: [{SECRET}]}}\n"));
+        let all = scenario.of_rule("MU310");
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-querynode");
+        assert_eq!(all[0].location.as_ref().map(|l| l.stream), Some(Input::Target));
+    }
+
+    #[test]
+    fn of_several_it_is_told_at_the_first() {
+        let hidden =
+            |text: &str| text.replace("          env:\n", &format!("          env:\n            - {SECRET}\n"));
+        let scenario = Scenario::of(&cluster("v2.5.16", true), &hidden(&cluster("v2.6.16", true)));
+        let all = scenario.of_rule("MU310");
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert!(all[0].message.contains("all 5 components"), "{}", all[0].message);
+        assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-proxy");
+    }
+
+    #[test]
+    fn what_says_nothing_that_could_work_is_told() {
+        let empty = |scenario: Scenario, field: &str| {
+            let said = format!("  user.yaml: |-\n    {field}\n");
+            scenario.edit_target(NOTHING, &said).edit_current(NOTHING, &said)
+        };
+        let base = Scenario::upgrade("v2.5.16", "v2.6.16");
+        for (field, why) in [
+            ("etcd: {endpoints: ''}", "etcd.endpoints is empty"),
+            (
+                "{mq: {type: kafka}, kafka: {brokerList: ''}}",
+                "kafka.brokerList is empty",
+            ),
+        ] {
+            let all = empty(base.clone(), field).of_rule("MU306");
+            assert!(all.len() == 1 && all[0].message.contains(why), "{all:#?}");
+        }
+    }
+
+    #[test]
+    fn a_help_names_ten_config_maps() {
+        for (n, more) in [
+            (10, ""),
+            (11, "and at 1 more ConfigMaps\n"),
+            (12, "and at 2 more ConfigMaps\n"),
+        ] {
+            let custom = |text: &str| -> String {
+                let proxies = (1..n).map(|i| {
+                    let proxy = deployment("proxy", "\"proxy\"", "v2.6.14")
+                        .replace("rel-milvus-proxy", &format!("rel-milvus-proxy-{i}"));
+                    proxy.replace(
+                        "            name: rel-milvus\n",
+                        &format!("            name: corp-{i}\n"),
+                    )
+                });
+                text.replace("            name: rel-milvus\n", "            name: corp-0\n")
+                    + &proxies.collect::<String>()
+            };
+            let text = custom(&cluster26("v2.6.14"));
+            let help = Scenario::of(&text, &text.replace("v2.6.14", "v2.6.16"))
+                .of_rule("MU306")
+                .remove(0)
+                .help;
+            assert_eq!(help.matches("look: kubectl get configmap corp-").count(), 10, "{help}");
+            assert_eq!(help.contains("more ConfigMaps"), !more.is_empty(), "{help}");
+            assert!(help.contains(more), "{help}");
+        }
+    }
+}

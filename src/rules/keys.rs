@@ -349,17 +349,13 @@ fn nested(settings: &[Paste], depth: usize, out: &mut String) {
     }
 }
 
-/// A value as YAML: a number or boolean as it is, a text quoted where it has to be.
+/// A value as YAML: a number or boolean as it is, a text quoted where it would be read as another value.
 fn scalar(text: &str) -> String {
-    let number = text.len() < 10 && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
-    if number && !text.is_empty() || matches!(text, "true" | "false") {
-        return text.to_owned();
+    let emitted = |value: &Value| yaml::emit(value).trim_end().to_owned();
+    match yaml::read(text) {
+        Ok(Some(read)) if (read.is_number() || read.is_boolean()) && emitted(&read) == text => text.to_owned(),
+        _ => emitted(&Value::from(text)),
     }
-    let value = match yaml::read(text) {
-        Ok(Some(read)) if !read.is_object() && !read.is_array() && !read.is_null() => read,
-        _ => Value::from(text),
-    };
-    yaml::emit(&value).trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -389,6 +385,10 @@ mod tests {
             ("32", "32"),
             ("1234567890", "1234567890"),
             ("1.5", "1.5"),
+            ("-1", "-1"),
+            ("010", "\"010\""),
+            ("yes", "\"yes\""),
+            ("'a'", "\"'a'\""),
             ("true", "true"),
             ("x: y", "\"x: y\""),
             ("null", "\"null\""),
@@ -513,5 +513,69 @@ mod tests {
         assert_eq!(all.len(), 1, "{all:#?}");
         assert_eq!(all[0].object.as_ref().unwrap().name, "rel-milvus-indexnode");
         assert_eq!(all[0].location, None);
+    }
+
+    #[test]
+    fn the_value_that_is_deployed_may_be_that_of_any_component() {
+        let scenario = base()
+            .env_target("proxy", &entry(SLOTS, "32"))
+            .env_current("datanode", &entry(SLOTS, "16"));
+        let all = dead(&scenario);
+        let field = all[0].field.as_ref().unwrap();
+        assert_eq!(
+            (field.current.as_str(), field.proposed.as_str()),
+            (Some("16"), Some("32"))
+        );
+    }
+
+    #[test]
+    fn an_environment_is_pointed_at_and_no_config_map() {
+        let all = dead(&base().env_target("proxy", &entry(SLOTS, "32")));
+        let object = all[0].object.as_ref().unwrap();
+        assert_eq!((&object.kind[..], &object.name[..]), ("Deployment", "rel-milvus-proxy"));
+        assert_eq!(all[0].location.as_ref().map(|l| l.stream), Some(Input::Target));
+    }
+
+    #[test]
+    fn of_what_came_in_each_is_known_by_its_name() {
+        let standby = "rel-milvus-mixcoord-b";
+        let several = |text: &str| text.replace("rel-milvus-mixcoord", standby);
+        let second = crate::rules::testkit::deployment("mixcoord", "\"mixcoord\"", "v2.6.16");
+        let second = several(&second).replace("  replicas: 1\n", "  replicas: 3\n");
+        let scenario = base().replace_target(&(crate::rules::testkit::cluster26("v2.6.16") + &second));
+        let told = scenario.of_rule("MU403").into_iter();
+        let told = told
+            .filter(|f| f.message.contains("of the 3 replicas"))
+            .collect::<Vec<_>>();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].object.as_ref().unwrap().name, standby);
+        assert!(told[0].location.is_some());
+        let brought = Scenario::consolidation("v2.5.16", "v2.6.16")
+            .values("mixCoordinator: {replicas: 3, activeStandby: {enabled: true}}\n");
+        let told = brought.of_rule("MU403").into_iter();
+        let told = told
+            .filter(|f| f.message.contains("of the 3 replicas"))
+            .collect::<Vec<_>>();
+        assert!(told.len() == 1 && told[0].location.is_none(), "{told:#?}");
+    }
+
+    #[test]
+    fn settings_are_told_up_to_their_most() {
+        let refused = |n: usize| {
+            let lines: String = (0..n).map(|i| format!("      key{i}: 1\n")).collect();
+            let said = format!("  user.yaml: |-\n    natsmq:\n{lines}");
+            let own = base().replace_target(&crate::rules::testkit::cluster26("v2.6.16").replace(NOTHING, &said));
+            let told = own.of_rule("MU001").into_iter().next().map(|f| f.message)?;
+            Some(
+                told.split(' ')
+                    .next()
+                    .and_then(|n| n.parse::<usize>().ok())
+                    .expect("a number"),
+            )
+        };
+        // The chart itself writes some of which something is known.
+        let of_chart = refused(MOST + 100).expect("a refusal") - MOST - 100;
+        assert_eq!(refused(MOST - of_chart), None);
+        assert_eq!(refused(MOST - of_chart + 1), Some(MOST + 1));
     }
 }
