@@ -342,4 +342,22 @@ mod tests {
             assert!(help.contains(more), "{help}");
         }
     }
+
+    #[test]
+    fn a_namespace_that_one_side_says_is_that_of_both() {
+        let custom = |tag: &str| cluster26(tag).replace("            name: rel-milvus\n", "            name: corp\n");
+        let silent = |text: String| text.replace("  namespace: ns\n", "");
+        let look = |before: String, after: String| Scenario::of(&before, &after).of_rule("MU306").remove(0).help;
+        let said = "kubectl get configmap corp --namespace ns --output yaml";
+        for (before, after) in [
+            (silent(custom("v2.6.14")), custom("v2.6.16")),
+            (custom("v2.6.14"), silent(custom("v2.6.16"))),
+            (custom("v2.6.14"), custom("v2.6.16")),
+        ] {
+            let help = look(before, after);
+            assert!(help.contains(said), "{help}");
+        }
+        let help = look(silent(custom("v2.6.14")), silent(custom("v2.6.16")));
+        assert!(help.contains("kubectl get configmap corp --output yaml"), "{help}");
+    }
 }

@@ -584,4 +584,35 @@ mod tests {
             .drop_target("StatefulSet", "rel-etcd");
         assert_eq!(lost(scenario).len(), 1);
     }
+
+    #[test]
+    fn an_indexnode_is_lost_where_no_streamingnode_takes_over() {
+        let node = ("Deployment", "rel-milvus-indexnode");
+        let all = lost(Scenario::upgrade("v2.5.16", "v2.5.22").drop_target(node.0, node.1));
+        assert!(
+            all.len() == 1 && all[0].contains("run no indexnode any more"),
+            "{all:?}"
+        );
+        assert!(lost(Scenario::upgrade("v2.5.16", "v2.6.16").drop_target(node.0, node.1)).is_empty());
+    }
+
+    #[test]
+    fn what_two_services_choose_is_told_by_the_first() {
+        let service = |name: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  selector: {{component: etcd}}\n"
+            )
+        };
+        let both = "        - first:2379\n        - second:2379\n";
+        let stored = "        - rel-etcd.ns.svc:2379\n";
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target(stored, both)
+            .edit_current(stored, both)
+            .add_target(&(service("first") + &service("second")))
+            .add_current(&(service("first") + &service("second")));
+        let choosing = scenario.clone().drop_target("StatefulSet", "rel-etcd");
+        assert!(lost(scenario).is_empty());
+        let all = lost(choosing);
+        assert!(all.len() == 1 && all[0].contains("first"), "{all:?}");
+    }
 }

@@ -294,4 +294,20 @@ mod tests {
         .values("image: {all: {tag: v2.5.16}}\n");
         assert!(found(values).is_empty());
     }
+
+    #[test]
+    fn of_many_with_one_value_some_are_named_and_the_others_counted() {
+        let more = |n: usize| {
+            let all = (0..n).map(|i| {
+                crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.5.16")
+                    .replace("rel-milvus-rootcoord\n", &format!("rel-milvus-rootcoord-{i}\n"))
+                    .replace("replicas: 1", "replicas: 2")
+            });
+            let scenario = up().add_target(&all.collect::<String>());
+            found(scenario).remove(0).message
+        };
+        assert!(more(10).ends_with(", rootcoord and rootcoord have 2)"), "{}", more(10));
+        assert!(more(11).ends_with(", rootcoord and 1 more have 2)"), "{}", more(11));
+        assert!(more(13).ends_with(", rootcoord and 3 more have 2)"), "{}", more(13));
+    }
 }

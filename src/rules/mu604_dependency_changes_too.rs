@@ -568,4 +568,30 @@ mod tests {
             .add_current(&attu("v2.4"));
         assert!(scenario.of_rule("MU604").is_empty());
     }
+
+    #[test]
+    fn what_a_service_leads_to_counts_where_milvus_names_it() {
+        for (name, told) in [
+            ("rel-etcd-headless", false),
+            ("keeper", true),
+            ("keeper-headless", false),
+        ] {
+            let service = format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: ns}}\nspec: {{selector: {{a: b}}}}\n"
+            );
+            let workload = workload(
+                "# Source: other/templates/s.yaml\n",
+                "StatefulSet",
+                "name: x, namespace: ns",
+                "a: b",
+            );
+            let stored = "        - rel-etcd.ns.svc:2379\n";
+            let both = "        - rel-etcd.ns.svc:2379\n        - keeper:2379\n";
+            let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+                .edit_target(stored, both)
+                .edit_current(stored, both);
+            let scenario = beside(scenario, &(service + &workload));
+            assert_eq!(scenario.of_rule("MU604").len(), usize::from(told), "{name}");
+        }
+    }
 }

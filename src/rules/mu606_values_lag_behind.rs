@@ -340,4 +340,23 @@ mod tests {
                 .is_empty()
         );
     }
+
+    #[test]
+    fn replicas_are_said_where_they_are_not_one() {
+        let of = |replicas: u8| {
+            let two = format!("replicas: {replicas}");
+            let scenario = Scenario::consolidation("v2.5.10", "v2.5.16")
+                .edit_target("replicas: 1", &two)
+                .edit_target("enableActiveStandby: false", "enableActiveStandby: true");
+            values(&scenario)["mixCoordinator"].clone()
+        };
+        let standby = crate::value::json!({"enabled": true});
+        let with = |mut own: crate::value::Value| {
+            own["enabled"] = true.into();
+            own["activeStandby"] = standby.clone();
+            own
+        };
+        assert_eq!(of(1), with(crate::value::json!({})));
+        assert_eq!(of(2), with(crate::value::json!({"replicas": 2})));
+    }
 }

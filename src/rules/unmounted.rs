@@ -180,6 +180,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_stays_is_no_reason() {
+        let address = |of: &str| format!("      address: {of}\n      port: 6650\n");
+        let user = format!("{MOUNT}user.yaml\n              subPath: user.yaml\n");
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+            .edit_target(&address("rel-pulsarv3-proxy"), &address("bus.corp.example"))
+            .edit_in_target("Deployment", "rel-milvus-querynode", &user, "");
+        let all = scenario.of_rule("MU304");
+        assert!(!all.is_empty());
+        assert!(
+            all.iter().all(|f| !f.message.contains("would no longer mount")),
+            "{all:?}"
+        );
+    }
+
+    #[test]
     fn as_many_files_under_other_names_are_a_choice() {
         let moved = querynode(&format!("{MOUNT}user.yaml"), &format!("{MOUNT}hook.yaml"));
         assert!(!moved.message.contains("mount"), "{}", moved.message);

@@ -637,3 +637,31 @@ proptest! {
         prop_assert!(walked.len() <= usize::from(LAST) + 1);
     }
 }
+
+#[test]
+fn what_serves_no_workload_of_the_release_is_not_brought_back() {
+    let account = |name: &str, instance: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {name}\n  namespace: ns\n  labels:\n    app.kubernetes.io/name: milvus\n    \
+             app.kubernetes.io/instance: {instance}\n"
+        )
+    };
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16").add_current(&account("own", "rel"));
+    let held = start.stage(Stage::At(0)).judge();
+    assert!(
+        held.changes.iter().all(|c| c.object.kind != "ServiceAccount"),
+        "{:?}",
+        held.changes
+    );
+}
+
+#[test]
+fn what_is_brought_back_keeps_the_template_it_came_from() {
+    let own = "# Source: milvus/templates/of-our-own.yaml";
+    let current = cluster("v2.5.16", false).replace("# Source: milvus/templates/indexnode-deployment.yaml", own);
+    let held = Scenario::of(&current, &cluster26("v2.6.16"))
+        .stage(Stage::At(1))
+        .judge();
+    let text = held.text().unwrap();
+    assert!(text.contains(own), "{text}");
+}

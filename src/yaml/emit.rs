@@ -255,3 +255,23 @@ fn is_reserved(value: &str) -> bool {
     ];
     WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    #[test]
+    fn each_level_is_two_spaces_deeper() {
+        let mut value = json!("v");
+        for _ in 0..50 {
+            value = json!({ "k": value });
+        }
+        let text = emit(&value);
+        assert_eq!(text.lines().count(), 50);
+        for (depth, line) in text.lines().enumerate() {
+            let content = if depth == 49 { "k: v" } else { "k:" };
+            assert_eq!(line, format!("{}{content}", "  ".repeat(depth)));
+        }
+    }
+}

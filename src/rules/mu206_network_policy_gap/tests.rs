@@ -176,3 +176,40 @@ fn what_runs_like_that_already_is_not_told_again() {
             .is_empty()
     );
 }
+
+/// The proxy, a second one of other labels, and a policy of the one or the other.
+fn of_two_proxies(component: &str, spec: &str) -> Vec<String> {
+    let second = crate::rules::testkit::deployment("proxy", "\"proxy\"", "v2.6.16")
+        .replace("rel-milvus-proxy\n", "rel-milvus-proxy-b\n")
+        .replace("component: \"proxy\"", "component: \"proxy-b\"");
+    let policy = policy(
+        "p",
+        &format!("  podSelector:\n    matchLabels:\n      component: {component}\n{spec}"),
+    );
+    let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+        .add_target(&(second.clone() + &policy))
+        .add_current(&second.replace("v2.6.16", "v2.5.16"));
+    scenario.of_rule("MU206").into_iter().map(|f| f.message).collect()
+}
+
+#[test]
+fn a_policy_holds_for_those_that_it_selects() {
+    let shut = "  policyTypes: [Egress]\n  egress:\n    - ports: [{port: 2379}]\n";
+    let lets = |who: &str, to: &str| vec![format!("NetworkPolicy p lets {who} out, and not to {to}")];
+    let mut proxies = of_two_proxies("proxy", shut);
+    assert!(of_two_proxies("nobody", shut).is_empty());
+    assert_eq!(proxies, of_two_proxies("proxy-b", shut));
+    let node = policy(
+        "p",
+        &format!("  podSelector:\n    matchLabels:\n      component: datanode\n{shut}"),
+    );
+    let mut nodes: Vec<String> = found(&node).into_iter().map(|f| f.message).collect();
+    for message in proxies.iter_mut().chain(&mut nodes) {
+        message.truncate(message.find(", as far").unwrap());
+    }
+    assert_eq!(
+        proxies,
+        lets("proxy", "rel-milvus-mixcoord and rel-milvus-streamingnode")
+    );
+    assert_eq!(nodes, lets("datanode", "rel-milvus-mixcoord"));
+}
