@@ -26,6 +26,17 @@ pub(super) struct Answer {
     pub current: Option<Source>,
 }
 
+impl Answer {
+    /// Nothing but findings, the last of which refuses to go on.
+    pub(super) fn refused(mut findings: Vec<Finding>, last: Finding) -> Answer {
+        findings.push(last);
+        Answer {
+            findings,
+            ..Answer::default()
+        }
+    }
+}
+
 /// Orders the findings, resolves their places, and writes the output where nothing refuses it.
 pub(super) fn answer(mut done: Answer, request: &Request, host: Host, clock: Clock) -> Judgement {
     let options = &request.options;

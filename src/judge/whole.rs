@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::crossing::Crossing;
 use super::effort::Effort;
 use super::given::Given;
-use super::near::{self, Nears, Scope};
+use super::near::{self, Nears, Proposal, Scope};
 use super::release::Lookup;
 use crate::apply;
 use crate::finding::Finding;
@@ -18,6 +18,7 @@ use crate::milvus::effective::Texts;
 use crate::milvus::release::{ByName, ByNames, Inventory, Mode, Release};
 use crate::options::{Options, RewriteMode};
 use crate::overlay::{self, Overlay};
+use crate::report::StageReport;
 use crate::rewrite::values::Values;
 use crate::rewrite::{self, Change, ChangeOp, Rewrite, Scene, Shapes, place};
 use crate::rules;
@@ -93,7 +94,7 @@ impl Whole<'_> {
         circles: Circles,
         came: &Inventory,
         before: &Inventory,
-        mut findings: Vec<Finding>,
+        findings: Vec<Finding>,
     ) -> Result<Answer, Box<Circles>> {
         let gone = self.gone(came);
         let deployed = Deployed::of(came, before);
@@ -115,19 +116,11 @@ impl Whole<'_> {
         };
         let scopes: Vec<Scope> = came.releases.iter().map(scope).collect();
         if let Some(too_much) = self.too_much(&scopes) {
-            findings.push(too_much);
-            return Ok(Answer {
-                findings,
-                ..Answer::default()
-            });
+            return Ok(Answer::refused(findings, too_much));
         }
         let values: Vec<Option<Values>> = scopes.iter().map(|s| self.values_of(s.target, s.release)).collect();
         if let Some(too_much) = self.too_much_of_values(&values) {
-            findings.push(too_much);
-            return Ok(Answer {
-                findings,
-                ..Answer::default()
-            });
+            return Ok(Answer::refused(findings, too_much));
         }
         let each = scopes.iter().zip(values);
         let mut judged: Vec<Judged> = each.map(|(s, values)| self.decide(s, values, &deployed)).collect();
@@ -137,62 +130,92 @@ impl Whole<'_> {
             one.leads = led.insert(one.circle);
         }
         self.clock.lap("take the inventory, tell the transition");
-        let mut changes = self.changes(&judged, &mut findings);
+        let agreed = self.agreed(&nears, &judged, [came, before], findings);
+        drop(judged);
+        agreed.ok_or_else(|| Box::new(nears.into_joined()))
+    }
+
+    /// What becomes of the releases together. `None` where circles want different things of what they share.
+    fn agreed(
+        &self,
+        nears: &Nears,
+        judged: &[Judged],
+        [came, before]: [&Inventory; 2],
+        mut findings: Vec<Finding>,
+    ) -> Option<Answer> {
+        let mut changes = self.changes(judged, &mut findings);
         self.clock.lap("decide the changes");
         let mut crossing = Crossing::new(nears.circles());
-        for one in &judged {
+        for one in judged {
             crossing.decided(one.circle, &one.rewrite.changes);
         }
         if !crossing.agrees(&changes) {
-            drop(judged);
-            return Err(Box::new(nears.into_joined()));
+            return None;
         }
         let all_at_once = (self.options.stage != Stage::All).then(|| changes.clone());
-        let Some(stages) = self.staged(&nears, &judged, &mut changes) else {
-            drop(judged);
-            return Err(Box::new(nears.into_joined()));
-        };
+        let stages = self.staged(nears, judged, &mut changes)?;
         place::note(self.target, &mut changes);
         self.clock.lap("hold back, order");
         let mut crossing = Crossing::new(nears.circles());
-        let mut releases = Vec::new();
-        let mut targets = Vec::new();
-        match apply::proposed(self.target, &changes) {
-            Ok(proposed) => {
-                let proposal = nears.proposal(proposed, &judged);
-                let known = Lookup::default();
-                for (nth, (one, stage)) in judged.iter().zip(&stages).enumerate() {
-                    let before = findings.len();
-                    if before > MOST_FINDINGS {
-                        findings.push(rules::mu001_unreadable_input::too_many(before, nth, judged.len()));
-                        return Ok(Answer {
-                            findings,
-                            ..Answer::default()
-                        });
-                    }
-                    self.rules(one, *stage, proposal.of(one), &known, &mut findings, &mut releases);
-                    crossing.found(one.circle, &findings[before..]);
-                    targets.push(one.transition.target().cloned());
-                }
+        let mut answer = Answer {
+            findings,
+            ..Answer::default()
+        };
+        let all_are_told = match apply::proposed(self.target, &changes) {
+            Ok(proposed) => self.ruled(
+                nears.proposal(proposed, judged),
+                judged,
+                &stages,
+                &mut crossing,
+                &mut answer,
+            ),
+            Err(e) => {
+                let finding = rules::mu901_output_not_vouched_for::finding(&e.to_string());
+                answer.findings.push(finding);
+                true
             }
-            Err(e) => findings.push(rules::mu901_output_not_vouched_for::finding(&e.to_string())),
+        };
+        if !all_are_told {
+            return Some(Answer {
+                findings: answer.findings,
+                ..Answer::default()
+            });
         }
         if let Some(all_at_once) = all_at_once {
-            self.whole_way(&nears, &judged, &stages, &all_at_once, &mut findings);
+            self.whole_way(nears, judged, &stages, &all_at_once, &mut answer.findings);
         }
         if !crossing.agrees(&[]) {
-            drop(judged);
-            return Err(Box::new(nears.into_joined()));
+            return None;
         }
-        self.source(&judged, &changes, came, before, &mut findings);
+        self.source(judged, &changes, came, before, &mut answer.findings);
         self.clock.lap("judge by the rules");
-        Ok(Answer {
-            releases,
-            findings,
-            changes,
-            targets,
-            ..Answer::default()
-        })
+        answer.changes = changes;
+        Some(answer)
+    }
+
+    /// What the rules say of each release; whether of all: beyond [`MOST_FINDINGS`] no more are judged.
+    fn ruled(
+        &self,
+        proposal: Proposal,
+        judged: &[Judged],
+        stages: &[Option<StageReport>],
+        crossing: &mut Crossing,
+        answer: &mut Answer,
+    ) -> bool {
+        let known = Lookup::default();
+        for (nth, (one, stage)) in judged.iter().zip(stages).enumerate() {
+            let before = answer.findings.len();
+            if before > MOST_FINDINGS {
+                let too_many = rules::mu001_unreadable_input::too_many(before, nth, judged.len());
+                answer.findings.push(too_many);
+                return false;
+            }
+            let applied = proposal.of(one);
+            self.rules(one, *stage, applied, &known, &mut answer.findings, &mut answer.releases);
+            crossing.found(one.circle, &answer.findings[before..]);
+            answer.targets.push(one.transition.target().cloned());
+        }
+        true
     }
 
     /// What refuses to weigh more against each other than takes a time linear in the size.

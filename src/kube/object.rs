@@ -241,31 +241,8 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         }
     }
     for field in ["labels", "annotations"] {
-        match metadata.entry(field) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(entries)) => {
-                for (key, entry) in entries {
-                    let label = entry.as_str().filter(|_| field == "labels").unwrap_or_default();
-                    if label.len() > LONGEST {
-                        return fail(
-                            too_long("metadata.labels", label, 63),
-                            &format!("/metadata/{field}/{}", escape(key)),
-                        );
-                    }
-                    if !entry.is_string() && !entry.is_null() {
-                        let message = format!(
-                            "`metadata.{field}` holds strings, `{key}` is {}: quote it",
-                            describe(entry)
-                        );
-                        return fail(message, &format!("/metadata/{field}/{}", escape(key)));
-                    }
-                }
-            }
-            Some(other) => {
-                let message = format!("`metadata.{field}` must be a mapping, it is {}", describe(other));
-                return fail(message, &format!("/metadata/{field}"));
-            }
-        }
+        let pointer = format!("{pointer}/metadata/{field}");
+        holds_strings(metadata.entry(field), field, &pointer)?;
     }
     Ok(ObjectRef {
         api_version: api_version.into(),
@@ -273,6 +250,35 @@ fn reference(value: &Value, pointer: &str) -> Result<ObjectRef, NotAnObject> {
         namespace,
         name,
     })
+}
+
+/// Refuses labels or annotations that a server would not take, and labels that are far too long.
+fn holds_strings(field: Option<&Value>, name: &str, pointer: &str) -> Result<(), NotAnObject> {
+    let entries = match field {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Object(entries)) => entries,
+        Some(other) => {
+            return Err(NotAnObject {
+                message: format!("`metadata.{name}` must be a mapping, it is {}", describe(other)),
+                pointer: pointer.to_owned(),
+            });
+        }
+    };
+    for (key, entry) in entries {
+        let fail = |message| {
+            let pointer = format!("{pointer}/{}", escape(key));
+            Err(NotAnObject { message, pointer })
+        };
+        let label = entry.as_str().filter(|_| name == "labels").unwrap_or_default();
+        if label.len() > LONGEST {
+            return fail(too_long("metadata.labels", label, 63));
+        }
+        if !entry.is_string() && !entry.is_null() {
+            let is = describe(entry);
+            return fail(format!("`metadata.{name}` holds strings, `{key}` is {is}: quote it"));
+        }
+    }
+    Ok(())
 }
 
 /// The longest text that names or labels an object, in bytes. Kubernetes keeps far shorter ones; every finding and every change

@@ -309,6 +309,23 @@ impl Config {
                 origin: env.origin(path),
             });
         }
+        self.look_elsewhere(env);
+        let before = self.unknown.len();
+        // Where among the unknown those stand whose value comes from elsewhere, and that nothing replaced.
+        let mut hidden_at: HashMap<String, Vec<usize>> = HashMap::new();
+        for var in &env.vars {
+            self.add_var(env, var, since26, &mut hidden_at);
+        }
+        let hidden: HashSet<usize> = hidden_at.into_values().flatten().collect();
+        let mut at = 0;
+        self.unknown.retain(|unknown| {
+            at += 1;
+            at <= before || unknown.why != UnknownWhy::ValueFrom || hidden.contains(&(at - 1))
+        });
+    }
+
+    /// The directory that a variable may name in the place of the image's.
+    fn look_elsewhere(&mut self, env: &Environment) {
         let moved = env.vars.iter().rev().find(|var| var.name == "MILVUSCONF");
         let unmoved = ["", "configs", "./configs", "/milvus/configs"];
         if let Some(var) = moved
@@ -326,66 +343,59 @@ impl Config {
                 origin,
             });
         }
-        let before = self.unknown.len();
-        // Where among the unknown those stand whose value comes from elsewhere, and that nothing replaced.
-        let mut hidden_at: HashMap<String, Vec<usize>> = HashMap::new();
-        for var in &env.vars {
-            let key = normalise_env(&var.name, since26);
-            let origin = env.origin(&var.path);
-            let (value, hidden) = match &var.value {
-                EnvValue::Literal(value) => (Some(value.clone()), None),
-                EnvValue::From(source) => (None, Some(source.clone())),
-            };
-            let known = self.setting(&key).cloned();
-            // A later entry of the same name replaces the earlier one whole.
-            if known.as_ref().is_some_and(|s| s.key == var.name) {
-                hidden_at.remove(&key);
-            }
-            if let EnvValue::From(source) = &var.value {
-                hidden_at.entry(key.clone()).or_default().push(self.unknown.len());
-                self.unknown.push(Unknown {
-                    why: UnknownWhy::ValueFrom,
-                    text: format!(
-                        "{} of {} {} comes from {source}",
-                        var.name, env.workload.kind, env.workload.name
-                    ),
-                    key: Some(key.clone()),
-                    origin: origin.clone(),
-                });
-            }
-            let clash = known.as_ref().filter(|before| {
-                matches!(before.origin.layer, Layer::Env { .. }) && before.key != var.name && before.value != value
-            });
-            if let Some(before) = clash {
-                self.unknown.push(Unknown {
-                    why: UnknownWhy::EnvClash,
-                    text: format!(
-                        "{} and {} of {} {} are the same setting with different values",
-                        before.key, var.name, env.workload.kind, env.workload.name
-                    ),
-                    key: Some(key.clone()),
-                    origin: origin.clone(),
-                });
-            }
-            let setting = Setting {
-                key: var.name.clone(),
-                value,
-                hidden,
-                origin,
-            };
-            if !self.env.of.contains_key(key.as_str())
-                && let Some(below) = known
-            {
-                self.env.overridden.push((key.as_str().into(), below));
-            }
-            self.env.set(key, setting);
+    }
+
+    /// Lays a variable over what is known; notes in `hidden_at` where among the unknown it stands, by its key.
+    fn add_var(&mut self, env: &Environment, var: &EnvVar, since26: bool, hidden_at: &mut HashMap<String, Vec<usize>>) {
+        let key = normalise_env(&var.name, since26);
+        let origin = env.origin(&var.path);
+        let (value, hidden) = match &var.value {
+            EnvValue::Literal(value) => (Some(value.clone()), None),
+            EnvValue::From(source) => (None, Some(source.clone())),
+        };
+        let known = self.setting(&key).cloned();
+        // A later entry of the same name replaces the earlier one whole.
+        if known.as_ref().is_some_and(|s| s.key == var.name) {
+            hidden_at.remove(&key);
         }
-        let hidden: HashSet<usize> = hidden_at.into_values().flatten().collect();
-        let mut at = 0;
-        self.unknown.retain(|unknown| {
-            at += 1;
-            at <= before || unknown.why != UnknownWhy::ValueFrom || hidden.contains(&(at - 1))
+        if let EnvValue::From(source) = &var.value {
+            hidden_at.entry(key.clone()).or_default().push(self.unknown.len());
+            self.unknown.push(Unknown {
+                why: UnknownWhy::ValueFrom,
+                text: format!(
+                    "{} of {} {} comes from {source}",
+                    var.name, env.workload.kind, env.workload.name
+                ),
+                key: Some(key.clone()),
+                origin: origin.clone(),
+            });
+        }
+        let clash = known.as_ref().filter(|before| {
+            matches!(before.origin.layer, Layer::Env { .. }) && before.key != var.name && before.value != value
         });
+        if let Some(before) = clash {
+            self.unknown.push(Unknown {
+                why: UnknownWhy::EnvClash,
+                text: format!(
+                    "{} and {} of {} {} are the same setting with different values",
+                    before.key, var.name, env.workload.kind, env.workload.name
+                ),
+                key: Some(key.clone()),
+                origin: origin.clone(),
+            });
+        }
+        let setting = Setting {
+            key: var.name.clone(),
+            value,
+            hidden,
+            origin,
+        };
+        if !self.env.of.contains_key(key.as_str())
+            && let Some(below) = known
+        {
+            self.env.overridden.push((key.as_str().into(), below));
+        }
+        self.env.set(key, setting);
     }
 }
 
