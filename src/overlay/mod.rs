@@ -4,6 +4,7 @@
 //! list is RFC 6902, a mapping a strategic merge ([`strategic`]). A mapping that is an object itself (`kind`,
 //! `metadata.name`) is a strategic merge into that object.
 
+mod effort;
 mod lay;
 mod strategic;
 mod target;

@@ -244,3 +244,37 @@ fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'
     last.reverse();
     last.into_iter().filter(move |c| c.role == role)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streaming_nodes_may_take_so_many_bytes_together() {
+        let of = |bytes: usize| Value::from("x".repeat(bytes - 2));
+        assert!(too_much(2, &of(LEAST / 2), 0).is_none());
+        assert!(too_much(1, &of(LEAST + 1), 0).is_none());
+        assert!(too_much(3, &of(LEAST / 2), LEAST / 8).is_none());
+        let why = too_much(2, &of(LEAST / 2 + 1), 0).expect("too much");
+        assert!(why.contains("name 2 resource groups"), "{why}");
+        assert!(too_much(3, &of(LEAST / 2), LEAST / 8 - 1).is_some());
+    }
+
+    #[test]
+    fn the_first_of_the_images_that_most_run_is_taken() {
+        let of = |images: &[&str]| -> Vec<Value> {
+            let pod = |image: &&str| json!({"spec": {"template": {"spec": {"containers": [{"image": image}]}}}});
+            images.iter().map(pod).collect()
+        };
+        for (images, want) in [
+            (&["a", "b", "b"][..], Some("b")),
+            (&["a", "b"], Some("a")),
+            (&["b", "a", "a", "b"], Some("b")),
+            (&[], None),
+        ] {
+            let all = of(images);
+            let all: Vec<&Value> = all.iter().collect();
+            assert_eq!(most_run(&all).and_then(Value::as_str), want, "{images:?}");
+        }
+    }
+}
