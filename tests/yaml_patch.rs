@@ -782,7 +782,18 @@ fn every_escape_keeps_its_spelling_beside_what_changes() {
 }
 
 #[test]
-fn a_key_longer_than_a_flow_map_takes_is_an_error_there() {
+fn where_no_edit_reads_right_the_document_is_written_anew() {
+    let text = "# first\n|-\n\u{2028}  b\n";
+    let op = PatchOp {
+        op: Op::Replace,
+        path: String::new(),
+        value: Some(json!({"a": ["b"]})),
+    };
+    assert_eq!(patch(text, &[op]).unwrap(), "# first\na:\n- b\n");
+}
+
+#[test]
+fn a_key_longer_than_a_flow_map_takes_is_an_error_in_json_and_a_block_elsewhere() {
     for (key, fits) in [
         ("k".repeat(1000), true),
         ("k".repeat(1100), false),
@@ -797,8 +808,9 @@ fn a_key_longer_than_a_flow_map_takes_is_an_error_there() {
             patch(text, &[op])
         };
         assert_eq!(add("{\"a\": 1}\n").is_ok(), fits, "{}", key.len());
-        let block = add("a: 1\n").unwrap();
-        assert_eq!(read(&block), Ok(Some(json!({"a": 1, key: 1}))));
+        for text in ["a: 1\n", "{a: 1}\n"] {
+            assert_eq!(read(&add(text).unwrap()), Ok(Some(json!({"a": 1, &key: 1}))));
+        }
     }
 }
 

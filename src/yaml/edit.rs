@@ -121,8 +121,13 @@ fn anew(text: &str, ops: &[PatchOp], left: &mut usize) -> Result<String, EditErr
     let unreadable = |error: YamlError| EditError::new(0, &ops[0].path, error.to_string());
     let value = read(text).map_err(unreadable)?.unwrap_or(Value::Null);
     let value = patch_value_within(&value, ops.iter(), left)?;
+    Ok(written_anew(text, &value))
+}
+
+/// The first comments of a text, and a value behind them.
+fn written_anew(text: &str, value: &Value) -> String {
     let head = text.split_inclusive('\n').take_while(|line| line.starts_with('#'));
-    Ok(format!("{}{}", head.collect::<String>(), emit(&value)))
+    format!("{}{}", head.collect::<String>(), emit(value))
 }
 
 /// The edit of a document without a value: only a new root can be set.
@@ -143,7 +148,8 @@ fn patch_nothing(text: &str, op: &PatchOp) -> Result<String, String> {
         .ok_or_else(|| "no edit gives the wanted value".into())
 }
 
-/// Tries the smallest edit, then re-emits ever larger nodes around it; takes the first that reads back right.
+/// Tries the smallest edit, then re-emits ever larger nodes around it, at last the whole document; takes the first that
+/// reads back right.
 fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option<String> {
     let tokens = pointer::tokens(&op.path)?;
     let direct = direct(text, tree, op, &tokens).and_then(|edits| splice(text, edits));
@@ -151,6 +157,13 @@ fn apply_text(text: &str, tree: &Tree, op: &PatchOp, expected: &Value) -> Option
         .filter(|candidate| reads_as(candidate, expected))
         .or_else(|| larger(text, tree, &tokens, expected, tries(text.len())))
         .or_else(|| without_tail(text, op, expected))
+        .or_else(|| last_resort(text, tree, expected))
+}
+
+/// The document written anew. JSON stays JSON, which this is not.
+fn last_resort(text: &str, tree: &Tree, expected: &Value) -> Option<String> {
+    let anew = (!Context::new(text, tree.shape()).json).then(|| written_anew(text, expected));
+    anew.filter(|anew| reads_as(anew, expected))
 }
 
 /// How many bytes are read at most, in about, to find how large a node must be written anew.
