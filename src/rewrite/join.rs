@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use foldhash::{HashMap, HashSet};
 
 use super::neutral::CONTAINERS;
-use super::share::{common_text, identity};
+use super::share::{common_text, identity, in_words};
 use super::{Disagreement, Failure, Had, Rewrite};
 use crate::kube::quantity::Quantity;
 use crate::value::{Map, Text, Value};
@@ -61,7 +61,10 @@ pub fn join(coordinators: &[Coordinator], standby: bool, out: &mut Rewrite) -> O
             .map(|c| c.value.pointer(&format!("{container}{field}")))
             .collect::<Vec<_>>()
     };
-    let resources = sum_resources(&each("/resources"), out);
+    let mut resources = sum_resources(&each("/resources"), out);
+    if let (Some(claims), Some(map)) = (each("/resources/claims")[0], resources.as_object_mut()) {
+        map.insert("claims".into(), claims.clone());
+    }
     let env = unite_env(coordinators, &each("/env"), out);
     let inner = joined.pointer_mut(&container)?.as_object_mut()?;
     inner.insert("resources".into(), resources);
@@ -108,7 +111,7 @@ fn replicas_and_strategy(coordinators: &[Coordinator], standby: bool, joined: &m
 fn note(coordinators: &[Coordinator], field: String, taken: Option<Value>, held: &Held, out: &mut Rewrite) {
     out.disagreements.push(Disagreement {
         field,
-        taken: taken.unwrap_or(Value::Null),
+        taken: in_words(&taken.unwrap_or(Value::Null)),
         values: had(coordinators, held),
     });
 }
@@ -159,7 +162,7 @@ fn had(coordinators: &[Coordinator], held: &Held) -> Vec<Had> {
     }
     groups.sort_by_key(|(first, ..)| first.first().copied());
     let had = groups.into_iter().map(|(first, count, value)| Had {
-        value: value.clone(),
+        value: in_words(value),
         more: count - first.len(),
         roles: first.into_iter().map(|i| coordinators[i].role.to_owned()).collect(),
     });
@@ -260,7 +263,8 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
     let mut places: HashMap<Cow<str>, usize> = HashMap::default();
     let mut differing: Vec<Cow<str>> = Vec::new();
     let mut told: HashSet<Cow<str>> = HashSet::default();
-    for var in each.iter().filter_map(|e| e.and_then(Value::as_array)).flatten() {
+    let each: Vec<Vec<&Value>> = each.iter().map(|list| in_force(*list)).collect();
+    for var in each.iter().flatten().copied() {
         let Some((_, name)) = identity(var) else { continue };
         if name == crate::milvus::config::STREAMING_SWITCH {
             continue;
@@ -285,10 +289,8 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
         );
     }
     for (i, list) in each.iter().enumerate() {
-        for var in list.and_then(Value::as_array).into_iter().flatten() {
-            if let Some(all) = named(var).and_then(|name| held.get_mut(name))
-                && all.last().is_none_or(|(last, _)| *last != i)
-            {
+        for var in list.iter().copied() {
+            if let Some(all) = named(var).and_then(|name| held.get_mut(name)) {
                 all.push((i, var));
             }
         }
@@ -298,6 +300,17 @@ fn unite_env(coordinators: &[Coordinator], each: &[Option<&Value>], out: &mut Re
         note(coordinators, format!("env {name}"), taken, &held[&**name], out);
     }
     united.into_iter().cloned().collect()
+}
+
+/// The variables of a container, of several with one name the last: that is what its processes see.
+fn in_force(list: Option<&Value>) -> Vec<&Value> {
+    let mut known: HashSet<&str> = HashSet::default();
+    let all = list.and_then(Value::as_array).into_iter().flatten().rev();
+    let mut last: Vec<&Value> = all
+        .filter(|var| named(var).is_none_or(|name| known.insert(name)))
+        .collect();
+    last.reverse();
+    last
 }
 
 /// The name of a variable.
@@ -368,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_variable_that_one_has_twice_the_first_counts() {
+    fn of_a_variable_that_one_has_twice_the_last_counts() {
         let mut out = Rewrite::default();
         let var = |name: &str, value: &str| json!({"name": name, "value": value});
         let env = |list: Vec<Value>| json!({"env": list});
@@ -385,17 +398,40 @@ mod tests {
         let query = coordinator("querycoord", json!({}), json!({}));
         let joined = join(&[root, data, query], false, &mut out).unwrap();
         let taken = joined.pointer("/spec/template/spec/containers/0/env").unwrap();
-        assert_eq!(taken, &json!([var("A", "1"), var("B", "1")]));
+        assert_eq!(taken, &json!([var("A", "2"), var("B", "1")]));
         let said: Vec<_> = out.disagreements.iter().map(|d| (d.field.as_str(), &d.taken)).collect();
-        assert_eq!(said, [("env A", &var("A", "1")), ("env B", &var("B", "1"))]);
+        assert_eq!(said, [("env B", &var("B", "1"))]);
         assert_eq!(
-            out.disagreements[1].values,
+            out.disagreements[0].values,
             [
                 has(var("B", "1"), &["rootcoord"]),
-                has(var("B", "3"), &["datacoord"]),
+                has(var("B", "5"), &["datacoord"]),
                 has(Value::Null, &["querycoord"])
             ]
         );
+    }
+
+    #[test]
+    fn claims_are_the_first_s_and_marks_are_told_in_words() {
+        let mut out = Rewrite::default();
+        let of = |role, name: &str, claims: Value| {
+            coordinator(
+                role,
+                json!({}),
+                json!({"name": name, "resources": {"claims": claims, "limits": {"cpu": 1}}}),
+            )
+        };
+        let gpu = json!([{"name": "gpu"}]);
+        let all = [
+            of("rootcoord", "main", gpu.clone()),
+            of("querycoord", super::super::share::ROLE, gpu.clone()),
+        ];
+        let joined = join(&all, false, &mut out).unwrap();
+        let resources = joined.pointer("/spec/template/spec/containers/0/resources").unwrap();
+        assert_eq!(resources, &json!({"limits": {"cpu": "2"}, "claims": gpu}));
+        assert_eq!(out.disagreements.len(), 1);
+        assert_eq!(out.disagreements[0].taken, "main");
+        assert_eq!(out.disagreements[0].values[1], has("<role>".into(), &["querycoord"]));
     }
 
     fn has(value: Value, roles: &[&str]) -> Had {

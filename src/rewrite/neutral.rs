@@ -1,6 +1,7 @@
 //! A workload with the marks of its role taken out, and put in again for another role.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use foldhash::HashSet;
 
@@ -122,9 +123,8 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
     }
     for word in words.iter_mut() {
         if let Some(text) = word.as_str()
-            && let Some(start) = text.find(&format!("run {spelled}"))
+            && let Some(Range { start, end }) = run_in_line(text, spelled)
         {
-            let end = start + "run ".len() + spelled.len();
             let flags: usize = match spelled {
                 "mixture" => text[end..]
                     .split_inclusive(' ')
@@ -133,9 +133,21 @@ fn take_run_words_out(words: &mut Vec<Value>, component: &Component) {
                     .sum(),
                 _ => 0,
             };
-            *word = Value::from(format!("{}run {ARGS}{}", &text[..start], &text[end + flags..]));
+            *word = Value::from(format!("{}{ARGS}{}", &text[..start], &text[end + flags..]));
         }
     }
+}
+
+/// Where the word of a role stands behind `run` in a line of a shell.
+fn run_in_line(text: &str, spelled: &str) -> Option<Range<usize>> {
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    text.match_indices("run").find_map(|(at, run)| {
+        let behind = &text[at + run.len()..];
+        let start = text.len() - behind.trim_start().len();
+        let rest = text[start..].strip_prefix(spelled)?;
+        let alone = text[..at].chars().next_back().is_none_or(char::is_whitespace) && start > at + run.len();
+        (alone && ends(rest)).then_some(start..start + spelled.len())
+    })
 }
 
 /// The words behind `run` with which the chart starts a role (mixcoord as a mixture of four: both 2.5 and 2.6 run that).

@@ -115,6 +115,20 @@ pub fn common_text(value: &Value) -> String {
     sorted.to_string()
 }
 
+/// A value as people read it: its marks in words.
+pub fn in_words(value: &Value) -> Value {
+    let mut value = value.clone();
+    replace_strings(&mut value, &|s| {
+        let words = || {
+            s.replace(NAME, "<name>")
+                .replace(ROLE, "<role>")
+                .replace(ARGS, "<role>")
+        };
+        s.contains('\u{0}').then(|| vec![words()])
+    });
+    value
+}
+
 /// Replaces every string that satisfies `matches` anywhere in a value.
 pub fn replace_strings(value: &mut Value, replace: &impl Fn(&str) -> Option<Vec<String>>) {
     match value {

@@ -13,13 +13,13 @@ use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
-use super::share::{common_text, share};
+use super::share::{ARGS, ROLE, common_text, share};
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::kube::ObjectRef;
 use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::value::{Value, json};
+use crate::value::{Map, Value, json};
 use finish::finish;
 use groups::{join_group, resource_groups};
 
@@ -87,6 +87,17 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     let Some(skeleton) = skeleton(scene) else {
         return vec![];
     };
+    if !skeleton
+        .pointer(&format!("{CONTAINERS}/0"))
+        .is_some_and(|c| starts(|field| c.get(field)))
+    {
+        out.failures.push(Failure::Unbuilt(format!(
+            "none of the workloads of release {} has its role as a word behind `run` in `command` or `args`, so how a streaming node is started \
+             cannot be told",
+            scene.release.name
+        )));
+        return vec![];
+    }
     let role = Role::StreamingNode;
     let shared = match scene.values {
         Some(values) => chart::workload(scene, values, role, skeleton, siblings),
@@ -179,17 +190,25 @@ fn skeleton<'s>(scene: &'s Scene) -> Option<&'s Value> {
 
 fn shared(siblings: &[Sibling]) -> Option<Value> {
     let all = siblings.iter().all(|(_, v)| chart::has_heaptrack(v));
-    let plain = |v: &Value| {
-        let mut plain = v.clone();
-        chart::without_heaptrack(&mut plain);
-        plain
+    // One container may be called otherwise, and is Milvus' all the same.
+    let called = |v: &Value| v.pointer(CALLED).cloned();
+    let one_name = siblings.windows(2).all(|w| called(&w[0].1) == called(&w[1].1));
+    let comparable = |(_, v): &'_ Sibling| {
+        let as_it_is = all || !chart::has_traces_of_heaptrack(v);
+        (!as_it_is || !one_name).then(|| {
+            let mut own = v.clone();
+            if !as_it_is {
+                chart::without_heaptrack(&mut own);
+            }
+            if let Some(name) = own.pointer_mut(CALLED).filter(|_| !one_name) {
+                *name = ROLE.into();
+            }
+            own
+        })
     };
     let values: Vec<Cow<Value>> = siblings
         .iter()
-        .map(|(_, v)| match all || !chart::has_traces_of_heaptrack(v) {
-            true => Cow::Borrowed(v),
-            false => Cow::Owned(plain(v)),
-        })
+        .map(|sibling| comparable(sibling).map_or(Cow::Borrowed(&sibling.1), Cow::Owned))
         .collect();
     let values: Vec<&Value> = values.iter().map(AsRef::as_ref).collect();
     let mut shared = share(&values)?;
@@ -203,24 +222,64 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
     if !container.contains_key("image") {
         container.extend(most_run(&values).map(|image| ("image".to_owned(), image.clone())));
     }
+    start_as_most(container, &values);
     Some(shared)
+}
+
+/// Where the name of the container that runs Milvus stands.
+const CALLED: &str = "/spec/template/spec/containers/0/name";
+
+/// The fields that start a container.
+const START: [&str; 2] = ["command", "args"];
+
+/// Lets a container start as most do, where some spell it otherwise (`command` or `args`, words or a line of a shell).
+fn start_as_most(container: &mut Map, values: &[&Value]) {
+    if starts(|field| container.get(field)) {
+        return;
+    }
+    let each = values.iter().filter_map(|v| v.pointer(&format!("{CONTAINERS}/0")));
+    let forms: Vec<Value> = each
+        .filter(|c| starts(|field| c.get(field)))
+        .map(|c| Value::from(&START.map(|field| c[field].clone())[..]))
+        .collect();
+    let Some(form) = most(forms.iter()) else { return };
+    let at = container.keys().position(|key| *key == *"image").map_or(0, |at| at + 1);
+    for (i, field) in START.into_iter().enumerate().rev() {
+        container.remove(field);
+        if !form[i].is_null() {
+            container.shift_insert(at.min(container.len()), field.into(), form[i].clone());
+        }
+    }
+}
+
+/// Whether any of the words that start a container are where a role's word goes.
+fn starts<'v>(field: impl Fn(&str) -> Option<&'v Value>) -> bool {
+    let fields = START.into_iter().filter_map(|name| field(name)?.as_array());
+    fields
+        .flatten()
+        .any(|word| word.as_str().is_some_and(|w| w.contains(ARGS)))
 }
 
 /// The image that most workloads run, the first of those where several are run as often.
 fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    let mut images: Vec<(&Value, usize)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::default();
     let pointer = format!("{CONTAINERS}/0/image");
-    for image in values.iter().filter_map(|v| v.pointer(&pointer)) {
-        let at = *places.entry(common_text(image)).or_insert_with(|| {
-            images.push((image, 0));
-            images.len() - 1
+    most(values.iter().filter_map(|v| v.pointer(&pointer)))
+}
+
+/// What comes most often, the first of those where several come as often.
+fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<&'v Value> {
+    let mut seen: Vec<(&Value, usize)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::default();
+    for value in values {
+        let at = *places.entry(common_text(value)).or_insert_with(|| {
+            seen.push((value, 0));
+            seen.len() - 1
         });
-        images[at].1 += 1;
+        seen[at].1 += 1;
     }
     // Of several that are the most the last is taken: from behind that is the first.
-    let most = images.iter().rev().max_by_key(|(_, times)| *times);
-    most.map(|(image, _)| *image)
+    let most = seen.iter().rev().max_by_key(|(_, times)| *times);
+    most.map(|(value, _)| *value)
 }
 
 fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
@@ -248,6 +307,8 @@ fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rewrite::ChangeOp;
+    use crate::rules::testkit::{Scenario, cluster};
 
     #[test]
     fn streaming_nodes_may_take_so_many_bytes_together() {
@@ -275,6 +336,104 @@ mod tests {
             let all = of(images);
             let all: Vec<&Value> = all.iter().collect();
             assert_eq!(most_run(&all).and_then(Value::as_str), want, "{images:?}");
+        }
+    }
+
+    /// The words of the other roles as they are written there, in a container of the same name.
+    const START: &str = "args: [ \"milvus\", \"run\", \"ROLE\" ]\n";
+
+    fn streamingnode(scenario: &Scenario) -> Value {
+        let judged = scenario.judge();
+        assert!(!judged.refused(), "{:?}", judged.findings);
+        let is_node = |c: &&crate::rewrite::Change| {
+            c.op == ChangeOp::Inject && c.object.kind == "Deployment" && c.object.name.ends_with("-streamingnode")
+        };
+        let node = judged.changes.iter().find(is_node).expect("a streaming node");
+        let workload = node.patch[0].value.clone().unwrap();
+        workload.pointer(&format!("{CONTAINERS}/0")).unwrap().clone()
+    }
+
+    #[test]
+    fn one_workload_that_is_started_otherwise_changes_nothing() {
+        let forms = [
+            "command: [milvus, run, ROLE]\n",
+            "command: [/milvus/bin/milvus]\n          args: [run, ROLE]\n",
+            "command: [sh, -c, \"exec milvus run ROLE\"]\n",
+            "command: [sh, -c]\n          args: [\"ulimit -n 1; milvus  run\\tROLE >log 2>&1\"]\n",
+            "args: [sh, -c, \"milvus run ROLE -alias=a && true\"]\n",
+            "args: [milvus, run, ROLE, -alias=a]\n",
+        ];
+        for role in ["indexnode", "querynode", "datanode", "proxy"] {
+            for form in forms {
+                let name = format!("rel-milvus-{role}");
+                let (from, to) = (START.replace("ROLE", role), form.replace("ROLE", role));
+                let scenario = Scenario::upgrade("v2.5.16", "v2.6.16")
+                    .edit_in_target("Deployment", &name, &from, &to)
+                    .edit_in_current("Deployment", &name, &from, &to);
+                for scenario in [scenario.clone(), scenario.values("{}")] {
+                    let node = streamingnode(&scenario);
+                    assert_eq!(node["args"], json!(["milvus", "run", "streamingnode"]), "{role} {form}");
+                    assert_eq!(node.get("command"), None, "{role} {form}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_started_as_most_are() {
+        let shell = |text: String| {
+            let other = |text: String, role: &str| {
+                let line = format!("command: [ sh, -c, \"exec milvus run {role}\" ]\n");
+                text.replace(&START.replace("ROLE", role), &line)
+            };
+            ["indexnode", "querynode", "datanode"].into_iter().fold(text, other)
+        };
+        let scenario = Scenario::of(&shell(cluster("v2.5.16", false)), &shell(cluster("v2.6.16", false)));
+        let node = streamingnode(&scenario);
+        assert_eq!(node["command"], json!(["sh", "-c", "exec milvus run streamingnode"]));
+        assert_eq!(node.get("args"), None);
+        let fields: Vec<&str> = node.as_object().unwrap().keys().map(|k| &**k).take(3).collect();
+        assert_eq!(fields, ["name", "image", "command"]);
+    }
+
+    #[test]
+    fn a_container_may_have_any_name() {
+        let named = |scenario: Scenario, role: &str, name: &str| {
+            let (from, to) = (format!("        - name: {role}\n"), format!("        - name: {name}\n"));
+            let workload = format!("rel-milvus-{role}");
+            scenario
+                .edit_in_target("Deployment", &workload, &from, &to)
+                .edit_in_current("Deployment", &workload, &from, &to)
+        };
+        let base = Scenario::upgrade("v2.5.16", "v2.6.16");
+        for (role, name) in [("indexnode", "milvus"), ("querynode", "main"), ("proxy", "datanode")] {
+            let node = streamingnode(&named(base.clone(), role, name));
+            assert_eq!(node["name"], "streamingnode");
+            assert_eq!(node, streamingnode(&base));
+        }
+        let roles = ["mixcoord", "indexnode", "querynode", "datanode", "proxy"];
+        let all = roles.into_iter().fold(base, |s, role| named(s, role, "milvus"));
+        assert_eq!(streamingnode(&all)["name"], "milvus");
+    }
+
+    #[test]
+    fn how_it_is_started_may_be_untold() {
+        let quoted = |text: String| {
+            let other = |text: String, role: &str| {
+                let line = format!("command: [ sh, -c, \"exec milvus run '{role}'\" ]\n");
+                text.replace(&START.replace("ROLE", role), &line)
+            };
+            let text = ["indexnode", "querynode", "datanode", "proxy"]
+                .into_iter()
+                .fold(text, other);
+            text.replace("\"mixture\"", "'mixture'").replace(
+                "args: [ \"milvus\", \"run\", 'mixture'",
+                "command: [ sh, -c, \"milvus run 'mixture'\"",
+            )
+        };
+        let scenario = Scenario::of(&cluster("v2.5.16", false), &quoted(cluster("v2.6.16", false)));
+        for f in scenario.judge().findings {
+            eprintln!("DBG {} {}", f.code, f.message);
         }
     }
 }
