@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::tree::is_config_name;
-use crate::report::mask::{MASK, reused};
+use crate::report::mask::{MASK, last_applied, reused};
 use crate::state::scrub;
 use crate::value::Value;
 use crate::yaml;
@@ -26,6 +26,10 @@ impl Masker {
             match (kind, key.as_str()) {
                 ("Secret", "data") => self.all(inner, true),
                 ("Secret", "stringData") => self.all(inner, false),
+                ("Secret", "metadata") => {
+                    scrub::scrub_with(key, inner, &mut |secret| self.token(secret));
+                    last_applied(inner, &mut |text| self.all(text, false));
+                }
                 ("ConfigMap", "data") => self.texts(inner),
                 (_, key) => scrub::scrub_with(key, inner, &mut |secret| self.token(secret)),
             }
@@ -169,5 +173,20 @@ mod tests {
         assert_eq!(container["args"], json!(["x", "--password", "***#1"]));
         assert_eq!(container["env"][0]["value"], "***#1");
         assert_eq!(container["env"][1]["value"], "");
+    }
+
+    #[test]
+    fn what_a_secret_was_applied_as_is_one_secret() {
+        let mut masker = Masker::default();
+        let applied = |data: &str| {
+            let key = "kubectl.kubernetes.io/last-applied-configuration";
+            json!({"metadata": {"annotations": {"a": "b", key: format!("{{\"data\":{{\"k\":\"{data}\"}}}}\n")}}})
+        };
+        let mut shown = |data: &str| masker.masked("Secret", &applied(data)).to_string();
+        let (one, other) = (shown("aHVudGVyMg=="), shown("b3RoZXI="));
+        assert!(
+            !one.contains("aHVudGVyMg") && one.contains("***#") && one.contains("\"a\":\"b\"") && one != other,
+            "{one}"
+        );
     }
 }

@@ -373,8 +373,8 @@ fn without_login(address: &str) -> String {
     }
 }
 
-/// Keys whose values never appear in a report, normalised. Next to them, every key that ends in `password`,
-/// `secret`, `token`, `passphrase` or `credential`.
+/// Keys whose values never appear in a report, normalised. Next to them, every key that ends like a secret's
+/// ([`SECRET_ENDS`], [`SECRET_WORDS`]).
 pub const SECRET_KEYS: &[&str] = &[
     "minioaccesskeyid",
     "miniosecretaccesskey",
@@ -391,31 +391,52 @@ pub const SECRET_KEYS: &[&str] = &[
     "credentialapikey",
 ];
 
+/// How the keys of secrets end, normalised.
+const SECRET_ENDS: [&str; 26] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pgpass",
+    "pwd",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "jwt",
+    "bearer",
+    "authorization",
+    "cookie",
+    "authparams",
+    "credential",
+    "credentials",
+    "apikey",
+    "accesskey",
+    "accesskeyid",
+    "secretkey",
+    "secretaccesskey",
+    "privatekey",
+    "encryptionkey",
+    "credentialjson",
+    "connectionstring",
+    "webhookurl",
+];
+
+/// The last words of variables that hold a secret: `SIGNING_KEY`, `GITHUB_PAT`, `DB_PASS`, `SENTRY_DSN`, `AZURE_SAS`.
+const SECRET_WORDS: [&str; 6] = ["key", "keys", "pass", "pat", "dsn", "sas"];
+
 /// Whether the value of a key (in any spelling) is a secret.
 #[must_use]
 pub fn is_secret_key(key: &str) -> bool {
+    let by_word = key.rsplit_once('_').is_some_and(|(_, last)| {
+        let word = last.to_ascii_lowercase();
+        SECRET_WORDS.contains(&&*word)
+    });
     let key = normalise(key);
     let key = key.strip_prefix("milvusconf").unwrap_or(&key);
-    SECRET_KEYS.contains(&key)
-        || [
-            "password",
-            "passwd",
-            "passphrase",
-            "secret",
-            "token",
-            "authparams",
-            "credential",
-            "credentials",
-            "apikey",
-            "accesskey",
-            "accesskeyid",
-            "secretkey",
-            "secretaccesskey",
-            "privatekey",
-            "credentialjson",
-        ]
-        .iter()
-        .any(|end| key.ends_with(end))
+    by_word
+        || SECRET_KEYS.contains(&key)
+        || SECRET_ENDS.iter().any(|end| key.ends_with(end))
+        || ["dsn", "sas", "pat"].contains(&key)
         || key.starts_with("credential")
 }
 

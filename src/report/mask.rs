@@ -19,6 +19,10 @@ pub fn value(kind: &str, path: &str, value: &Value) -> Value {
     let mut shown = value.clone();
     if kind == "Secret" {
         secret_data(path, &mut shown);
+        if path.rsplit('/').next().map(|key| key.replace("~1", "/")).as_deref() == Some(LAST_APPLIED) {
+            mask_all(&mut shown);
+        }
+        last_applied(&mut shown, &mut |text| *text = MASK.into());
     }
     walk(path.rsplit(['/', '#']).next().unwrap_or(""), &mut shown, LEVELS);
     shown
@@ -33,6 +37,19 @@ fn secret_data(path: &str, shown: &mut Value) {
     for field in ["data", "stringData"] {
         if let Some(data) = shown.get_mut(field) {
             mask_all(data);
+        }
+    }
+}
+
+/// The annotation in which kubectl keeps what was applied last, data and all.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Hides what a Secret was applied as.
+pub fn last_applied(value: &mut Value, hide: &mut impl FnMut(&mut Value)) {
+    for (key, inner) in value.as_object_mut().into_iter().flatten() {
+        match key.as_str() == LAST_APPLIED {
+            true => hide(inner),
+            false => last_applied(inner, hide),
         }
     }
 }
@@ -268,6 +285,21 @@ pub fn url_with(text: &str, token: Token) -> String {
 mod tests {
     use super::*;
     use crate::value::json;
+
+    #[test]
+    fn what_a_secret_was_applied_as_is_masked() {
+        let text = "{\"data\":{\"k\":\"aHVudGVyMg==\"}}\n";
+        let metadata = json!({"annotations": {"a": "b", LAST_APPLIED: text}});
+        let shown = json!({"annotations": {"a": "b", LAST_APPLIED: "***"}});
+        assert_eq!(value("Secret", "/metadata", &metadata), shown);
+        assert_eq!(
+            value("Secret", "", &json!({"metadata": metadata.clone()})),
+            json!({"metadata": shown})
+        );
+        let path = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+        assert_eq!(value("Secret", path, &json!(text)), "***");
+        assert_ne!(value("Service", path, &json!(text)), "***");
+    }
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {

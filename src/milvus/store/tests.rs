@@ -180,6 +180,21 @@ fn secrets_are_known() {
         "credential.apikey1.apikey",
         "some.token",
         "minio.gcpCredentialJSON",
+        "ENCRYPTION_KEY",
+        "SSH_KEY",
+        "signing_key",
+        "JWT",
+        "AUTHORIZATION",
+        "GITHUB_PAT",
+        "DB_PASS",
+        "PGPASS",
+        "MYPWD",
+        "DSN",
+        "SENTRY_DSN",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "SAS",
+        "SECRETS",
+        "WEBHOOK_URL",
     ] {
         assert!(is_secret_key(key), "{key}");
     }
@@ -190,6 +205,14 @@ fn secrets_are_known() {
         "proxy.maxNameLength",
         "minio.iamEndpoint",
         "kafka.securityProtocol",
+        "common.security.authorizationEnabled",
+        "key",
+        "topologyKey",
+        "common.usePartitionKeyAsClusteringKey",
+        "PATH",
+        "BYPASS",
+        "GOMEMLIMIT",
+        "KEYCLOAK_URL",
     ] {
         assert!(!is_secret_key(key), "{key}");
     }
