@@ -3,23 +3,24 @@
 mod finish;
 mod groups;
 mod inject;
+mod most;
 mod sound;
 
 use std::borrow::Cow;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
-use super::share::{ARGS, ROLE, common_text, share};
+use super::share::{ROLE, common_text, share};
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::kube::ObjectRef;
 use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
-use crate::value::{Map, Value, json};
+use crate::value::{Value, json};
 use finish::finish;
 use groups::{join_group, resource_groups};
 
@@ -89,7 +90,7 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     };
     if !skeleton
         .pointer(&format!("{CONTAINERS}/0"))
-        .is_some_and(|c| starts(|field| c.get(field)))
+        .is_some_and(|c| most::starts(|field| c.get(field)))
     {
         out.failures.push(Failure::Unbuilt(format!(
             "none of the workloads of release {} has its role as a word behind `run` in `command` or `args`, so how a streaming node is started \
@@ -217,70 +218,12 @@ fn shared(siblings: &[Sibling]) -> Option<Value> {
     let mut lost = volume_names(values.first()?);
     lost.retain(|name| !kept.contains(&common_text(name)));
     without_mounts_of(&mut shared, &lost);
-    // One component may run another build of the same version: what comes runs the one that most run.
-    let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
-    if !container.contains_key("image") {
-        container.extend(most_run(&values).map(|image| ("image".to_owned(), image.clone())));
-    }
-    start_as_most(container, &values);
+    most::complete(&mut shared, &values)?;
     Some(shared)
 }
 
 /// Where the name of the container that runs Milvus stands.
 const CALLED: &str = "/spec/template/spec/containers/0/name";
-
-/// The fields that start a container.
-const START: [&str; 2] = ["command", "args"];
-
-/// Lets a container start as most do, where some spell it otherwise (`command` or `args`, words or a line of a shell).
-fn start_as_most(container: &mut Map, values: &[&Value]) {
-    if starts(|field| container.get(field)) {
-        return;
-    }
-    let each = values.iter().filter_map(|v| v.pointer(&format!("{CONTAINERS}/0")));
-    let forms: Vec<Value> = each
-        .filter(|c| starts(|field| c.get(field)))
-        .map(|c| Value::from(&START.map(|field| c[field].clone())[..]))
-        .collect();
-    let Some(form) = most(forms.iter()) else { return };
-    let at = container.keys().position(|key| *key == *"image").map_or(0, |at| at + 1);
-    for (i, field) in START.into_iter().enumerate().rev() {
-        container.remove(field);
-        if !form[i].is_null() {
-            container.shift_insert(at.min(container.len()), field.into(), form[i].clone());
-        }
-    }
-}
-
-/// Whether any of the words that start a container are where a role's word goes.
-fn starts<'v>(field: impl Fn(&str) -> Option<&'v Value>) -> bool {
-    let fields = START.into_iter().filter_map(|name| field(name)?.as_array());
-    fields
-        .flatten()
-        .any(|word| word.as_str().is_some_and(|w| w.contains(ARGS)))
-}
-
-/// The image that most workloads run, the first of those where several are run as often.
-fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    let pointer = format!("{CONTAINERS}/0/image");
-    most(values.iter().filter_map(|v| v.pointer(&pointer)))
-}
-
-/// What comes most often, the first of those where several come as often.
-fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<&'v Value> {
-    let mut seen: Vec<(&Value, usize)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::default();
-    for value in values {
-        let at = *places.entry(common_text(value)).or_insert_with(|| {
-            seen.push((value, 0));
-            seen.len() - 1
-        });
-        seen[at].1 += 1;
-    }
-    // Of several that are the most the last is taken: from behind that is the first.
-    let most = seen.iter().rev().max_by_key(|(_, times)| *times);
-    most.map(|(value, _)| *value)
-}
 
 fn base<'a>(scene: &Scene<'a>, out: &mut Rewrite) -> Option<&'a str> {
     let base = scene.release.base();
@@ -319,24 +262,6 @@ mod tests {
         let why = too_much(2, &of(LEAST / 2 + 1), 0).expect("too much");
         assert!(why.contains("name 2 resource groups"), "{why}");
         assert!(too_much(3, &of(LEAST / 2), LEAST / 8 - 1).is_some());
-    }
-
-    #[test]
-    fn the_first_of_the_images_that_most_run_is_taken() {
-        let of = |images: &[&str]| -> Vec<Value> {
-            let pod = |image: &&str| json!({"spec": {"template": {"spec": {"containers": [{"image": image}]}}}});
-            images.iter().map(pod).collect()
-        };
-        for (images, want) in [
-            (&["a", "b", "b"][..], Some("b")),
-            (&["a", "b"], Some("a")),
-            (&["b", "a", "a", "b"], Some("b")),
-            (&[], None),
-        ] {
-            let all = of(images);
-            let all: Vec<&Value> = all.iter().collect();
-            assert_eq!(most_run(&all).and_then(Value::as_str), want, "{images:?}");
-        }
     }
 
     /// The words of the other roles as they are written there, in a container of the same name.

@@ -1,0 +1,188 @@
+//! What comes follows most of the workloads where one of them is made otherwise: without it nothing would start, or with
+//! another configuration.
+
+use foldhash::{HashMap, HashSet};
+
+use crate::rewrite::neutral::CONTAINERS;
+use crate::rewrite::share::{ARGS, common_text, identity};
+use crate::value::{Map, Value, json};
+
+/// The folder in which Milvus looks for its configuration.
+const CONFIGS: &str = "/milvus/configs";
+
+/// Completes what all share by what most have of that which it cannot be without: the image, the words that start it, the
+/// configuration, and the ports of its probes. `None` where it has no container.
+pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
+    let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
+    // One component may run another build of the same version.
+    if !container.contains_key("image") {
+        container.extend(most_run(values).map(|image| ("image".to_owned(), image.clone())));
+    }
+    start_as_most(container, values);
+    let probed: HashSet<String> = ["livenessProbe", "readinessProbe", "startupProbe"]
+        .into_iter()
+        .filter_map(|probe| container.get(probe))
+        .flat_map(|probe| ["httpGet", "tcpSocket", "grpc"].map(|way| probe[way]["port"].clone()))
+        .filter_map(|port| port.as_str().map(str::to_owned))
+        .collect();
+    let ports = |port: &Value| port["name"].as_str().is_some_and(|name| probed.contains(name));
+    add(container, "ports", values, ports);
+    let configures = |mount: &Value| {
+        let path = mount["mountPath"].as_str().map(|path| path.trim_end_matches('/'));
+        path.is_some_and(|path| path == CONFIGS || path.strip_prefix(CONFIGS).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let mounted = add(container, "volumeMounts", values, configures);
+    let pod = shared.pointer_mut("/spec/template/spec")?.as_object_mut()?;
+    let of_mounts = |volume: &Value| mounted.iter().any(|mount| mount["name"] == volume["name"]);
+    add(pod, "volumes", values, of_mounts);
+    Some(())
+}
+
+/// Adds to a list what more than half of the workloads have there and it lacks, as far as it is wanted; what was added.
+fn add(map: &mut Map, list: &str, values: &[&Value], wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let folder = if list == "volumes" {
+        "/spec/template/spec".to_owned()
+    } else {
+        format!("{CONTAINERS}/0")
+    };
+    let pointer = format!("{folder}/{list}");
+    let items = |v: &&'_ Value| {
+        v.pointer(&pointer)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut times: HashMap<String, usize> = HashMap::default();
+    let mut all: Vec<Value> = Vec::new();
+    for item in values.iter().flat_map(items).filter(&wanted) {
+        let times = times.entry(common_text(&item)).or_default();
+        *times += 1;
+        if *times == values.len() / 2 + 1 {
+            all.push(item);
+        }
+    }
+    if all.is_empty() {
+        return all;
+    }
+    let Some(there) = map.entry(list).or_insert(json!([])).as_array_mut() else {
+        return vec![];
+    };
+    all.retain(|item| !there.iter().any(|t| identity(t) == identity(item)));
+    there.extend(all.iter().cloned());
+    all
+}
+
+/// The fields that start a container.
+const START: [&str; 2] = ["command", "args"];
+
+/// Lets a container start as most do, where some spell it otherwise (`command` or `args`, words or a line of a shell).
+fn start_as_most(container: &mut Map, values: &[&Value]) {
+    if starts(|field| container.get(field)) {
+        return;
+    }
+    let each = values.iter().filter_map(|v| v.pointer(&format!("{CONTAINERS}/0")));
+    let forms: Vec<Value> = each
+        .filter(|c| starts(|field| c.get(field)))
+        .map(|c| Value::from(&START.map(|field| c[field].clone())[..]))
+        .collect();
+    let Some(form) = most(forms.iter()) else { return };
+    let at = container.keys().position(|key| *key == *"image").map_or(0, |at| at + 1);
+    for (i, field) in START.into_iter().enumerate().rev() {
+        container.remove(field);
+        if !form[i].is_null() {
+            container.shift_insert(at.min(container.len()), field.into(), form[i].clone());
+        }
+    }
+}
+
+/// Whether any of the words that start a container are where a role's word goes.
+pub fn starts<'v>(field: impl Fn(&str) -> Option<&'v Value>) -> bool {
+    let fields = START.into_iter().filter_map(|name| field(name)?.as_array());
+    fields
+        .flatten()
+        .any(|word| word.as_str().is_some_and(|w| w.contains(ARGS)))
+}
+
+/// The image that most workloads run, the first of those where several are run as often.
+fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
+    let pointer = format!("{CONTAINERS}/0/image");
+    most(values.iter().filter_map(|v| v.pointer(&pointer)))
+}
+
+/// What comes most often, the first of those where several come as often.
+fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<&'v Value> {
+    let mut seen: Vec<(&Value, usize)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::default();
+    for value in values {
+        let at = *places.entry(common_text(value)).or_insert_with(|| {
+            seen.push((value, 0));
+            seen.len() - 1
+        });
+        seen[at].1 += 1;
+    }
+    // Of several that are the most the last is taken: from behind that is the first.
+    let most = seen.iter().rev().max_by_key(|(_, times)| *times);
+    most.map(|(value, _)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_the_images_that_most_run_is_taken() {
+        let of = |images: &[&str]| -> Vec<Value> {
+            let pod = |image: &&str| json!({"spec": {"template": {"spec": {"containers": [{"image": image}]}}}});
+            images.iter().map(pod).collect()
+        };
+        for (images, want) in [
+            (&["a", "b", "b"][..], Some("b")),
+            (&["a", "b"], Some("a")),
+            (&["b", "a", "a", "b"], Some("b")),
+            (&[], None),
+        ] {
+            let all = of(images);
+            let all: Vec<&Value> = all.iter().collect();
+            assert_eq!(most_run(&all).and_then(Value::as_str), want, "{images:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_be_without_is_that_of_most() {
+        let pod = |mounts: Value, ports: Value, volume: &str| {
+            json!({"spec": {"template": {"spec": {
+                "containers": [{
+                    "name": "c", "image": "m:1", "args": ["milvus", "run", ARGS], "readinessProbe": {"httpGet": {"port": "metrics"}},
+                    "ports": ports, "volumeMounts": mounts,
+                }],
+                "volumes": [{"name": "c", "configMap": {"name": volume}}],
+            }}}})
+        };
+        let mount = |path: &str| json!({"name": "c", "mountPath": path});
+        let metrics = json!({"name": "metrics", "containerPort": 9091});
+        let other = json!({"name": "other", "containerPort": 1});
+        let whole = pod(
+            json!([mount("/milvus/configs/default.yaml"), mount("/data")]),
+            json!([other, metrics]),
+            "conf",
+        );
+        let bare = pod(json!([]), json!([]), "another");
+        let shared = || crate::rewrite::share::share(&[&whole, &whole, &bare]).unwrap();
+        let mut most = shared();
+        complete(&mut most, &[&whole, &whole, &bare]).unwrap();
+        let container = most.pointer(&format!("{CONTAINERS}/0")).unwrap();
+        assert_eq!(
+            container["volumeMounts"],
+            json!([mount("/milvus/configs/default.yaml")])
+        );
+        assert_eq!(container["ports"], json!([metrics]));
+        let volumes = most.pointer("/spec/template/spec/volumes").unwrap();
+        assert_eq!(volumes, &json!([{"name": "c", "configMap": {"name": "conf"}}]));
+        let mut few = shared();
+        complete(&mut few, &[&whole, &bare]).unwrap();
+        assert_eq!(few, shared());
+        let mut again = most.clone();
+        complete(&mut again, &[&whole, &whole, &bare]).unwrap();
+        assert_eq!(again, most);
+    }
+}
