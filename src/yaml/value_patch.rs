@@ -328,6 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn operations_wait_for_each_other_where_a_text_has_more_than_many() {
+        for (count, wait) in [(MANY - 1, false), (MANY, false), (MANY + 1, true)] {
+            let ops = into("/t", count);
+            assert_eq!(Texts::of(ops.iter()).many.contains("/t"), wait, "{count}");
+        }
+    }
+
+    #[test]
+    fn what_an_operation_edits_is_told_with_the_way_in_there() {
+        let value = json!({"t": NOTED, "m": {}});
+        assert_eq!(Inside::split(&value, "/t#/a"), Some(("/t", "/a")));
+        assert_eq!(Inside::split(&value, "/m/a"), None);
+    }
+
+    #[test]
     fn a_text_is_written_anew_for_more_than_many_operations() {
         let value = json!({"t": NOTED});
         assert_eq!(in_place(&value, &into("/t", MANY), &["/t"]), [true]);
