@@ -377,3 +377,6 @@ fn after(w: &mut Value, pointer: &str, name: &str, item: Value) {
         list.insert(at, item);
     }
 }
+
+#[cfg(test)]
+mod tests;
