@@ -282,3 +282,6 @@ pub fn rewrite(scene: &Scene) -> Rewrite {
     arrive::inject(scene, streamingnodes, renewed.as_deref(), &mut out);
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -283,4 +283,47 @@ mod tests {
             assert_eq!(mounts, &crate::value::json!([{"name": "a", "mountPath": "/a"}]));
         }
     }
+
+    #[test]
+    fn the_words_of_a_role_are_taken_out_wherever_they_stand() {
+        let container =
+            |role: &str, start: &str| format!("- {{name: {role}, image: 'milvusdb/milvus:v2.6.6', {start}}}");
+        for (role, start, want) in [
+            (
+                "proxy",
+                "args: [milvus, run, proxy, -alias=a]",
+                crate::value::json!(["milvus", "run", ARGS, "-alias=a"]),
+            ),
+            (
+                "mixcoord",
+                "args: [milvus, run, mixture, -rootcoord, -querycoord, -datacoord, -indexcoord]",
+                crate::value::json!(["milvus", "run", ARGS]),
+            ),
+            (
+                "mixcoord",
+                "args: [sh, -c, 'exec milvus  run mixture -rootcoord -querycoord  -datacoord -indexcoord && true']",
+                crate::value::json!(["sh", "-c", format!("exec milvus  run {ARGS}&& true")]),
+            ),
+            (
+                "mixcoord",
+                "args: [sh, -c, 'milvus run mixture -rootcoord -querycoord -datacoord -indexcoord']",
+                crate::value::json!(["sh", "-c", format!("milvus run {ARGS}")]),
+            ),
+            (
+                "proxy",
+                "args: [sh, -c, 'rerun proxy; milvus run proxy -alias']",
+                crate::value::json!(["sh", "-c", format!("rerun proxy; milvus run {ARGS} -alias")]),
+            ),
+        ] {
+            let text = format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x-{role}}}\nspec:\n  template:\n    spec:\n      containers:\n      {}\n",
+                container(role, start)
+            );
+            let stream = Stream::read(text.as_bytes(), Input::Target).unwrap();
+            let found = inventory(&stream.objects);
+            let component = &found.releases[0].components[0];
+            let value = neutral(&stream.objects[0], component, &[]).unwrap();
+            assert_eq!(value.pointer(&format!("{CONTAINERS}/0/args")), Some(&want), "{start}");
+        }
+    }
 }

@@ -185,4 +185,30 @@ mod tests {
             [3, 2, 0, 0, -1]
         );
     }
+
+    #[test]
+    fn scalars_are_printed_and_replaced() {
+        let all = [
+            json!("a"),
+            json!(1),
+            json!(1.5),
+            json!(true),
+            json!(false),
+            json!(null),
+            json!([]),
+            json!({}),
+        ];
+        let printed: Vec<Option<String>> = all.iter().map(printed).collect();
+        let texts = ["a", "1", "1.5", "true", "false"].map(|text| Some(text.to_owned()));
+        assert_eq!(printed, [&texts[..], &[None, None, None]].concat());
+        assert_eq!([int(Some(&json!(true))), int(Some(&json!(false)))], [1, 0]);
+        for (a, b) in [
+            (json!(1), json!({"x": 1})),
+            (json!({"x": 1}), json!([1])),
+            (json!({"x": 1}), json!("s")),
+        ] {
+            let merged = Values::new(&[json!({ "k": a }), json!({ "k": b.clone() })], &[]);
+            assert_eq!(merged.get(&["k"]), Some(&b));
+        }
+    }
 }
