@@ -356,6 +356,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_says_how_far_the_rest_is_certain() {
+        let data = json!({"user.yaml": "mq: {type: kafka}", "x.yaml": "a: b", "x.conf": "a"});
+        let volume = json!({"name": "c", "configMap": {"name": "cm"}});
+        let with = |other: &str| {
+            let mount =
+                |file: &str| json!({"name": "c", "mountPath": format!("/milvus/configs/{file}"), "subPath": file});
+            mq(&objects(
+                volume.clone(),
+                json!([mount("user.yaml"), mount(other)]),
+                data.clone(),
+            ))
+        };
+        // Another file of settings may lie over user.yaml; one of another kind is none.
+        let extra = with("x.yaml");
+        assert_eq!(
+            (extra.unknown[0].why, extra.value("mq.type")),
+            (UnknownWhy::ExtraVolume, Some("kafka"))
+        );
+        assert_eq!(
+            extra.unknown[0].to_string(),
+            "`x.yaml` is mounted among Milvus' configuration files"
+        );
+        assert!(extra.certain("mq.type").is_err());
+        let conf = with("x.conf");
+        assert!(conf.unknown.is_empty() && conf.certain("mq.type").is_ok());
+        // What default.yaml says, which is not there, lies below user.yaml.
+        let absent = with("default.yaml");
+        assert_eq!(absent.unknown[0].why, UnknownWhy::ConfigNotInStream);
+        assert!(absent.certain("mq.type").is_ok() && absent.certain("etcd.rootPath").is_err());
+    }
+
+    #[test]
     fn of_several_items_of_one_path_the_first_counts() {
         let data = json!({"a": "mq: {type: pulsar}", "b": "mq: {type: kafka}"});
         let mount = json!([{"name": "c", "mountPath": "/milvus/configs/user.yaml", "subPath": "u"}]);

@@ -247,3 +247,15 @@ fn a_source_that_many_name_is_repeated_as_far_as_the_text_allows() {
     assert_eq!(vars.iter().filter(|var| var.value == whole).count(), 5);
     assert_eq!(vars[20].value, EnvValue::From("$(A)".into()));
 }
+
+#[test]
+fn keys_are_compared_without_case_and_dividers_in_any_script() {
+    for (key, want) in [
+        ("Mq.Type", "mqtype"),
+        ("a/B_c", "abc"),
+        ("\u{c4}.B_c/d", "\u{e4}bcd"),
+        ("\u{e4}", "\u{e4}"),
+    ] {
+        assert_eq!(normalise(key), want);
+    }
+}
