@@ -274,6 +274,7 @@ pub fn rewrite(scene: &Scene) -> Rewrite {
     let mixcoord = arrive::mixcoord(scene, &mut out);
     let streamingnodes = arrive::streamingnodes(scene, &mut out);
     let arriving: Vec<&arrive::Arrival> = mixcoord.iter().chain(&streamingnodes).collect();
+    arrive::check_selectors(scene, &arriving, &mut out);
     leave::leave(scene, &arriving, &mut out);
     let workloads: Vec<&Value> = arriving.iter().map(|a| &a.workload).collect();
     config::enable_standby(scene, &workloads, &mut out);

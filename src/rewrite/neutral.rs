@@ -29,9 +29,12 @@ pub fn role_keys<'s>(scene: &'s Scene) -> &'s [String] {
     scene.shapes.role_keys.get_or_init(|| found_role_keys(scene))
 }
 
+/// What stands around a role's word in labels, with the roles of which that holds.
+type Around = BTreeMap<String, Vec<Role>>;
+
 fn found_role_keys(scene: &Scene) -> Vec<String> {
-    // By key: the roles that it names, those that carry it.
-    let mut seen: BTreeMap<&str, (Vec<Role>, Vec<Role>)> = BTreeMap::new();
+    // By key: the roles by what its values are around their word (`milvus-` and nothing), and those that carry it.
+    let mut seen: BTreeMap<&str, (Around, Vec<Role>)> = BTreeMap::new();
     for component in &scene.release.components {
         for pointer in LABELS {
             let labels = scene
@@ -44,14 +47,28 @@ fn found_role_keys(scene: &Scene) -> Vec<String> {
                 if !carrying.contains(&component.role) {
                     carrying.push(component.role);
                 }
-                if value.as_str() == Some(component.role.as_str()) && !named.contains(&component.role) {
-                    named.push(component.role);
+                if let Some(around) = value.as_str().and_then(|text| word_out(text, component.role)) {
+                    let roles = named.entry(around).or_default();
+                    if !roles.contains(&component.role) {
+                        roles.push(component.role);
+                    }
                 }
             }
         }
     }
-    seen.retain(|_, (named, carrying)| named.len() > 1 || (named.len() == 1 && carrying.len() == 1));
+    seen.retain(|_, (named, carrying)| {
+        named.values().any(|roles| roles.len() > 1) || (carrying.len() == 1 && named.contains_key(ROLE))
+    });
     seen.into_keys().map(str::to_owned).collect()
+}
+
+/// A text with the word of a role taken out (`milvus-proxy`), where it stands alone in it; the last one.
+fn word_out(text: &str, role: Role) -> Option<String> {
+    let word = role.as_str();
+    let at = text.rfind(word)?;
+    let (before, behind) = (&text[..at], &text[at + word.len()..]);
+    let alone = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric());
+    (alone(before.chars().next_back()) && alone(behind.chars().next())).then(|| format!("{before}{ROLE}{behind}"))
 }
 
 /// Takes name, role labels, container name, run words and the role's own ports out of a workload. `None` for workloads
@@ -98,8 +115,13 @@ pub fn neutral(object: &Object, component: &Component, role_keys: &[String]) -> 
 /// Takes the word of a role out of labels or a selector.
 pub fn without_role(labels: &mut Value, role: Role, role_keys: &[String]) {
     for (key, value) in labels.as_object_mut().into_iter().flatten() {
-        if value.as_str() == Some(role.as_str()) && role_keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok() {
-            *value = Value::String(ROLE.into());
+        let names_role = || role_keys.binary_search_by(|k| k.as_str().cmp(key)).is_ok();
+        if let Some(without) = value
+            .as_str()
+            .and_then(|text| word_out(text, role))
+            .filter(|_| names_role())
+        {
+            *value = without.into();
         }
     }
 }
@@ -169,6 +191,7 @@ pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
         ROLE => Some(vec![role.as_str().to_owned()]),
         ARGS => Some(words.clone()),
         s if s.contains(ARGS) => Some(vec![s.replace(ARGS, &words.join(" "))]),
+        s if s.contains(ROLE) => Some(vec![s.replace(ROLE, role.as_str())]),
         _ => None,
     });
     value

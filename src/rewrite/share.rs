@@ -1,9 +1,8 @@
 //! What several workloads have in common, once the marks of their roles are taken out.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use crate::value::{Map, Value};
 
@@ -13,6 +12,16 @@ pub const NAME: &str = "\u{0}name";
 pub const ROLE: &str = "\u{0}role";
 /// Stands for the words behind `run`.
 pub const ARGS: &str = "\u{0}args";
+
+/// Fields that are one thing: half a probe is none.
+const WHOLE: [&str; 6] = [
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "seccompProfile",
+    "appArmorProfile",
+];
 
 /// What all values share: equal values; maps key by key; lists of named things by name, in the first's order. `None`
 /// where nothing is shared.
@@ -27,6 +36,8 @@ pub fn share(values: &[&Value]) -> Option<Value> {
             for (key, _) in map {
                 let each: Option<Vec<&Value>> = values.iter().map(|v| v.entry(key)).collect();
                 // Of what is different in each, not even the empty map is shared; but the chart always writes resources.
+                let whole = |each: &[&Value]| !WHOLE.contains(&&**key) || each.iter().all(|v| *v == each[0]);
+                let each = each.filter(|each| whole(each));
                 let shared = each.and_then(|each| Some((share(&each)?, each[0])));
                 if let Some((shared, first)) = shared
                     && (!is_empty(&shared) || is_empty(first) || key == "resources")
@@ -41,42 +52,53 @@ pub fn share(values: &[&Value]) -> Option<Value> {
     }
 }
 
-/// What several lists have of one name.
-enum Found<'v> {
-    /// Not all have it.
-    Lost,
-    /// The same.
-    Same,
-    /// Each another, and what these share.
-    Parts(Vec<&'v Value>, OnceCell<Option<Value>>),
-}
-
-/// What lists of named things share; `None` where the first has one without a name. Each list is gone through once.
+/// What lists of things share; `None` where the first has one that is no map. Things are told apart by name, else by all they
+/// say. Each list is gone through once.
 fn share_lists(list: &[Value], values: &[&Value]) -> Option<Value> {
-    let ids: Option<Vec<Identity>> = list.iter().map(identity).collect();
-    let ids = ids?;
-    let places: Vec<HashMap<Identity, &Value>> = values.iter().map(|v| by_identity(v)).collect();
-    // One that comes several times in the first list is looked for in the others once.
-    let mut known: HashMap<&Identity, Found> = HashMap::default();
+    if list.iter().any(|item| !item.is_object()) {
+        return None;
+    }
+    let mut named: HashSet<Identity> = HashSet::default();
+    // Of several with one name only the first is found by it.
+    let ids: Vec<Option<Identity>> = list
+        .iter()
+        .map(|item| identity(item).filter(|id| named.insert(id.clone())))
+        .collect();
+    let by_text = ids.iter().any(Option::is_none);
+    let places: Vec<(HashMap<Identity, &Value>, HashSet<String>)> = values
+        .iter()
+        .map(|v| {
+            let texts = v.as_array().into_iter().flatten().filter(|_| by_text).map(common_text);
+            (by_identity(v), texts.collect())
+        })
+        .collect();
     let mut out = Vec::new();
     for (item, id) in list.iter().zip(&ids) {
-        let found = known.entry(id).or_insert_with(|| {
-            let each: Option<Vec<&Value>> = places.iter().map(|of| of.get(id).copied()).collect();
-            each.map_or(Found::Lost, |each| match each.iter().all(|v| *v == each[0]) {
-                true => Found::Same,
-                false => Found::Parts(each, OnceCell::new()),
-            })
-        });
-        match found {
-            Found::Same => out.push(item.clone()),
-            // A container is the sum of its fields; a volume or variable is one thing.
-            Found::Parts(each, shared) if item.entry("image").is_some() => {
-                out.extend(shared.get_or_init(|| share(each)).clone());
+        let Some(id) = id else {
+            let text = common_text(item);
+            if places.iter().all(|(_, texts)| texts.contains(&text)) {
+                out.push(item.clone());
             }
-            Found::Parts(..) | Found::Lost => {}
+            continue;
+        };
+        let each: Option<Vec<&Value>> = places.iter().map(|(of, _)| of.get(id).copied()).collect();
+        match each {
+            Some(each) if each.iter().all(|v| *v == each[0]) => out.push(item.clone()),
+            // The container that runs Milvus is the sum of its fields; any other, a volume or a variable is one thing.
+            Some(each) if each.iter().any(|v| runs_milvus(v)) => out.extend(share(&each)),
+            _ => {}
         }
     }
     Some(Value::Array(out))
+}
+
+/// Whether a container runs Milvus, by its marks.
+fn runs_milvus(container: &Value) -> bool {
+    let words = ["command", "args"]
+        .into_iter()
+        .filter_map(|field| container.get(field)?.as_array());
+    let mut words = words.flatten().filter_map(Value::as_str);
+    container["name"] == ROLE || words.any(|word| word.contains(ARGS))
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -88,7 +110,7 @@ type Identity<'v> = (&'static str, Cow<'v, str>);
 
 /// How Kubernetes tells the items of a list apart: mounts by path, most things by name.
 pub fn identity(item: &Value) -> Option<Identity<'_>> {
-    ["mountPath", "name", "containerPort", "topologyKey", "key"]
+    ["mountPath", "name", "containerPort"]
         .into_iter()
         .find_map(|key| match item.entry(key) {
             Some(Value::String(s)) => Some((key, s.into())),
@@ -171,14 +193,42 @@ mod tests {
     }
 
     #[test]
-    fn of_items_with_one_name_the_first_of_each_list_counts() {
+    fn of_items_with_one_name_the_first_counts_and_others_where_all_have_them() {
         let item = |name: &str, secret: u8| json!({"name": name, "secret": secret});
         let a = json!([item("x", 1), item("x", 2), item("y", 1)]);
         let b = json!([item("y", 2), item("x", 1), item("y", 1), {}]);
-        assert_eq!(share(&[&a, &b]).unwrap(), json!([item("x", 1), item("x", 2)]));
-        // One without a name in the first list is shared with nothing, and what is no list has nothing.
-        assert_eq!(share(&[&b, &a]), None);
+        assert_eq!(share(&[&a, &b]).unwrap(), json!([item("x", 1)]));
+        assert_eq!(share(&[&b, &a]).unwrap(), json!([item("x", 1), item("y", 1)]));
+        // What is no list has nothing, and words are no list of things.
         assert_eq!(share(&[&a, &json!(1)]), Some(json!([])));
+        assert_eq!(share(&[&json!(["a", "b"]), &json!(["a"])]), None);
+    }
+
+    #[test]
+    fn things_without_a_name_are_shared_where_all_say_the_same() {
+        let secret = |name: &str| json!({"secretRef": {"name": name}});
+        let any = json!({"operator": "Exists", "effect": "NoSchedule"});
+        let same = |key: &str, effect: &str| json!({"key": key, "value": "a", "effect": effect});
+        let a = json!({"envFrom": [secret("a"), secret("b")], "tolerations": [any, same("d", "NoSchedule")]});
+        let b = json!({"envFrom": [secret("c"), secret("a")], "tolerations": [same("d", "NoSchedule"), same("d", "NoExecute"), any]});
+        let both = json!({"envFrom": [secret("a")], "tolerations": [any, same("d", "NoSchedule")]});
+        assert_eq!(share(&[&a, &b]), Some(both));
+        let turned = json!({"envFrom": [secret("a")], "tolerations": [same("d", "NoSchedule"), any]});
+        assert_eq!(share(&[&b, &a]), Some(turned));
+    }
+
+    #[test]
+    fn probes_and_other_containers_are_one_thing() {
+        let probe = |port: u16| json!({"tcpSocket": {"port": port}, "periodSeconds": 5});
+        let side = |tag: &str| json!({"name": "side", "image": format!("s:{tag}"), "args": ["x"]});
+        let milvus = |port: u16| json!({"name": ROLE, "image": "m:1", "livenessProbe": probe(port), "tty": true});
+        let a = json!([milvus(1), side("1")]);
+        let b = json!([milvus(2), side("2")]);
+        assert_eq!(
+            share(&[&a, &b]).unwrap(),
+            json!([{"name": ROLE, "image": "m:1", "tty": true}])
+        );
+        assert_eq!(share(&[&a, &a.clone()]), Some(a));
     }
 
     #[test]

@@ -87,18 +87,41 @@ fn check(case: &Case) -> Vec<Finding> {
         mounted(case, before, &mut told, &mut found);
         dependencies(case, before, &mut told, &mut found);
     }
-    let coordinated = case
+    if case.after.release.mode() == Mode::Cluster && found.is_empty() {
+        found.extend(uncoordinated(case));
+    }
+    found
+}
+
+fn coordinates_any(component: &Component) -> bool {
+    component.role == Role::MixCoord || component.role.is_legacy_coordinator()
+}
+
+/// A release without a coordinator, or with none that runs where one runs now.
+fn uncoordinated(case: &Case) -> Option<Finding> {
+    let mut coordinators = case
         .after
         .release
         .components
         .iter()
-        .any(|c| c.role == Role::MixCoord || c.role.is_legacy_coordinator());
-    if case.after.release.mode() == Mode::Cluster && !coordinated && found.is_empty() {
+        .filter(|c| coordinates_any(c))
+        .peekable();
+    let Some(first) = coordinators.peek().copied() else {
         let message = format!("release {} would run without any coordinator", case.came.name);
         let help = "the stream holds no coordinator to make mixcoord of: give the chart's values with --values FILE, or set mixCoordinator.enabled=true";
-        found.push(RULE.finding(message, help));
-    }
-    found
+        return Some(RULE.finding(message, help));
+    };
+    let rests = coordinators.all(Component::is_scaled_to_zero);
+    let runs = case.after.running().next().is_some();
+    let ran = case.before.is_none_or(|b| b.running().any(coordinates_any));
+    (rests && runs && ran).then(|| {
+        let message = format!(
+            "release {} would run without any coordinator: {} is scaled to zero, and nothing can be written or read without one",
+            case.came.name, first.name
+        );
+        let help = "set mixCoordinator.replicas=1 (or more, with activeStandby), or scale the whole release to zero";
+        case.after.point(RULE.finding(message, help), first, "/spec/replicas")
+    })
 }
 
 /// Roles that run now and would not run any more.
@@ -583,6 +606,42 @@ mod tests {
             .edit_current("  labels:\n    helm.sh/chart", named)
             .drop_target("StatefulSet", "rel-etcd");
         assert_eq!(lost(scenario).len(), 1);
+    }
+
+    #[test]
+    fn a_coordinator_that_rests_coordinates_nothing() {
+        let rests = |scenario: Scenario| {
+            scenario.edit_in_target(
+                "Deployment",
+                "rel-milvus-mixcoord",
+                "  replicas: 1\n",
+                "  replicas: 0\n",
+            )
+        };
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let all = lost(rests(upgrade.clone()));
+        assert!(
+            all.len() == 1 && all[0].contains("rel-milvus-mixcoord is scaled to zero"),
+            "{all:?}"
+        );
+        // Beside those that it takes the place of.
+        let four: String = ["rootcoord", "querycoord", "datacoord", "indexcoord"]
+            .map(|role| deployment(role, &format!("\"{role}\""), "v2.6.16"))
+            .concat();
+        let all = lost(rests(upgrade.clone().add_target(&four)));
+        assert!(all.len() == 1 && all[0].contains("is scaled to zero"), "{all:?}");
+        // What rests already, or rests with all of the release, was meant so.
+        let rested = rests(upgrade.clone()).edit_in_current(
+            "Deployment",
+            "rel-milvus-mixcoord",
+            "  replicas: 1\n",
+            "  replicas: 0\n",
+        );
+        assert!(lost(rested).is_empty());
+        let whole = upgrade
+            .edit_target("  replicas: 1\n", "  replicas: 0\n")
+            .values("streamingNode: {replicas: 0}\n");
+        assert!(lost(whole).is_empty());
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
             }
         }
     }
+    if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
+        probe_own_ports(container);
+    }
     // A fork may run Milvus in StatefulSets or DaemonSets: what comes is the chart's own kind, without their fields.
     let claims: Vec<Value> =
         volume_names(&json!({"spec": {"volumeClaimTemplates": w["spec"]["volumeClaimTemplates"]}}));
@@ -43,6 +46,24 @@ pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
         }
     }
     ordered(w)
+}
+
+/// Points probes of a port that the container has not (a coordinator's own) at the one of metrics, which serves health, too.
+fn probe_own_ports(container: &mut Map) {
+    let ports = container.get("ports").and_then(Value::as_array);
+    let ports: Vec<Value> = ports.into_iter().flatten().map(|port| port["name"].clone()).collect();
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        let ways = container.get_mut(probe).and_then(Value::as_object_mut);
+        let asked = ways.into_iter().flat_map(|ways| ways.values_mut());
+        for port in asked
+            .filter_map(|way| way.get_mut("port"))
+            .filter(|port| port.is_string())
+        {
+            if !ports.contains(port) && ports.contains(&json!("metrics")) {
+                *port = json!("metrics");
+            }
+        }
+    }
 }
 
 /// Takes out keys without a value: charts print `annotations:` and `initContainers:` with nothing behind them.

@@ -4,6 +4,7 @@ mod finish;
 mod groups;
 mod inject;
 mod most;
+mod selected;
 mod sound;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use finish::finish;
 use groups::{join_group, resource_groups};
 
 pub use inject::inject;
+pub use selected::check as check_selectors;
 
 /// One component that comes.
 pub struct Arrival {
@@ -341,6 +343,77 @@ mod tests {
         assert_eq!(streamingnode(&all)["name"], "milvus");
     }
 
+    /// Both sides with other labels and selectors than `component`, of a role and its workload's name.
+    fn labelled(separate: bool, to: &str, label: impl Fn(&str, &str) -> String) -> Scenario {
+        let relabel = |text: String| {
+            let roles = [
+                "rootcoord",
+                "querycoord",
+                "datacoord",
+                "indexcoord",
+                "mixcoord",
+                "indexnode",
+                "querynode",
+                "datanode",
+                "proxy",
+            ];
+            roles.into_iter().fold(text, |text, role| {
+                text.replace(
+                    &format!("component: \"{role}\""),
+                    &label(role, &format!("rel-milvus-{role}")),
+                )
+            })
+        };
+        Scenario::of(&relabel(cluster("v2.5.16", separate)), &relabel(cluster(to, separate)))
+    }
+
+    fn of_role(scenario: &Scenario, kind: &str, role: &str) -> Value {
+        let judged = scenario.judge();
+        assert!(!judged.refused(), "{:?}", judged.findings);
+        let name = format!("rel-milvus-{role}");
+        let is_it =
+            |c: &&crate::rewrite::Change| c.op == ChangeOp::Inject && c.object.kind == kind && c.object.name == name;
+        judged.changes.iter().find(is_it).expect("it comes").patch[0]
+            .value
+            .clone()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_label_may_say_the_role_within_a_name() {
+        for (label, want) in [
+            ("app: milvus-ROLE", "milvus-ROLE"),
+            ("k8s-app: NAME", "rel-milvus-ROLE"),
+            ("tier: ROLE.milvus", "ROLE.milvus"),
+        ] {
+            let label = |role: &str, name: &str| label.replace("ROLE", role).replace("NAME", name);
+            for (separate, to, role) in [(false, "v2.6.16", "streamingnode"), (true, "v2.5.22", "mixcoord")] {
+                let scenario = labelled(separate, to, label);
+                for scenario in [scenario.clone(), scenario.values("{}")] {
+                    let workload = of_role(&scenario, "Deployment", role);
+                    let chosen = workload.pointer("/spec/selector/matchLabels").unwrap();
+                    assert!(chosen.to_string().contains(&want.replace("ROLE", role)), "{chosen}");
+                    assert_eq!(workload.pointer("/spec/template/metadata/labels"), Some(chosen));
+                    let service = of_role(&scenario, "Service", role);
+                    assert_eq!(&service["spec"]["selector"], chosen);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_that_say_no_role_are_refused() {
+        let told = |label: &dyn Fn(&str, &str) -> String| {
+            let all = labelled(false, "v2.6.16", label).of_rule("MU007");
+            assert_eq!(all.len(), 1, "{all:?}");
+            all[0].message.clone()
+        };
+        let dashed = |role: &str, _: &str| format!("app: {}", role.replace("node", "-node").replace("coord", "-coord"));
+        assert!(told(&dashed).contains("rel-milvus-streamingnode would also select the pods of rel-milvus-"));
+        let unlike = |role: &str, _: &str| format!("app: x{}", role.len());
+        assert!(told(&unlike).contains("would also select the pods of"));
+    }
+
     #[test]
     fn how_it_is_started_may_be_untold() {
         let quoted = |text: String| {
@@ -357,8 +430,13 @@ mod tests {
             )
         };
         let scenario = Scenario::of(&cluster("v2.5.16", false), &quoted(cluster("v2.6.16", false)));
-        for f in scenario.judge().findings {
-            eprintln!("DBG {} {}", f.code, f.message);
-        }
+        let all = scenario.of_rule("MU007");
+        assert!(
+            all.len() == 1
+                && all[0]
+                    .message
+                    .contains("how a streaming node is started cannot be told"),
+            "{all:?}"
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::value::{Map, Value, json};
 const CONFIGS: &str = "/milvus/configs";
 
 /// Completes what all share by what most have of that which it cannot be without: the image, the words that start it, the
-/// configuration, and the ports of its probes. `None` where it has no container.
+/// configuration, probes with their ports, and the containers beside it. `None` where it has no container.
 pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
     let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
     // One component may run another build of the same version.
@@ -19,6 +19,15 @@ pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
         container.extend(most_run(values).map(|image| ("image".to_owned(), image.clone())));
     }
     start_as_most(container, values);
+    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+        if !container.contains_key(probe) {
+            let pointer = format!("{CONTAINERS}/0/{probe}");
+            let all: Vec<&Value> = values.iter().filter_map(|v| v.pointer(&pointer)).collect();
+            let times = |probe: &Value| all.iter().filter(|other| **other == probe).count();
+            let own = most(all.iter().copied()).filter(|own| times(own) > values.len() / 2);
+            container.extend(own.map(|own| (probe.to_owned(), own.clone())));
+        }
+    }
     let probed: HashSet<String> = ["livenessProbe", "readinessProbe", "startupProbe"]
         .into_iter()
         .filter_map(|probe| container.get(probe))
@@ -35,12 +44,24 @@ pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
     let pod = shared.pointer_mut("/spec/template/spec")?.as_object_mut()?;
     let of_mounts = |volume: &Value| mounted.iter().any(|mount| mount["name"] == volume["name"]);
     add(pod, "volumes", values, of_mounts);
+    let mut beside = add(pod, "initContainers", values, |_| true);
+    // Milvus' own is there already.
+    beside.extend(add(pod, "containers", values, |_| true));
+    let needed: HashSet<&str> = beside
+        .iter()
+        .filter_map(|c| c["volumeMounts"].as_array())
+        .flatten()
+        .filter_map(|mount| mount["name"].as_str())
+        .collect();
+    add(pod, "volumes", values, |v| {
+        v["name"].as_str().is_some_and(|name| needed.contains(name))
+    });
     Some(())
 }
 
 /// Adds to a list what more than half of the workloads have there and it lacks, as far as it is wanted; what was added.
 fn add(map: &mut Map, list: &str, values: &[&Value], wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-    let folder = if list == "volumes" {
+    let folder = if ["volumes", "containers", "initContainers"].contains(&list) {
         "/spec/template/spec".to_owned()
     } else {
         format!("{CONTAINERS}/0")
