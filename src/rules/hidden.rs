@@ -254,7 +254,7 @@ pub fn help(case: &Case) -> String {
 #[cfg(test)]
 mod tests {
     use crate::finding::Input;
-    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment};
+    use crate::rules::testkit::{Scenario, cluster, cluster26, deployment, standalone};
 
     const NOTHING: &str = "  user.yaml: |-\n    # nothing\n";
     const SECRET: &str = "{name: MQ_TYPE, valueFrom: {secretKeyRef: {name: broker, key: type}}}";
@@ -359,5 +359,29 @@ mod tests {
         }
         let help = look(silent(custom("v2.6.14")), silent(custom("v2.6.16")));
         assert!(help.contains("kubectl get configmap corp --output yaml"), "{help}");
+    }
+
+    #[test]
+    fn all_reasons_are_told_and_one_component_by_its_name() {
+        let from = "          envFrom:\n            - secretRef:\n                name: broker\n          env:\n";
+        let hidden = |text: &str| {
+            text.replace("          env:\n", from)
+                .replace("            name: rel-milvus\n", "            name: corp\n")
+        };
+        let upgrade = |before: &str, after: &str| {
+            Scenario::of(&hidden(before), &hidden(after))
+                .of_rule("MU306")
+                .remove(0)
+                .message
+        };
+        let cluster = upgrade(&cluster26("v2.6.14"), &cluster26("v2.6.16"));
+        assert!(
+            cluster.contains("secretRef broker") && cluster.contains("ConfigMap `corp`"),
+            "{cluster}"
+        );
+        assert!(cluster.contains("all 5 components"), "{cluster}");
+        let of = |tag: &str| standalone(tag, "rocksmq", "rel-milvus");
+        let one = upgrade(&of("v2.6.14"), &of("v2.6.16"));
+        assert!(one.contains("stores rel-milvus-standalone use"), "{one}");
     }
 }

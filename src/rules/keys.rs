@@ -117,13 +117,7 @@ fn gather(case: &Case) -> Vec<UserKey> {
             continue;
         }
         let users = config.told_of().filter(|(key, s)| is_users(key, s, chart.as_ref()));
-        let each = users.map(|(key, setting)| {
-            let object = || match setting.origin.layer {
-                Layer::Env { .. } => Some(workload),
-                _ => owner(&named, workload, setting),
-            };
-            found.add(key, setting, component, object)
-        });
+        let each = users.map(|(key, setting)| found.add(key, setting, component, || owner(&named, workload, setting)));
         let each: Vec<usize> = each.take(MOST).collect();
         let of_env = each.into_iter().filter(|i| found.keys[*i].is_env());
         sifted.push(Sifted {
@@ -160,14 +154,6 @@ const RECENT: usize = 16;
 struct Sifted<'c> {
     of: &'c Config,
     of_env: Vec<usize>,
-}
-
-/// The component of the stream as it came in that one of the proposed is; `None` for one that the rewrite brought.
-pub fn came_in<'a>(case: &Case<'a>, component: &Component) -> Option<&'a Component> {
-    let reference = &case.after.object(component).reference;
-    let objects = &case.target.objects;
-    let mut came = case.came.components.iter();
-    came.find(|c| objects[c.object].reference == *reference)
 }
 
 fn is_users(key: &str, setting: &Setting, chart: Option<&semver::Version>) -> bool {

@@ -86,10 +86,7 @@ fn mixture(case: &Case) -> Option<Finding> {
     );
     let help = "nothing has to be done; `milvus run mixcoord` is the same, and no 2.5 image can run it";
     let finding = RULE.finding(message, help);
-    Some(match keys::came_in(case, first) {
-        Some(_) => case.after.point(finding, first, &format!("{}/args", first.container)),
-        None => finding.on(&case.after.object(first).reference),
-    })
+    Some(case.after.point(finding, first, &format!("{}/args", first.container)))
 }
 
 /// What mixcoords log that stand by.
@@ -112,10 +109,7 @@ fn standby(case: &Case) -> Option<Finding> {
     );
     let help = "nothing has to be done; leave that line out of alerts on mixcoord's log";
     let finding = RULE.finding(message, help);
-    Some(match keys::came_in(case, component) {
-        Some(_) => case.after.point(finding, component, "/spec/replicas"),
-        None => finding.on(&case.after.object(component).reference),
-    })
+    Some(case.after.point(finding, component, "/spec/replicas"))
 }
 
 /// The queue stays for now.
