@@ -23,7 +23,8 @@ const LABELS: [&str; 3] = [
 /// Where the containers of a workload that is a Deployment in shape stand.
 pub const CONTAINERS: &str = "/spec/template/spec/containers";
 
-/// The label keys that name the role: those whose values are the roles' words in components of several roles. A release
+/// The label keys that name the role: those whose values are the roles' words in components of several roles, alone or with
+/// the same around them (`milvus-proxy`). A release
 /// may be called `rootcoord`, and its instance label says so on all of them. Sorted.
 pub fn role_keys<'s>(scene: &'s Scene) -> &'s [String] {
     scene.shapes.role_keys.get_or_init(|| found_role_keys(scene))
