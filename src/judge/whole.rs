@@ -161,25 +161,17 @@ impl Whole<'_> {
             findings,
             ..Answer::default()
         };
-        let all_are_told = match apply::proposed(self.target, &changes) {
-            Ok(proposed) => self.ruled(
-                nears.proposal(proposed, judged),
-                judged,
-                &stages,
-                &mut crossing,
-                &mut answer,
-            ),
+        match apply::proposed(self.target, &changes) {
+            Ok(proposed) => {
+                let proposal = nears.proposal(proposed, judged);
+                if let Some(too_many) = self.ruled(proposal, judged, &stages, &mut crossing, &mut answer) {
+                    return Some(Answer::refused(answer.findings, too_many));
+                }
+            }
             Err(e) => {
                 let finding = rules::mu901_output_not_vouched_for::finding(&e.to_string());
                 answer.findings.push(finding);
-                true
             }
-        };
-        if !all_are_told {
-            return Some(Answer {
-                findings: answer.findings,
-                ..Answer::default()
-            });
         }
         if let Some(all_at_once) = all_at_once {
             self.whole_way(nears, judged, &stages, &all_at_once, &mut answer.findings);
@@ -193,7 +185,7 @@ impl Whole<'_> {
         Some(answer)
     }
 
-    /// What the rules say of each release; whether of all: beyond [`MOST_FINDINGS`] no more are judged.
+    /// What the rules say of each release. Beyond [`MOST_FINDINGS`] no more are judged: that finding refuses.
     fn ruled(
         &self,
         proposal: Proposal,
@@ -201,21 +193,19 @@ impl Whole<'_> {
         stages: &[Option<StageReport>],
         crossing: &mut Crossing,
         answer: &mut Answer,
-    ) -> bool {
+    ) -> Option<Finding> {
         let known = Lookup::default();
         for (nth, (one, stage)) in judged.iter().zip(stages).enumerate() {
             let before = answer.findings.len();
             if before > MOST_FINDINGS {
-                let too_many = rules::mu001_unreadable_input::too_many(before, nth, judged.len());
-                answer.findings.push(too_many);
-                return false;
+                return Some(rules::mu001_unreadable_input::too_many(before, nth, judged.len()));
             }
             let applied = proposal.of(one);
             self.rules(one, *stage, applied, &known, &mut answer.findings, &mut answer.releases);
             crossing.found(one.circle, &answer.findings[before..]);
             answer.targets.push(one.transition.target().cloned());
         }
-        true
+        None
     }
 
     /// What refuses to weigh more against each other than takes a time linear in the size.

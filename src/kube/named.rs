@@ -98,6 +98,12 @@ impl<'o> Named<'o> {
         all.filter(|o| o.reference.same_object(reference))
     }
 
+    /// Those of this very reference, in their order.
+    pub fn exactly<'n>(&'n self, reference: &'n ObjectRef) -> impl Iterator<Item = &'o Object> + use<'n, 'o> {
+        let all = self.within(&reference.kind, &reference.name, &reference.namespace);
+        all.filter(|o| o.reference == *reference)
+    }
+
     /// Whether any of them is the same object.
     pub fn holds(&self, reference: &ObjectRef) -> bool {
         self.same(reference).next().is_some()

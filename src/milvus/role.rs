@@ -92,6 +92,12 @@ impl Role {
             Role::RootCoord | Role::QueryCoord | Role::DataCoord | Role::IndexCoord
         )
     }
+
+    /// Whether it coordinates: mixcoord, or one of the four.
+    #[must_use]
+    pub fn is_coordinator(self) -> bool {
+        self == Role::MixCoord || self.is_legacy_coordinator()
+    }
 }
 
 impl fmt::Display for Role {

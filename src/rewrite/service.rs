@@ -14,14 +14,13 @@ use crate::value::{Map, Value, json};
 
 /// The metrics Service of a role, in the shape of those the release has; `None` where it has none.
 pub fn service(scene: &Scene, role: Role, name: &str) -> Option<Value> {
-    let coordinator = |r: Role| r.is_legacy_coordinator() || r == Role::MixCoord;
     let candidates = metrics_services(scene);
     // The shape of the nearest kin: a coordinator's for mixcoord, a node's for streamingnode, the proxy's at last.
     let kin = |r: Role| {
         if role == Role::MixCoord {
-            coordinator(r)
+            r.is_coordinator()
         } else {
-            !coordinator(r) && r != Role::Proxy
+            !r.is_coordinator() && r != Role::Proxy
         }
     };
     let tiers: [&dyn Fn(Role) -> bool; 3] = [&kin, &|r| r != Role::Proxy, &|_| true];

@@ -13,15 +13,16 @@ pub const ROLE: &str = "\u{0}role";
 /// Stands for the words behind `run`.
 pub const ARGS: &str = "\u{0}args";
 
-/// Fields that are one thing: half a probe is none.
-const WHOLE: [&str; 6] = [
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "lifecycle",
-    "seccompProfile",
-    "appArmorProfile",
-];
+/// The probes of a container.
+pub const PROBES: [&str; 3] = ["livenessProbe", "readinessProbe", "startupProbe"];
+
+/// The fields that start a container.
+pub const START: [&str; 2] = ["command", "args"];
+
+/// Whether a field is one thing: half a probe is none.
+fn is_whole(field: &str) -> bool {
+    PROBES.contains(&field) || ["lifecycle", "seccompProfile", "appArmorProfile"].contains(&field)
+}
 
 /// What all values share: equal values; maps key by key; lists of named things by name, in the first's order. `None`
 /// where nothing is shared.
@@ -36,8 +37,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
             for (key, _) in map {
                 let each: Option<Vec<&Value>> = values.iter().map(|v| v.entry(key)).collect();
                 // Of what is different in each, not even the empty map is shared; but the chart always writes resources.
-                let whole = |each: &[&Value]| !WHOLE.contains(&&**key) || each.iter().all(|v| *v == each[0]);
-                let each = each.filter(|each| whole(each));
+                let each = each.filter(|each| !is_whole(key) || each.iter().all(|v| *v == each[0]));
                 let shared = each.and_then(|each| Some((share(&each)?, each[0])));
                 if let Some((shared, first)) = shared
                     && (!is_empty(&shared) || is_empty(first) || key == "resources")
@@ -94,11 +94,14 @@ fn share_lists(list: &[Value], values: &[&Value]) -> Option<Value> {
 
 /// Whether a container runs Milvus, by its marks.
 fn runs_milvus(container: &Value) -> bool {
-    let words = ["command", "args"]
-        .into_iter()
-        .filter_map(|field| container.get(field)?.as_array());
-    let mut words = words.flatten().filter_map(Value::as_str);
-    container["name"] == ROLE || words.any(|word| word.contains(ARGS))
+    container["name"] == ROLE || container.as_object().is_some_and(starts)
+}
+
+/// Whether any of the words that start a container are where a role's word goes.
+pub fn starts(container: &Map) -> bool {
+    let fields = START.into_iter().filter_map(|field| container.get(field)?.as_array());
+    let mut words = fields.flatten().filter_map(Value::as_str);
+    words.any(|word| word.contains(ARGS))
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -1,21 +1,15 @@
 //! What the parts of the rewrite make of a release together.
 
+use super::ChangeOp;
 use super::place::{Place, before, behind, last};
-use super::{Change, ChangeOp};
 use crate::finding::Input;
 use crate::kube::Object;
-use crate::rules::testkit::{Scenario, cluster};
+use crate::rules::testkit::{Scenario, brought, cluster};
 use crate::stream::Stream;
 use crate::value::{Value, json};
 
-fn injected(changes: &[Change], kind: &str, role: &str) -> Option<Value> {
-    let name = format!("rel-milvus-{role}");
-    let is_it = |c: &&Change| c.op == ChangeOp::Inject && c.object.kind == kind && c.object.name == name;
-    changes.iter().find(is_it)?.patch[0].value.clone()
-}
-
 fn service(scenario: &Scenario, role: &str) -> Option<Value> {
-    injected(&scenario.judge().changes, "Service", role)
+    brought(&scenario.judge(), "Service", role)
 }
 
 fn consolidation() -> Scenario {
@@ -184,7 +178,7 @@ fn standby_is_said_where_it_is_not_said_yet() {
 fn coordinators_stand_by_where_each_of_them_does() {
     let two = || consolidation().edit_target("replicas: 1", "replicas: 2");
     let replicas = |scenario: &Scenario| {
-        let mixcoord = injected(&scenario.judge().changes, "Deployment", "mixcoord").unwrap();
+        let mixcoord = brought(&scenario.judge(), "Deployment", "mixcoord").unwrap();
         mixcoord["spec"]["replicas"].clone()
     };
     let all = two().edit_target("enableActiveStandby: false", "enableActiveStandby: true");
@@ -293,9 +287,9 @@ fn what_comes_into_a_resource_list_names_the_file_of_its_neighbour() {
         .collect();
     let list = json!({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items});
     let scenario = Scenario::of(&cluster("v2.5.16", false), &list.to_string());
-    let changes = scenario.judge().changes;
+    let judged = scenario.judge();
     for kind in ["Deployment", "Service"] {
-        let value = injected(&changes, kind, "streamingnode").expect("a streaming node");
+        let value = brought(&judged, kind, "streamingnode").expect("a streaming node");
         let path = &value["metadata"]["annotations"]["config.kubernetes.io/path"];
         assert_eq!(path, &json!(format!("{}.yaml", kind.to_lowercase())), "{value}");
     }

@@ -93,10 +93,6 @@ fn check(case: &Case) -> Vec<Finding> {
     found
 }
 
-fn coordinates_any(component: &Component) -> bool {
-    component.role == Role::MixCoord || component.role.is_legacy_coordinator()
-}
-
 /// A release without a coordinator, or with none that runs where one runs now.
 fn uncoordinated(case: &Case) -> Option<Finding> {
     let mut coordinators = case
@@ -104,7 +100,7 @@ fn uncoordinated(case: &Case) -> Option<Finding> {
         .release
         .components
         .iter()
-        .filter(|c| coordinates_any(c))
+        .filter(|c| c.role.is_coordinator())
         .peekable();
     let Some(first) = coordinators.peek().copied() else {
         let message = format!("release {} would run without any coordinator", case.came.name);
@@ -113,7 +109,7 @@ fn uncoordinated(case: &Case) -> Option<Finding> {
     };
     let rests = coordinators.all(Component::is_scaled_to_zero);
     let runs = case.after.running().next().is_some();
-    let ran = case.before.is_none_or(|b| b.running().any(coordinates_any));
+    let ran = case.before.is_none_or(|b| b.running().any(|c| c.role.is_coordinator()));
     (rests && runs && ran).then(|| {
         let message = format!(
             "release {} would run without any coordinator: {} is scaled to zero, and nothing can be written or read without one",
@@ -129,7 +125,7 @@ fn roles(case: &Case, before: Side, found: &mut Vec<Finding>) {
     let topology = crate::rewrite::topology(case.came, &case.transition.to);
     let after = &case.after.release;
     let there: HashSet<Role> = after.components.iter().map(|c| c.role).collect();
-    let coordinators = there.iter().any(|r| *r == Role::MixCoord || r.is_legacy_coordinator());
+    let coordinators = there.iter().any(|r| r.is_coordinator());
     let streaming = topology == Topology::Streaming && after.mode() == Mode::Cluster;
     let replaced = |role: Role| {
         let coordinator = role.is_legacy_coordinator() || (role == Role::MixCoord && topology == Topology::AsRendered);
@@ -328,10 +324,7 @@ impl<'a> Gone<'a> {
 
 /// Whether a deployed object of this name runs Milvus.
 fn runs_milvus(before: Side, reference: &ObjectRef) -> bool {
-    let called = before
-        .named
-        .within(&reference.kind, &reference.name, &reference.namespace);
-    let mut itself = called.filter(|o| o.reference == *reference);
+    let mut itself = before.named.exactly(reference);
     itself.any(|o| !inventory(std::slice::from_ref(o)).releases.is_empty())
 }
 

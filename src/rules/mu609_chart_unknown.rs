@@ -24,11 +24,7 @@ const CHART: &str = "milvus";
 
 fn check(case: &Case) -> Vec<Finding> {
     let injected = |c: &&Change| c.op == ChangeOp::Inject && c.object.kind != "Service";
-    let stands = |c: &&Change| {
-        let called = &c.object;
-        let mut alike = case.after.named.within(&called.kind, &called.name, &called.namespace);
-        alike.any(|o| o.reference == *called)
-    };
+    let stands = |c: &&Change| case.after.named.exactly(&c.object).next().is_some();
     let comes: Vec<&str> = case
         .rewrite
         .changes

@@ -5,7 +5,6 @@ use foldhash::HashSet;
 
 use super::case::Case;
 use super::places;
-use crate::kube::ObjectRef;
 use crate::milvus::config::Origin;
 use crate::milvus::effective::{self, Source};
 
@@ -30,7 +29,6 @@ pub fn among<'a>(case: &Case<'a>, components: &[usize], was: Option<&Origin>) ->
     components.dedup();
     let mut found: Option<Unmounted> = None;
     let mut named: HashSet<String> = HashSet::default();
-    let mut came: Option<HashSet<&ObjectRef>> = None;
     for i in components {
         let Ok(at) = pairs.binary_search_by_key(&i, |(i, _)| *i) else {
             continue;
@@ -47,8 +45,7 @@ pub fn among<'a>(case: &Case<'a>, components: &[usize], was: Option<&Origin>) ->
         }
         // What the rewrite brings is put together of the others, which are told.
         let reference = &case.after.object(is).reference;
-        let came = came.get_or_insert_with(|| case.target.objects.iter().map(|o| &o.reference).collect());
-        if !came.contains(reference) {
+        if !places::came(case, reference) {
             continue;
         }
         let unmounted = found.get_or_insert_with(|| Unmounted {

@@ -3,6 +3,7 @@
 use crate::facts;
 use crate::milvus::role::Role;
 use crate::rewrite::neutral::{CONTAINERS, filled, map_at, volume_names, without_mounts_of};
+use crate::rewrite::share::PROBES;
 use crate::value::{Map, Value, json};
 
 /// Fields of StatefulSets and DaemonSets that Deployments do not have.
@@ -32,8 +33,6 @@ pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
                 }
             }
         }
-    }
-    if let Some(container) = w.pointer_mut(&format!("{CONTAINERS}/0")).and_then(Value::as_object_mut) {
         probe_own_ports(container);
     }
     // A fork may run Milvus in StatefulSets or DaemonSets: what comes is the chart's own kind, without their fields.
@@ -52,7 +51,7 @@ pub fn finish(neutral_workload: &Value, role: Role, name: &str) -> Value {
 fn probe_own_ports(container: &mut Map) {
     let ports = container.get("ports").and_then(Value::as_array);
     let ports: Vec<Value> = ports.into_iter().flatten().map(|port| port["name"].clone()).collect();
-    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+    for probe in PROBES {
         let ways = container.get_mut(probe).and_then(Value::as_object_mut);
         let asked = ways.into_iter().flat_map(|ways| ways.values_mut());
         for port in asked

@@ -15,7 +15,7 @@ use super::chart::{self, RESOURCE_GROUP, Sibling};
 use super::join::{Coordinator, join};
 use super::neutral::{CONTAINERS, neutral, role_keys, volume_names, without_mounts_of};
 use super::service::service;
-use super::share::{ROLE, common_text, share};
+use super::share::{ROLE, common_text, share, starts};
 use super::{Failure, Rewrite, Scene, Topology};
 use crate::kube::ObjectRef;
 use crate::milvus::config::STREAMING_SWITCH;
@@ -90,10 +90,8 @@ pub fn streamingnodes(scene: &Scene, out: &mut Rewrite) -> Vec<Arrival> {
     let Some(skeleton) = skeleton(scene) else {
         return vec![];
     };
-    if !skeleton
-        .pointer(&format!("{CONTAINERS}/0"))
-        .is_some_and(|c| most::starts(|field| c.get(field)))
-    {
+    let container = skeleton.pointer(&format!("{CONTAINERS}/0")).and_then(Value::as_object);
+    if !container.is_some_and(starts) {
         out.failures.push(Failure::Unbuilt(format!(
             "none of the workloads of release {} has its role as a word behind `run` in `command` or `args`, so how a streaming node is started \
              cannot be told",
@@ -252,8 +250,7 @@ fn distinct<'s, 'a>(scene: &'s Scene<'a>, role: Role) -> impl Iterator<Item = &'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rewrite::ChangeOp;
-    use crate::rules::testkit::{Scenario, cluster};
+    use crate::rules::testkit::{Scenario, brought, cluster};
 
     #[test]
     fn streaming_nodes_may_take_so_many_bytes_together() {
@@ -269,14 +266,14 @@ mod tests {
     /// The words of the other roles as they are written there, in a container of the same name.
     const START: &str = "args: [ \"milvus\", \"run\", \"ROLE\" ]\n";
 
-    fn streamingnode(scenario: &Scenario) -> Value {
+    fn of_role(scenario: &Scenario, kind: &str, role: &str) -> Value {
         let judged = scenario.judge();
         assert!(!judged.refused(), "{:?}", judged.findings);
-        let is_node = |c: &&crate::rewrite::Change| {
-            c.op == ChangeOp::Inject && c.object.kind == "Deployment" && c.object.name.ends_with("-streamingnode")
-        };
-        let node = judged.changes.iter().find(is_node).expect("a streaming node");
-        let workload = node.patch[0].value.clone().unwrap();
+        brought(&judged, kind, role).expect("it comes")
+    }
+
+    fn streamingnode(scenario: &Scenario) -> Value {
+        let workload = of_role(scenario, "Deployment", "streamingnode");
         workload.pointer(&format!("{CONTAINERS}/0")).unwrap().clone()
     }
 
@@ -365,18 +362,6 @@ mod tests {
             })
         };
         Scenario::of(&relabel(cluster("v2.5.16", separate)), &relabel(cluster(to, separate)))
-    }
-
-    fn of_role(scenario: &Scenario, kind: &str, role: &str) -> Value {
-        let judged = scenario.judge();
-        assert!(!judged.refused(), "{:?}", judged.findings);
-        let name = format!("rel-milvus-{role}");
-        let is_it =
-            |c: &&crate::rewrite::Change| c.op == ChangeOp::Inject && c.object.kind == kind && c.object.name == name;
-        judged.changes.iter().find(is_it).expect("it comes").patch[0]
-            .value
-            .clone()
-            .unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use foldhash::{HashMap, HashSet};
 
 use crate::rewrite::neutral::CONTAINERS;
-use crate::rewrite::share::{ARGS, common_text, identity};
+use crate::rewrite::share::{PROBES, START, common_text, identity, starts};
 use crate::value::{Map, Value, json};
 
 /// The folder in which Milvus looks for its configuration.
@@ -14,21 +14,22 @@ const CONFIGS: &str = "/milvus/configs";
 /// configuration, probes with their ports, and the containers beside it. `None` where it has no container.
 pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
     let container = shared.pointer_mut(&format!("{CONTAINERS}/0"))?.as_object_mut()?;
+    let most_have = |field: &str| {
+        let pointer = format!("{CONTAINERS}/0/{field}");
+        most(values.iter().filter_map(|v| v.pointer(&pointer)))
+    };
     // One component may run another build of the same version.
     if !container.contains_key("image") {
-        container.extend(most_run(values).map(|image| ("image".to_owned(), image.clone())));
+        container.extend(most_have("image").map(|(image, _)| ("image".to_owned(), image.clone())));
     }
     start_as_most(container, values);
-    for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+    for probe in PROBES {
         if !container.contains_key(probe) {
-            let pointer = format!("{CONTAINERS}/0/{probe}");
-            let all: Vec<&Value> = values.iter().filter_map(|v| v.pointer(&pointer)).collect();
-            let times = |probe: &Value| all.iter().filter(|other| **other == probe).count();
-            let own = most(all.iter().copied()).filter(|own| times(own) > values.len() / 2);
-            container.extend(own.map(|own| (probe.to_owned(), own.clone())));
+            let own = most_have(probe).filter(|(_, times)| *times > values.len() / 2);
+            container.extend(own.map(|(own, _)| (probe.to_owned(), own.clone())));
         }
     }
-    let probed: HashSet<String> = ["livenessProbe", "readinessProbe", "startupProbe"]
+    let probed: HashSet<String> = PROBES
         .into_iter()
         .filter_map(|probe| container.get(probe))
         .flat_map(|probe| ["httpGet", "tcpSocket", "grpc"].map(|way| probe[way]["port"].clone()))
@@ -42,21 +43,24 @@ pub fn complete(shared: &mut Value, values: &[&Value]) -> Option<()> {
     };
     let mounted = add(container, "volumeMounts", values, configures);
     let pod = shared.pointer_mut("/spec/template/spec")?.as_object_mut()?;
-    let of_mounts = |volume: &Value| mounted.iter().any(|mount| mount["name"] == volume["name"]);
-    add(pod, "volumes", values, of_mounts);
+    add_volumes(pod, values, &mounted);
     let mut beside = add(pod, "initContainers", values, |_| true);
     // Milvus' own is there already.
     beside.extend(add(pod, "containers", values, |_| true));
-    let needed: HashSet<&str> = beside
-        .iter()
-        .filter_map(|c| c["volumeMounts"].as_array())
-        .flatten()
-        .filter_map(|mount| mount["name"].as_str())
-        .collect();
-    add(pod, "volumes", values, |v| {
-        v["name"].as_str().is_some_and(|name| needed.contains(name))
-    });
+    add_volumes(
+        pod,
+        values,
+        beside.iter().filter_map(|c| c["volumeMounts"].as_array()).flatten(),
+    );
     Some(())
+}
+
+/// Adds the volumes that mounts name.
+fn add_volumes<'v>(pod: &mut Map, values: &[&Value], mounts: impl IntoIterator<Item = &'v Value>) {
+    let named: HashSet<&str> = mounts.into_iter().filter_map(|mount| mount["name"].as_str()).collect();
+    add(pod, "volumes", values, |v| {
+        v["name"].as_str().is_some_and(|name| named.contains(name))
+    });
 }
 
 /// Adds to a list what more than half of the workloads have there and it lacks, as far as it is wanted; what was added.
@@ -67,19 +71,14 @@ fn add(map: &mut Map, list: &str, values: &[&Value], wanted: impl Fn(&Value) -> 
         format!("{CONTAINERS}/0")
     };
     let pointer = format!("{folder}/{list}");
-    let items = |v: &&'_ Value| {
-        v.pointer(&pointer)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let lists = values.iter().filter_map(|v| v.pointer(&pointer)?.as_array());
     let mut times: HashMap<String, usize> = HashMap::default();
     let mut all: Vec<Value> = Vec::new();
-    for item in values.iter().flat_map(items).filter(&wanted) {
-        let times = times.entry(common_text(&item)).or_default();
+    for item in lists.flatten().filter(|item| wanted(item)) {
+        let times = times.entry(common_text(item)).or_default();
         *times += 1;
         if *times == values.len() / 2 + 1 {
-            all.push(item);
+            all.push(item.clone());
         }
     }
     if all.is_empty() {
@@ -88,25 +87,25 @@ fn add(map: &mut Map, list: &str, values: &[&Value], wanted: impl Fn(&Value) -> 
     let Some(there) = map.entry(list).or_insert(json!([])).as_array_mut() else {
         return vec![];
     };
-    all.retain(|item| !there.iter().any(|t| identity(t) == identity(item)));
+    let known: HashSet<_> = there.iter().map(identity).collect();
+    all.retain(|item| !known.contains(&identity(item)));
     there.extend(all.iter().cloned());
     all
 }
 
-/// The fields that start a container.
-const START: [&str; 2] = ["command", "args"];
-
 /// Lets a container start as most do, where some spell it otherwise (`command` or `args`, words or a line of a shell).
 fn start_as_most(container: &mut Map, values: &[&Value]) {
-    if starts(|field| container.get(field)) {
+    if starts(container) {
         return;
     }
-    let each = values.iter().filter_map(|v| v.pointer(&format!("{CONTAINERS}/0")));
+    let each = values
+        .iter()
+        .filter_map(|v| v.pointer(&format!("{CONTAINERS}/0"))?.as_object());
     let forms: Vec<Value> = each
-        .filter(|c| starts(|field| c.get(field)))
-        .map(|c| Value::from(&START.map(|field| c[field].clone())[..]))
+        .filter(|c| starts(c))
+        .map(|c| Value::from(&START.map(|field| c.get(field).cloned().unwrap_or_default())[..]))
         .collect();
-    let Some(form) = most(forms.iter()) else { return };
+    let Some((form, _)) = most(forms.iter()) else { return };
     let at = container.keys().position(|key| *key == *"image").map_or(0, |at| at + 1);
     for (i, field) in START.into_iter().enumerate().rev() {
         container.remove(field);
@@ -116,22 +115,8 @@ fn start_as_most(container: &mut Map, values: &[&Value]) {
     }
 }
 
-/// Whether any of the words that start a container are where a role's word goes.
-pub fn starts<'v>(field: impl Fn(&str) -> Option<&'v Value>) -> bool {
-    let fields = START.into_iter().filter_map(|name| field(name)?.as_array());
-    fields
-        .flatten()
-        .any(|word| word.as_str().is_some_and(|w| w.contains(ARGS)))
-}
-
-/// The image that most workloads run, the first of those where several are run as often.
-fn most_run<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    let pointer = format!("{CONTAINERS}/0/image");
-    most(values.iter().filter_map(|v| v.pointer(&pointer)))
-}
-
-/// What comes most often, the first of those where several come as often.
-fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<&'v Value> {
+/// What comes most often, and how often; the first of those where several come as often.
+fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<(&'v Value, usize)> {
     let mut seen: Vec<(&Value, usize)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::default();
     for value in values {
@@ -142,13 +127,13 @@ fn most<'v>(values: impl Iterator<Item = &'v Value>) -> Option<&'v Value> {
         seen[at].1 += 1;
     }
     // Of several that are the most the last is taken: from behind that is the first.
-    let most = seen.iter().rev().max_by_key(|(_, times)| *times);
-    most.map(|(value, _)| *value)
+    seen.into_iter().rev().max_by_key(|(_, times)| *times)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rewrite::share::ARGS;
 
     #[test]
     fn the_first_of_the_images_that_most_run_is_taken() {
@@ -163,8 +148,9 @@ mod tests {
             (&[], None),
         ] {
             let all = of(images);
-            let all: Vec<&Value> = all.iter().collect();
-            assert_eq!(most_run(&all).and_then(Value::as_str), want, "{images:?}");
+            let pointer = format!("{CONTAINERS}/0/image");
+            let most = most(all.iter().filter_map(|v| v.pointer(&pointer)));
+            assert_eq!(most.and_then(|(image, _)| image.as_str()), want, "{images:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::kube::Object;
-use crate::rules::testkit::{Scenario, cluster};
+use crate::rules::testkit::{Scenario, brought, cluster};
 use crate::value::json;
 
 fn values(given: Value) -> Values {
@@ -219,19 +219,15 @@ fn an_item_stands_behind_its_neighbour() {
 
 #[test]
 fn a_streaming_node_of_woodpecker_has_its_volume() {
-    let brought = |values: &str, role: &str| {
+    let made = |values: &str, role: &str| {
         let scenario = Scenario::consolidation("v2.5.16", "v2.6.16").values(values);
-        let changes = scenario.judge().changes;
-        let named = format!("rel-milvus-{role}");
-        let one = changes.iter().find(|c| {
-            c.op == crate::rewrite::ChangeOp::Inject && c.object.kind == "Deployment" && c.object.name == named
-        });
-        one.expect("it comes").patch[0].value.clone().unwrap().to_string()
+        let workload = brought(&scenario.judge(), "Deployment", role);
+        workload.expect("it comes").to_string()
     };
     let on = "woodpecker: {enabled: true}\n";
-    assert!(brought(on, "streamingnode").contains("\"emptyDir\""));
-    assert!(!brought(on, "mixcoord").contains("\"emptyDir\""));
-    assert!(!brought("{}", "streamingnode").contains("\"emptyDir\""));
+    assert!(made(on, "streamingnode").contains("\"emptyDir\""));
+    assert!(!made(on, "mixcoord").contains("\"emptyDir\""));
+    assert!(!made("{}", "streamingnode").contains("\"emptyDir\""));
 }
 
 #[test]

@@ -8,7 +8,9 @@ pub use served::served;
 
 use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
 use crate::options::{Allowances, Assumptions};
+use crate::rewrite::{Change, ChangeOp};
 use crate::stage::Stage;
+use crate::value::Value;
 use crate::yaml;
 
 /// One case: a stream, what is deployed, and what the user stated.
@@ -291,6 +293,13 @@ impl Scenario {
     pub fn of_rule(&self, code: &str) -> Vec<crate::finding::Finding> {
         self.judge().findings.into_iter().filter(|f| f.code == code).collect()
     }
+}
+
+/// The object of a kind that a judgement brings for a role.
+pub fn brought(judgement: &Judgement, kind: &str, role: &str) -> Option<Value> {
+    let name = format!("rel-milvus-{role}");
+    let is_it = |c: &&Change| c.op == ChangeOp::Inject && c.object.kind == kind && c.object.name == name;
+    judgement.changes.iter().find(is_it)?.patch[0].value.clone()
 }
 
 fn sized(limits: &str) -> String {
