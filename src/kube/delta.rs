@@ -47,10 +47,13 @@ fn walk(from: &Value, to: &Value, path: String, ops: &mut Vec<PatchOp>) {
     }
 }
 
+/// The annotation in which kubectl keeps what was applied last, data and all.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Annotations that the server, its controllers or clients keep on live objects.
 pub const LIVE_ANNOTATIONS: [&str; 4] = [
     "deployment.kubernetes.io/revision",
-    "kubectl.kubernetes.io/last-applied-configuration",
+    LAST_APPLIED,
     "meta.helm.sh/release-name",
     "meta.helm.sh/release-namespace",
 ];

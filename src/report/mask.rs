@@ -4,6 +4,7 @@ use foldhash::HashMap;
 use memchr::memmem;
 
 use crate::finding::Finding;
+use crate::kube::delta::LAST_APPLIED;
 use crate::milvus::store::is_secret_key;
 use crate::value::{Number, Value};
 use crate::yaml;
@@ -40,9 +41,6 @@ fn secret_data(path: &str, shown: &mut Value) {
         }
     }
 }
-
-/// The annotation in which kubectl keeps what was applied last, data and all.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Hides what a Secret was applied as.
 pub fn last_applied(value: &mut Value, hide: &mut impl FnMut(&mut Value)) {

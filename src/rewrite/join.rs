@@ -122,7 +122,7 @@ fn had(coordinators: &[Coordinator], held: &Held) -> Vec<Had> {
     let mut groups: Vec<(Vec<usize>, usize, &Value)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::default();
     let mut group = |value: &Value| {
-        let text = if is_empty(value) {
+        let text = if value.says_nothing() {
             String::new()
         } else {
             common_text(value)
@@ -171,7 +171,10 @@ fn had(coordinators: &[Coordinator], held: &Held) -> Vec<Had> {
 
 /// Pointers of the smallest fields in which the coordinators differ; absent, null and empty are the same.
 fn differences<'v>(each: &[&'v Value], pointer: &str, found: &mut Vec<(String, Held<'v>)>) {
-    if each.iter().all(|v| *v == each[0] || (is_empty(v) && is_empty(each[0]))) {
+    if each
+        .iter()
+        .all(|v| *v == each[0] || (v.says_nothing() && each[0].says_nothing()))
+    {
         return;
     }
     let maps: Option<Vec<&Map>> = each.iter().map(|v| v.as_object()).collect();
@@ -182,7 +185,7 @@ fn differences<'v>(each: &[&'v Value], pointer: &str, found: &mut Vec<(String, H
             if held.len() == each.len() {
                 let values: Vec<&Value> = held.into_iter().map(|(_, value)| value).collect();
                 differences(&values, &below, found);
-            } else if held.iter().any(|(_, value)| !is_empty(value)) {
+            } else if held.iter().any(|(_, value)| !value.says_nothing()) {
                 found.push((below, held));
             }
         }
@@ -210,15 +213,6 @@ fn by_key<'v>(maps: impl Iterator<Item = (usize, &'v Map)>) -> Vec<(&'v Text, He
         }
     }
     all
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(m) => m.is_empty(),
-        Value::Array(a) => a.is_empty(),
-        _ => false,
-    }
 }
 
 /// Sums requests and limits resource by resource. A limit that one coordinator lacks is no limit of the whole and is

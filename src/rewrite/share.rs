@@ -40,7 +40,7 @@ pub fn share(values: &[&Value]) -> Option<Value> {
                 let each = each.filter(|each| !is_whole(key) || each.iter().all(|v| *v == each[0]));
                 let shared = each.and_then(|each| Some((share(&each)?, each[0])));
                 if let Some((shared, first)) = shared
-                    && (!is_empty(&shared) || is_empty(first) || key == "resources")
+                    && (!shared.says_nothing() || first.says_nothing() || key == "resources")
                 {
                     out.insert(key.clone(), shared);
                 }
@@ -102,10 +102,6 @@ pub fn starts(container: &Map) -> bool {
     let fields = START.into_iter().filter_map(|field| container.get(field)?.as_array());
     let mut words = fields.flatten().filter_map(Value::as_str);
     words.any(|word| word.contains(ARGS))
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// The field by which an item is told apart, and what it says.

@@ -88,7 +88,7 @@ fn short(field: &str) -> String {
 /// A value in words: no secrets, no command lines, nothing long.
 fn shown(field: &str, value: &Value) -> String {
     let value = mask::value("Deployment", field, value);
-    if is_empty(&value) {
+    if value.says_nothing() {
         return "none".into();
     }
     if ["/command", "/args", "/exec"].iter().any(|part| field.contains(part)) {
@@ -114,16 +114,7 @@ fn shown(field: &str, value: &Value) -> String {
 
 /// Whether two values are told in the same words: absent and empty are none, both.
 fn alike(a: &Value, b: &Value) -> bool {
-    a == b || is_empty(a) && is_empty(b)
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(list) => list.is_empty(),
-        _ => false,
-    }
+    a == b || a.says_nothing() && b.says_nothing()
 }
 
 #[cfg(test)]

@@ -223,6 +223,16 @@ impl Value {
         matches!(self, Value::Object(_))
     }
 
+    /// Whether it is null, or a mapping or list without anything in it: Kubernetes takes these for a field that is absent.
+    pub fn says_nothing(&self) -> bool {
+        match self {
+            Value::Null => true,
+            Value::Object(map) => map.is_empty(),
+            Value::Array(list) => list.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Puts the keys of all maps into their order.
     pub fn sort_all_objects(&mut self) {
         match self {
