@@ -416,7 +416,7 @@ mod tests {
             let component = &inventory(&objects).releases[0].components[0];
             (mq(&objects), sources(&ConfigMaps::of(&objects), component).len())
         };
-        let (longest, long) = ("é".repeat(LONGEST / 2), "é".repeat(LONGEST));
+        let (longest, long) = (format!("{}x", "é".repeat(LONGEST / 2)), "é".repeat(LONGEST));
         let (config, sources) = of("cm", &longest);
         assert_eq!((config.value("mq.type"), sources), (Some("kafka"), 1));
         let begun = "é".repeat(20);

@@ -368,9 +368,35 @@ mod tests {
         let joined = join(&[root, data], false, &mut out).unwrap();
         let env = joined.pointer("/spec/template/spec/containers/0/env").unwrap();
         assert_eq!(env, &json!([{"name": "A", "value": "1"}, {"name": "B", "value": "x"}]));
+        assert_eq!(fields(&out), ["env A"]);
+    }
+
+    fn fields(out: &Rewrite) -> Vec<&str> {
+        out.disagreements.iter().map(|d| d.field.as_str()).collect()
+    }
+
+    #[test]
+    fn a_difference_is_told_once_and_as_a_whole() {
+        let mut out = Rewrite::default();
+        let of = |role, value: &str| {
+            let claims = json!([{"name": value}]);
+            let mut one = coordinator(
+                role,
+                json!({}),
+                json!({"env": [{"name": "A", "value": value}], "resources": {"claims": claims}}),
+            );
+            one.value["spec"]["template"]["spec"]["tolerations"] = json!([{"key": value, "operator": "Exists"}]);
+            one
+        };
+        let all = [of("rootcoord", "a"), of("querycoord", "b"), of("datacoord", "c")];
+        join(&all, false, &mut out).unwrap();
         assert_eq!(
-            out.disagreements.iter().map(|d| d.field.as_str()).collect::<Vec<_>>(),
-            ["env A"]
+            fields(&out),
+            [
+                "/spec/template/spec/containers/0/resources/claims",
+                "/spec/template/spec/tolerations",
+                "env A"
+            ]
         );
     }
 
@@ -509,9 +535,17 @@ mod tests {
                 ),
             ]
         };
-        let joined = join(&pair(), true, &mut Rewrite::default()).unwrap();
+        let mut out = Rewrite::default();
+        let joined = join(&pair(), true, &mut out).unwrap();
         assert_eq!(joined["spec"]["replicas"], 3);
         assert_eq!(joined["spec"]["strategy"]["type"], "RollingUpdate");
+        assert_eq!(fields(&out), ["/spec/replicas"]);
+        let mut unlike = pair();
+        unlike[1].value["spec"]["strategy"]["type"] = json!("Recreate");
+        let mut out = Rewrite::default();
+        let joined = join(&unlike, true, &mut out).unwrap();
+        assert_eq!(joined["spec"]["strategy"]["type"], "RollingUpdate");
+        assert_eq!(fields(&out), ["/spec/replicas", "/spec/strategy"]);
         let mut out = Rewrite::default();
         let joined = join(&pair(), false, &mut out).unwrap();
         assert_eq!(joined["spec"]["replicas"], 1);

@@ -189,11 +189,9 @@ pub fn filled(neutral: &Value, role: Role, name: &str) -> Value {
     let words = run_words(role);
     replace_strings(&mut value, &|s| match s {
         NAME => Some(vec![name.to_owned()]),
-        ROLE => Some(vec![role.as_str().to_owned()]),
         ARGS => Some(words.clone()),
         s if s.contains(ARGS) => Some(vec![s.replace(ARGS, &words.join(" "))]),
-        s if s.contains(ROLE) => Some(vec![s.replace(ROLE, role.as_str())]),
-        _ => None,
+        s => s.contains(ROLE).then(|| vec![s.replace(ROLE, role.as_str())]),
     });
     value
 }
@@ -291,6 +289,39 @@ mod tests {
     }
 
     #[test]
+    fn in_a_line_it_is_the_word_behind_run() {
+        for (line, want) in [
+            ("milvus run datanode", Some(11..19)),
+            ("run\tdatanode;", Some(4..12)),
+            (
+                "a rundatanode; cp run datanodes; b run datanode-x; milvus run datanode",
+                Some(62..70),
+            ),
+            ("rundatanode", None),
+            ("prun datanode", None),
+            ("run datanode_x", None),
+            ("run proxy", None),
+        ] {
+            assert_eq!(run_in_line(line, "datanode"), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_role_s_word_stands_alone() {
+        for (text, want) in [
+            ("milvus-proxy", Some(format!("milvus-{ROLE}"))),
+            ("proxy.milvus", Some(format!("{ROLE}.milvus"))),
+            ("proxy-proxy", Some(format!("proxy-{ROLE}"))),
+            ("milvus-proxy2", None),
+            ("milvusproxy", None),
+            ("reproxy-a", None),
+            ("milvus", None),
+        ] {
+            assert_eq!(word_out(text, Role::Proxy), want, "{text}");
+        }
+    }
+
+    #[test]
     fn mounts_go_with_their_volumes() {
         let container =
             crate::value::json!({"volumeMounts": [{"name": "a", "mountPath": "/a"}, {"name": "b", "mountPath": "/b"}]});
@@ -337,6 +368,11 @@ mod tests {
                 "proxy",
                 "args: [sh, -c, 'rerun proxy; milvus run proxy -alias']",
                 crate::value::json!(["sh", "-c", format!("rerun proxy; milvus run {ARGS} -alias")]),
+            ),
+            (
+                "datanode",
+                "args: [heaptrack, datanode, milvus, run, datanode]",
+                crate::value::json!(["heaptrack", "datanode", "milvus", "run", ARGS]),
             ),
         ] {
             let text = format!(

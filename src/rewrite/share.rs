@@ -217,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn mounts_are_told_apart_by_path_and_ports_by_number() {
+        let of = |item: Value| identity(&item).map(|(field, text)| (field, text.into_owned()));
+        let mount = json!({"name": "a", "mountPath": "/b"});
+        assert_eq!(of(mount), Some(("mountPath", "/b".to_owned())));
+        assert_eq!(
+            of(json!({"containerPort": 9091})),
+            Some(("containerPort", "9091".to_owned()))
+        );
+        assert_eq!(of(json!({"name": true, "containerPort": null})), None);
+    }
+
+    #[test]
     fn probes_and_other_containers_are_one_thing() {
         let probe = |port: u16| json!({"tcpSocket": {"port": port}, "periodSeconds": 5});
         let side = |tag: &str| json!({"name": "side", "image": format!("s:{tag}"), "args": ["x"]});

@@ -7,6 +7,7 @@ use crate::kube::Object;
 use crate::rules::testkit::{Scenario, brought, cluster};
 use crate::stream::Stream;
 use crate::value::{Value, json};
+use crate::yaml::Op;
 
 fn service(scenario: &Scenario, role: &str) -> Option<Value> {
     brought(&scenario.judge(), "Service", role)
@@ -136,14 +137,17 @@ const QUERY: &str = "    queryCoord:\n      enableActiveStandby: false\n";
 const DATA: &str = "    dataCoord:\n      enableActiveStandby: false\n";
 const STANDBY: &str = "mixCoordinator: {activeStandby: {enabled: true}}\n";
 
-fn config_patch(scenario: &Scenario) -> Vec<(String, Value)> {
+fn config_patch(scenario: &Scenario) -> Vec<(Op, String, Value)> {
     let changes = scenario.judge().changes;
     let patch = changes
         .iter()
         .filter(|c| c.op == ChangeOp::Patch && c.object.kind == "ConfigMap");
     let ops = patch.flat_map(|c| c.patch.clone());
-    ops.map(|op| (op.path.replace("/data/default.yaml#", ""), op.value.unwrap_or_default()))
-        .collect()
+    ops.map(|op| {
+        let path = op.path.replace("/data/default.yaml#", "");
+        (op.op, path, op.value.unwrap_or_default())
+    })
+    .collect()
 }
 
 #[test]
@@ -153,18 +157,18 @@ fn standby_is_said_where_it_is_not_said_yet() {
         .edit_target(QUERY, "    queryCoord: {port: 1}\n")
         .edit_target(DATA, "    dataCoord: null\n");
     let whole = json!({"enableActiveStandby": true});
-    let said = |key: &str, value: Value| (key.to_owned(), value);
+    let said = |op: Op, key: &str, value: Value| (op, key.to_owned(), value);
     let standby = scenario.clone().values(STANDBY);
     assert_eq!(
         config_patch(&standby),
         [
-            said("/queryCoord/enableActiveStandby", json!(true)),
-            said("/indexCoord/enableActiveStandby", json!(true)),
-            said("/dataCoord", whole.clone()),
+            said(Op::Add, "/queryCoord/enableActiveStandby", json!(true)),
+            said(Op::Replace, "/indexCoord/enableActiveStandby", json!(true)),
+            said(Op::Replace, "/dataCoord", whole.clone()),
         ]
     );
     let none = consolidation().edit_target(DATA, "").values(STANDBY);
-    assert!(config_patch(&none).contains(&said("/dataCoord", whole)));
+    assert!(config_patch(&none).contains(&said(Op::Add, "/dataCoord", whole)));
     for quiet in [
         scenario.clone(),
         scenario.values("{}"),
@@ -293,4 +297,188 @@ fn what_comes_into_a_resource_list_names_the_file_of_its_neighbour() {
         let path = &value["metadata"]["annotations"]["config.kubernetes.io/path"];
         assert_eq!(path, &json!(format!("{}.yaml", kind.to_lowercase())), "{value}");
     }
+}
+
+/// The kind and name of what stands where a stream's documents are written out again, in order.
+fn documents(scenario: &Scenario) -> Vec<(String, String)> {
+    let judged = scenario.judge();
+    let text = judged.text().unwrap_or_else(|| panic!("{:?}", judged.findings));
+    let objects = stream(&text).objects;
+    objects
+        .into_iter()
+        .map(|o| (o.reference.kind, o.reference.name))
+        .collect()
+}
+
+#[test]
+fn mixcoord_stands_before_the_first_that_it_replaces() {
+    let all = cluster("v2.6.16", true);
+    // What only served indexnode, and what leaves with rootcoord but is no Service, stand before all of them.
+    let own = "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: a-first\n  namespace: ns\nspec:\n  ports:\n    - port: 9091\n  selector:\n    component: indexnode\n";
+    let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata:\n  name: rel-milvus-rootcoord\n  namespace: ns\nspec:\n  \
+                  scaleTargetRef:\n    apiVersion: apps/v1\n    kind: Deployment\n    name: rel-milvus-rootcoord\n";
+    let target = format!("{own}{scaler}{all}");
+    let scenario = Scenario::of(&target.replace("v2.6.16", "v2.5.16"), &target).allow("MU105");
+    let found = documents(&scenario);
+    let at = |kind: &str, name: &str| {
+        let wanted = (kind.to_owned(), name.to_owned());
+        found
+            .iter()
+            .position(|o| *o == wanted)
+            .unwrap_or_else(|| panic!("{kind} {name} in {found:?}"))
+    };
+    let stateful = at("StatefulSet", "rel-pulsarv3-proxy");
+    assert_eq!(at("Service", "rel-milvus-mixcoord"), stateful + 1);
+    assert_eq!(at("Deployment", "rel-milvus-mixcoord"), stateful + 2);
+}
+
+#[test]
+fn the_pods_of_an_edited_configuration_restart_wherever_it_stands() {
+    let other = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a-first\n  namespace: ns\ndata:\n  a: b\n";
+    let target = format!("{other}{}", cluster("v2.6.16", true));
+    let scenario = Scenario::of(&target.replace("v2.6.16", "v2.5.16"), &target)
+        .allow("MU105")
+        .values(STANDBY);
+    let mixcoord = brought(&scenario.judge(), "Deployment", "mixcoord").unwrap();
+    let sum = mixcoord
+        .pointer("/spec/template/metadata/annotations/checksum~1config")
+        .unwrap();
+    assert_eq!(sum.as_str().map(str::len), Some(64), "{sum}");
+}
+
+#[test]
+fn what_comes_says_why() {
+    let changes = consolidation().judge().changes;
+    let why = |role: &str| {
+        let name = format!("rel-milvus-{role}");
+        let is =
+            |c: &&super::Change| c.op == ChangeOp::Inject && c.object.kind == "Deployment" && c.object.name == name;
+        changes.iter().find(is).expect("it comes").why.clone()
+    };
+    assert_eq!(why("mixcoord"), "the four coordinators run as one mixcoord");
+    assert_eq!(
+        why("streamingnode"),
+        "Milvus 2.6 keeps its write-ahead log in streaming nodes"
+    );
+}
+
+/// A cluster whose querynodes are two Deployments, one for each of two resource groups.
+fn grouped() -> Scenario {
+    let querynode = |group: &str| {
+        let text = crate::rules::testkit::deployment("querynode", "\"querynode\"", "v2.6.16")
+            .replace("name: rel-milvus-querynode", &format!("name: rel-milvus-querynode-{group}"))
+            .replace(
+                "component: \"querynode\"",
+                &format!("component: \"querynode\"\n        rg: __default_{group}\n        place: {group}\n        tier: gold"),
+            )
+            .replace(
+                "          env:\n",
+                &format!("          env:\n            - name: MILVUS_SERVER_LABEL_RESOURCE_GROUP\n              value: __default_{group}\n"),
+            );
+        // The labels of the object itself stand less deep.
+        text.replacen("\n        rg:", "\n    rg:", 1)
+            .replacen("\n        place:", "\n    place:", 1)
+            .replacen("\n        tier:", "\n    tier:", 1)
+            .replacen("\n        rg:", "\n      rg:", 1)
+            .replacen("\n        place:", "\n      place:", 1)
+            .replacen("\n        tier:", "\n      tier:", 1)
+    };
+    let one = Scenario::upgrade("v2.5.16", "v2.6.16").drop_target("Deployment", "rel-milvus-querynode");
+    let one = one.drop_current("Deployment", "rel-milvus-querynode");
+    let both = ["east", "west"].map(querynode).concat();
+    one.add_target(&both).add_current(&both.replace("v2.6.16", "v2.5.16"))
+}
+
+#[test]
+fn each_resource_group_of_the_querynodes_has_a_streaming_node_with_its_marks() {
+    let judged = grouped().judge();
+    assert!(!judged.refused(), "{:?}", judged.findings);
+    let brought: Vec<&Value> = judged
+        .changes
+        .iter()
+        .filter(|c| c.op == ChangeOp::Inject && c.object.kind == "Deployment")
+        .filter_map(|c| c.patch[0].value.as_ref())
+        .collect();
+    let names: Vec<_> = brought
+        .iter()
+        .map(|v| v["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["rel-milvus-streamingnode-east", "rel-milvus-streamingnode-west"]
+    );
+    for (node, group) in brought.iter().zip(["east", "west"]) {
+        let chosen = node.pointer("/spec/selector/matchLabels").unwrap();
+        assert_eq!(chosen["rg"], json!(format!("__default_{group}")));
+        assert_eq!(chosen["place"], *group);
+        assert_eq!(chosen.get("tier"), None);
+        let env = node.pointer("/spec/template/spec/containers/0/env/0").unwrap();
+        assert_eq!(env["value"], json!(format!("__default_{group}")));
+    }
+}
+
+#[test]
+fn under_heaptrack_are_streaming_nodes_where_all_are() {
+    let under = |scenario: Scenario, role: &str| {
+        let (from, to) = (
+            "args: [ \"milvus\"",
+            "args: [ \"/milvus/tools/heaptrack/bin/heaptrack\", \"milvus\"",
+        );
+        let name = format!("rel-milvus-{role}");
+        scenario
+            .edit_in_target("Deployment", &name, from, to)
+            .edit_in_current("Deployment", &name, from, to)
+    };
+    let first = |scenario: &Scenario| {
+        let node = brought(&scenario.judge(), "Deployment", "streamingnode").expect("it comes");
+        node.pointer("/spec/template/spec/containers/0/args/0")
+            .cloned()
+            .unwrap()
+    };
+    let most = ["mixcoord", "proxy", "querynode", "datanode"];
+    let most = most.into_iter().fold(Scenario::upgrade("v2.5.16", "v2.6.16"), under);
+    assert_eq!(first(&most), "milvus");
+    assert_eq!(
+        first(&under(most, "indexnode")),
+        "/milvus/tools/heaptrack/bin/heaptrack"
+    );
+}
+
+#[test]
+fn beside_deployments_other_kinds_are_not_asked() {
+    let placed = |scenario: Scenario, role: &str, kind: &str| {
+        let name = format!("rel-milvus-{role}");
+        let (from, to) = ("    spec:\n", "    spec:\n      nodeSelector:\n        disk: fast\n");
+        let changed =
+            scenario
+                .edit_in_target("Deployment", &name, from, to)
+                .edit_in_current("Deployment", &name, from, to);
+        let kind = format!("kind: {kind}\n");
+        changed
+            .edit_in_target("Deployment", &name, "kind: Deployment\n", &kind)
+            .edit_in_current("Deployment", &name, "kind: Deployment\n", &kind)
+    };
+    let selector = |scenario: &Scenario| {
+        let node = brought(&scenario.judge(), "Deployment", "streamingnode").expect("it comes");
+        node.pointer("/spec/template/spec/nodeSelector").cloned()
+    };
+    let base = || Scenario::upgrade("v2.5.16", "v2.6.16");
+    assert_eq!(selector(&placed(base(), "querynode", "StatefulSet")), None);
+    let roles = ["mixcoord", "proxy", "datanode", "indexnode"];
+    let others = roles.into_iter().fold(base(), |s, role| placed(s, role, "Deployment"));
+    assert_eq!(selector(&others), None);
+    let bare = others
+        .edit_in_target(
+            "Deployment",
+            "rel-milvus-querynode",
+            "kind: Deployment\n",
+            "kind: StatefulSet\n",
+        )
+        .edit_in_current(
+            "Deployment",
+            "rel-milvus-querynode",
+            "kind: Deployment\n",
+            "kind: StatefulSet\n",
+        );
+    assert_eq!(selector(&bare), Some(json!({"disk": "fast"})));
 }

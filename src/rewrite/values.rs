@@ -23,8 +23,8 @@ pub fn merge(base: &mut Value, over: &Value) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
                 match base.get_mut(key) {
-                    Some(old) if old.is_object() && value.is_object() => merge(old, value),
-                    _ => {
+                    Some(old) => merge(old, value),
+                    None => {
                         base.insert(key.clone(), value.clone());
                     }
                 }

@@ -175,3 +175,22 @@ fn reference(from: &Value) -> String {
     });
     words.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    #[test]
+    fn references_may_put_in_so_much_for_each_byte_that_is_written() {
+        let text = "x".repeat(2_000);
+        let value = |times: usize| {
+            let list = json!([{"name": "A", "value": text}, {"name": "B", "value": "$(A)".repeat(times)}]);
+            let environment = Environment::of(Owner::default(), &json!({"env": list}), "");
+            environment.vars[1].value.clone()
+        };
+        // 16 KiB, and sixteen times what is written: 2,060 bytes.
+        assert_eq!(value(15), EnvValue::Literal(text.repeat(15)));
+        assert!(matches!(value(40), EnvValue::From(_)));
+    }
+}

@@ -160,3 +160,19 @@ pub(super) fn scalar(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::json;
+
+    #[test]
+    fn of_a_list_the_scalars_are_one_value() {
+        let mut all = Vec::new();
+        let value = json!({"a": {"b": ["x", 1, ["y"], {"z": 1}, null, true]}, "c": []});
+        let mut found = |key: &str, path: &str, text: String| all.push((key.to_owned(), path.to_owned(), text));
+        flatten(&value, &mut String::new(), &mut String::new(), &mut found);
+        let of = |key: &str, path: &str, text: &str| (key.to_owned(), path.to_owned(), text.to_owned());
+        assert_eq!(all, [of("a.b", "/a/b", "x,1,,true"), of("c", "/c", "")]);
+    }
+}

@@ -96,3 +96,35 @@ fn ordered(mut w: Value) -> Value {
     }
     Value::Object(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_asks_a_port_that_is_there() {
+        let probed = |ports: Value| {
+            let mut container = json!({
+                "ports": ports,
+                "livenessProbe": {"httpGet": {"port": "metrics", "path": "/healthz"}},
+                "readinessProbe": {"tcpSocket": {"port": "rootcoord"}, "periodSeconds": 5},
+                "startupProbe": {"grpc": {"port": 9091}},
+            });
+            probe_own_ports(container.as_object_mut().unwrap());
+            ["livenessProbe", "readinessProbe", "startupProbe"].map(|probe| {
+                let way = container[probe].as_object().unwrap().values().next().unwrap();
+                way["port"].clone()
+            })
+        };
+        let all = |first: &str, second: &str| [json!(first), json!(second), json!(9091)];
+        let port = |name: &str| json!({"name": name, "containerPort": 1});
+        assert_eq!(probed(json!([port("a"), port("metrics")])), all("metrics", "metrics"));
+        assert_eq!(
+            probed(json!([port("metrics"), port("rootcoord")])),
+            all("metrics", "rootcoord")
+        );
+        // Without metrics nothing is better.
+        assert_eq!(probed(json!([port("a")])), all("metrics", "rootcoord"));
+        assert_eq!(probed(json!(null)), all("metrics", "rootcoord"));
+    }
+}

@@ -155,6 +155,34 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_is_that_of_more_than_half() {
+        let completed = |periods: &[u64]| {
+            let pod = |period: &u64| {
+                let probe = json!({"periodSeconds": *period});
+                let container = json!({"name": "c", "args": ["run", ARGS], "livenessProbe": probe});
+                json!({"spec": {"template": {"spec": {"containers": [container]}}}})
+            };
+            let values: Vec<Value> = periods.iter().map(pod).collect();
+            let values: Vec<&Value> = values.iter().collect();
+            let mut shared = crate::rewrite::share::share(&values).unwrap();
+            complete(&mut shared, &values).unwrap();
+            shared
+                .pointer(&format!("{CONTAINERS}/0/livenessProbe/periodSeconds"))
+                .and_then(Value::as_i64)
+        };
+        for (periods, want) in [
+            (&[1, 1, 2][..], Some(1)),
+            (&[2, 1, 1, 1], Some(1)),
+            (&[1, 1, 2, 2], None),
+            (&[1, 2], None),
+            (&[1, 2, 3], None),
+            (&[3, 3], Some(3)),
+        ] {
+            assert_eq!(completed(periods), want, "{periods:?}");
+        }
+    }
+
+    #[test]
     fn what_it_cannot_be_without_is_that_of_most() {
         let pod = |mounts: Value, ports: Value, volume: &str| {
             json!({"spec": {"template": {"spec": {

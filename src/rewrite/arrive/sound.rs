@@ -78,7 +78,10 @@ fn told(value: &Value) -> String {
         Value::Object(map) => {
             let odd = map.iter().filter(|(_, v)| !v.is_string() && !v.is_null());
             let keys: Vec<&str> = odd.map(|(k, _)| k.as_str()).collect();
-            return format!("a map with something else than text in {}", keys.join(", "));
+            if !keys.is_empty() {
+                return format!("a map with something else than text in {}", keys.join(", "));
+            }
+            "a map"
         }
         Value::Array(_) => "a list",
         Value::String(_) => "a text",
@@ -124,6 +127,9 @@ mod tests {
                 json!("2 cores"),
             ),
             ("/spec/template/spec/containers/0/env/0/value", json!(80)),
+            ("/spec/template/spec/containers/0/env/0/name", json!(true)),
+            ("/spec/template/spec/containers/0/env/0", json!(["A"])),
+            ("/spec/template/spec/containers/0/env/0", json!("A=1")),
         ] {
             let mut wrong = workload();
             *wrong.pointer_mut(pointer).unwrap() = value;
@@ -131,5 +137,30 @@ mod tests {
             let parent = pointer.rsplit_once('/').unwrap().0;
             assert!(found.len() == 1 && found[0].contains(parent), "{pointer}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_there_is_told_by_its_kind() {
+        for (value, kind) in [
+            (json!({"key": "a", "b": null}), "a map"),
+            (
+                json!({"key": "a", "b": 1, "c": {}, "d": null}),
+                "a map with something else than text in b, c",
+            ),
+            (json!("a"), "a text"),
+            (json!(1), "a number"),
+            (json!(false), "true or false"),
+        ] {
+            let mut wrong = workload();
+            *wrong.pointer_mut("/spec/template/spec/tolerations").unwrap() = value;
+            let want = format!("/spec/template/spec/tolerations is {kind}, and has to be a list of maps");
+            assert_eq!(faults(&wrong), [want]);
+        }
+        let mut wrong = workload();
+        *wrong.pointer_mut("/spec/template/spec/affinity").unwrap() = json!([]);
+        assert_eq!(
+            faults(&wrong),
+            ["/spec/template/spec/affinity is a list, and has to be a map"]
+        );
     }
 }

@@ -190,6 +190,22 @@ fn heaptrack_comes_and_goes_with_all_that_belongs_to_it() {
         (&init[0]["securityContext"], &init[1]["name"]),
         (&json!({"runAsUser": 1}), &json!("config"))
     );
+    // What starts nothing has no prefix; where milvus is not named, it stands first.
+    let tini = pod(
+        json!({"command": ["/tini", "--"], "args": ["run", "x"]}),
+        json!({}),
+        json!({}),
+    );
+    let mut prefixed = tini.clone();
+    heaptrack(&mut prefixed, &on, Role::Proxy, &container);
+    assert_eq!(
+        prefixed.pointer(&format!("{container}/command")),
+        Some(&json!(["/tini", "--"]))
+    );
+    assert_eq!(
+        prefixed.pointer(&format!("{container}/args")),
+        Some(&json!([HEAPTRACK, "run", "x"]))
+    );
     // Once, however often.
     let mut again = under.clone();
     without_heaptrack(&mut again);

@@ -98,9 +98,27 @@ fn a_rollout_leaves_with_the_deployment_whose_pods_it_runs() {
         rollout("indexnode"),
         rollout("querynode"),
         document("autoscaling/v2beta2", "HorizontalPodAutoscaler", "a", scaler),
+        document(
+            "autoscaling/v2beta2",
+            "HorizontalPodAutoscaler",
+            "b",
+            &scaler.replace("indexnode", "querynode"),
+        ),
     ]);
     assert!(dropped(&judgement, "Rollout", "roll-indexnode") && !dropped(&judgement, "Rollout", "roll-querynode"));
     assert!(dropped(&judgement, "HorizontalPodAutoscaler", "a"));
+    assert!(!dropped(&judgement, "HorizontalPodAutoscaler", "b"));
+    let why = |name: &str| {
+        let change = judgement.changes.iter().find(|c| c.object.name == name);
+        change.expect("it leaves").why.as_str()
+    };
+    assert_eq!(
+        [why("roll-indexnode"), why("a")],
+        [
+            "it runs the pods of Deployment rel-milvus-indexnode, which leaves",
+            "it scales Rollout roll-indexnode, which leaves"
+        ]
+    );
 }
 
 #[test]
@@ -196,6 +214,22 @@ fn a_monitor_in_another_namespace_is_told_by_the_namespaces_it_names() {
     for (name, gone) in [("ours", true), ("all", true), ("theirs", false), ("own", false)] {
         assert_eq!(dropped(&judgement, "ServiceMonitor", name), gone, "{name}");
     }
+}
+
+#[test]
+fn a_monitor_that_names_no_namespace_looks_into_its_own() {
+    let namespaces = "spec:\n  namespaceSelector:\n    matchNames: []\n";
+    let own = labels("indexnode").replace("spec:\n", namespaces);
+    let judgement = with(&[document("monitoring.coreos.com/v1", "PodMonitor", "own", &own)]);
+    assert!(dropped(&judgement, "PodMonitor", "own"));
+}
+
+#[test]
+fn of_a_list_that_names_mixcoord_already_the_others_go() {
+    let body = format!("spec:\n  selector:\n{IN}[rootcoord, mixcoord, proxy]\n");
+    let judgement = with(&[document("monitoring.coreos.com/v1", "PodMonitor", "m", &body)]);
+    let first = "/spec/selector/matchExpressions/0/values/0".to_owned();
+    assert_eq!(patched(&judgement, "m"), [(first, None)]);
 }
 
 #[test]
