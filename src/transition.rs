@@ -150,33 +150,45 @@ fn kind(from: &From, to: &Versions, separate: bool, target_images: &[String]) ->
             images,
         } => (versions, highest, *separate_coordinators, images),
     };
+    let marks = &facts::versions().marks;
+    let source_line = versions.lowest().map(Version::line).or_else(|| versions.line());
+    let crossed = source_line.zip(to.line()).and_then(|(source, target)| {
+        let kinds = [(&marks.streaming, Kind::Streaming), (&marks.third, Kind::To30)];
+        let crosses = |mark: &facts::Mark| source < mark.version.line() && target >= mark.version.line();
+        kinds.into_iter().find(|(mark, _)| crosses(mark)).map(|(_, kind)| kind)
+    });
     let seen = highest.as_ref().max(versions.highest());
-    // Before the same tag: what was tried in between has left its marks.
-    if let (Some(target), Some(seen)) = (to.highest(), seen)
+    // Before the same tag: what was tried in between has left its marks. What is deployed and has still to cross to the
+    // target's line needs its stages, whatever was tried.
+    if let (Some(target), Some(seen), None) = (to.highest(), seen, crossed)
         && to.undecidable.is_empty()
         && target < seen
     {
         return Some(Kind::Downgrade);
     }
-    if same_tag(images, target_images) && (to.decided() || images.iter().all(|i| i.contains("@sha256:"))) {
+    if same_tag(images, target_images) && is_one_version(versions, to, images) {
         return Some(Kind::None);
     }
-    let target_line = to.line()?;
-    let source_line = versions.lowest().map(Version::line).or_else(|| versions.line())?;
+    let (source_line, target_line) = (source_line?, to.line()?);
     if target_line < source_line {
         return Some(Kind::Downgrade);
     }
-    let marks = &facts::versions().marks;
-    let (streaming, third) = (marks.streaming.version.line(), marks.third.version.line());
-    Some(match (source_line, target_line) {
-        (s, t) if s < streaming && t >= streaming => Kind::Streaming,
-        (s, t) if s < third && t >= third => Kind::To30,
-        (s, _) if s >= streaming => Kind::Within,
+    Some(match crossed {
+        Some(kind) => kind,
+        None if source_line >= marks.streaming.version.line() => Kind::Within,
         _ if (separate || separate_before) && to.highest().is_some_and(|v| *v >= marks.consolidate.version) => {
             Kind::Consolidate
         }
         _ => Kind::Older,
     })
+}
+
+/// Whether one tag means one version on both sides: a tag that moves (`latest`) is what was stated of it on each.
+fn is_one_version(from: &Versions, to: &Versions, images: &[String]) -> bool {
+    match (from.decided(), to.decided()) {
+        (true, true) => from.known == to.known,
+        _ => images.iter().all(|i| i.contains("@sha256:")),
+    }
 }
 
 fn same_tag(a: &[String], b: &[String]) -> bool {
@@ -243,6 +255,55 @@ mod tests {
         ] {
             assert_eq!(of(from, to, separate), want, "{from} -> {to}");
         }
+    }
+
+    #[test]
+    fn a_tag_that_moves_is_what_was_stated_of_it() {
+        let one = |text: &str| versions(&[text]);
+        let between = |from: &Versions, to: &Versions, image: &str| {
+            let release = From::Release {
+                versions: from.clone(),
+                highest: None,
+                separate_coordinators: false,
+                images: vec![image.to_owned()],
+            };
+            kind(&release, to, false, &[image.to_owned()])
+        };
+        let (old, new, moving) = (one("v2.5.22"), one("v2.6.16"), one("latest"));
+        let digest = format!("milvus@sha256:{}", "0".repeat(64));
+        for image in ["milvusdb/milvus:latest", "registry/milvus:company-7", &digest] {
+            assert_eq!(between(&old, &new, image), Some(Kind::Streaming), "{image}");
+            assert_eq!(between(&new, &old, image), Some(Kind::Downgrade), "{image}");
+            assert_eq!(between(&new, &new, image), Some(Kind::None), "{image}");
+        }
+        assert_eq!(between(&moving, &moving, &digest), Some(Kind::None));
+        assert_eq!(between(&moving, &new, "milvusdb/milvus:latest"), None);
+        assert_eq!(between(&old, &moving, "milvusdb/milvus:latest"), None);
+    }
+
+    #[test]
+    fn what_has_still_to_cross_has_its_stages_whatever_was_tried() {
+        let between = |from: &[&str], highest: &str, to: &str| {
+            let release = From::Release {
+                versions: versions(from),
+                highest: versions(&[highest]).highest().cloned(),
+                separate_coordinators: false,
+                images: from.iter().map(|tag| format!("milvus:{tag}")).collect(),
+            };
+            kind(&release, &versions(&[to]), false, &[format!("milvus:{to}")])
+        };
+        assert_eq!(between(&["v2.5.22"], "v2.6.16", "v2.6.15"), Some(Kind::Streaming));
+        assert_eq!(
+            between(&["v2.5.22", "v2.6.16"], "v2.6.16", "v2.6.15"),
+            Some(Kind::Streaming)
+        );
+        assert_eq!(between(&["v2.6.20"], "v3.0.1", "v3.0.0"), Some(Kind::To30));
+        assert_eq!(between(&["v2.6.14"], "v2.6.20", "v2.6.16"), Some(Kind::Downgrade));
+        assert_eq!(between(&["v2.5.16"], "v2.6.16", "v2.5.22"), Some(Kind::Downgrade));
+        assert_eq!(
+            between(&["v2.5.22", "v2.6.16"], "v2.6.16", "v2.5.22"),
+            Some(Kind::Downgrade)
+        );
     }
 
     #[test]
