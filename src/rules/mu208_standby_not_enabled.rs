@@ -1,7 +1,7 @@
 //! MU208: two coordinators could be active at once.
 
 use super::case::Case;
-use super::component::{list, names};
+use super::component::{list, names, since_streaming};
 use super::{Check, Rule};
 use crate::facts;
 use crate::finding::{Finding, Severity};
@@ -37,7 +37,9 @@ fn check(case: &Case) -> Vec<Finding> {
         .components
         .iter()
         .enumerate()
+        // One that is held back on 2.5 by the stage is not one of 2.6 yet.
         .filter(|(_, c)| c.role == Role::MixCoord && !c.is_scaled_to_zero())
+        .filter(|(_, c)| since_streaming(c, case.assumed(c)) != Some(false))
         .collect();
     let several: Vec<&Component> = running.iter().map(|(_, c)| *c).collect();
     for (index, component) in &running {
@@ -139,6 +141,7 @@ fn help(always: &crate::milvus::version::Version) -> String {
 mod tests {
     use crate::finding::Finding;
     use crate::rules::testkit::{Scenario, cluster};
+    use crate::stage::Stage;
 
     const STANDBY: (&str, &str) = ("enableActiveStandby: false", "enableActiveStandby: true");
 
@@ -177,6 +180,23 @@ mod tests {
         assert!(found(several("v2.6.7")).len() == 1);
         assert!(found(several("v2.6.8")).is_empty());
         assert!(found(several("v2.6.6").edit_target(STANDBY.0, STANDBY.1)).is_empty());
+    }
+
+    #[test]
+    fn what_a_stage_holds_back_on_2_5_is_no_coordinator_of_2_6() {
+        let several = edit(up("v2.6.6"), "replicas: 1", "replicas: 2");
+        for (stage, count) in [(Stage::At(0), 0), (Stage::At(1), 1), (Stage::Next, 1), (Stage::All, 1)] {
+            assert_eq!(found(several.clone().stage(stage)).len(), count, "{stage:?}");
+        }
+        // What is deployed already stands by, and etcd changes first.
+        let deployed = several
+            .clone()
+            .edit_in_current("Deployment", "rel-milvus-mixcoord", "replicas: 1", "replicas: 2")
+            .edit_target(STANDBY.0, STANDBY.1)
+            .edit_target("image: other:1", "image: other:2");
+        for stage in [Stage::At(0), Stage::Next] {
+            assert!(found(deployed.clone().stage(stage)).is_empty(), "{stage:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::kube::{Object, workload};
 use crate::order;
 use crate::rewrite::Change;
 
-/// Labels and annotations that change with every chart and say nothing of what runs.
+/// Labels and annotations of pods that change with every chart and say nothing of what runs.
 const IDLE: [&str; 7] = [
     "helm.sh/chart",
     "app.kubernetes.io/version",
@@ -98,8 +98,12 @@ fn moves(scene: &Scene, scaled: &HashSet<(&str, &str)>, object: &Object, current
     })
 }
 
-/// Whether a path leads to a label or annotation that says nothing of what runs.
+/// Whether a path leads to what says nothing of what runs: the metadata of the object itself (others write there, too, and
+/// what differs there for ever must not hold a stage for ever), or a label or annotation of its pods.
 fn is_idle(path: &str) -> bool {
+    if path.starts_with("/metadata/") {
+        return true;
+    }
     let mut keys = path.rsplit('/');
     let key = keys.next().unwrap_or_default().replace("~1", "/").replace("~0", "~");
     matches!(keys.next(), Some("labels" | "annotations"))
@@ -124,8 +128,11 @@ mod tests {
             ("/spec/template/metadata/annotations/checksum~1config", true),
             ("/metadata/annotations/argocd.argoproj.io~1sync-wave", true),
             ("/metadata/annotations/internal.config.kubernetes.io~1index", true),
-            ("/metadata/labels/component", false),
-            ("/metadata/annotations/example.com~1checksum", false),
+            ("/metadata/labels/component", true),
+            ("/metadata/annotations/example.com~1checksum", true),
+            ("/spec/template/metadata/labels/component", false),
+            ("/spec/template/metadata/labels/helm.sh~1chart", true),
+            ("/spec/template/metadata/annotations/example.com~1checksum", false),
             ("/spec/selector/chart", false),
             ("/spec/labels/chart", false),
             ("/data/chart", false),

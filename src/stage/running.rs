@@ -1,7 +1,11 @@
 //! The workloads of a release by name and by labels: to go through all of them for each object takes time squared.
 
+use std::cell::OnceCell;
+
 use foldhash::HashMap;
 
+use crate::kube::labelled::Labelled;
+use crate::kube::object::namespaces_agree;
 use crate::kube::{Object, ObjectRef, selector, workload};
 use crate::milvus::release::Release;
 use crate::milvus::role::Role;
@@ -14,6 +18,10 @@ pub struct Running<'a> {
     of: HashMap<(&'a str, &'a str), Vec<(&'a ObjectRef, Role)>>,
     /// Those whose pods have the same labels, in the order of the first of each.
     alike: Vec<Alike<'a>>,
+    /// The objects that they stand among, and their namespace.
+    among: (&'a [Object], String),
+    /// The Services of their pods by the labels of these, once somebody asks.
+    services: OnceCell<Labelled<'a, Served>>,
 }
 
 /// Workloads whose pods have the same labels.
@@ -36,7 +44,10 @@ pub struct Served {
 impl<'a> Running<'a> {
     /// Those of a release among some objects.
     pub fn of(objects: &'a [Object], release: &Release) -> Running<'a> {
-        let mut running = Running::default();
+        let mut running = Running {
+            among: (objects, release.namespace.clone()),
+            ..Running::default()
+        };
         let mut known: HashMap<String, usize> = HashMap::default();
         for component in &release.components {
             let object = &objects[component.object];
@@ -94,6 +105,13 @@ impl<'a> Running<'a> {
             };
         }
         let mut served = Served::default();
+        if kind == "ServiceMonitor" {
+            let chosen = object.at(&["spec", "selector"]).into_iter();
+            for service in chosen.flat_map(|s| self.services().chosen(s, false)) {
+                served.add(&service.roles, service.workloads);
+            }
+            return served;
+        }
         if !matches!(kind, "Service" | "PodDisruptionBudget" | "PodMonitor") {
             return served;
         }
@@ -103,11 +121,30 @@ impl<'a> Running<'a> {
         let s = object.value.pointer(&at.pointer).unwrap_or(&Value::Null);
         for alike in &self.alike {
             if selector::selects(s, at.plain, alike.labels) {
-                served.workloads += alike.workloads;
-                alike.roles.iter().for_each(|role| with(&mut served.roles, *role));
+                served.add(&alike.roles, alike.workloads);
             }
         }
         served
+    }
+
+    /// The Services by which monitors find the pods.
+    fn services(&self) -> &Labelled<'a, Served> {
+        let (objects, namespace) = &self.among;
+        self.services.get_or_init(|| {
+            let here =
+                |o: &&Object| o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
+            Labelled::of(objects.iter().filter(here).filter_map(|o| {
+                let served = self.served_by(o);
+                (served.workloads > 0).then_some((o.at(&["metadata", "labels"])?, served))
+            }))
+        })
+    }
+}
+
+impl Served {
+    fn add(&mut self, roles: &[Role], workloads: usize) {
+        self.workloads += workloads;
+        roles.iter().for_each(|role| with(&mut self.roles, *role));
     }
 }
 
@@ -176,6 +213,38 @@ mod tests {
             [Some(q), None]
         );
         assert_eq!(served("ConfigMap", json!({})), (vec![], 0));
+        assert_eq!(served("ServiceMonitor", json!({"selector": {}})), (vec![], 0));
         assert_eq!(running.role(&object("Service", "p", &json!({}))), None);
+    }
+
+    #[test]
+    fn a_monitor_serves_those_whose_services_it_chooses() {
+        let service = |name: &str, namespace: &str, selector: &str| {
+            let metadata = json!({"name": name, "namespace": namespace, "labels": {"of": name, "scrape": "yes"}});
+            let value = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": {"component": selector}}});
+            Object::all_in(0, value).unwrap().remove(0)
+        };
+        let mut objects = vec![
+            deployment("q", "querynode", json!({"component": "q"})),
+            deployment("p", "proxy", json!({"component": "p"})),
+            service("p", "", "p"),
+            service("q", "", "q"),
+            service("etcd", "", "etcd"),
+        ];
+        objects[0].reference.namespace = "ns".into();
+        let releases = inventory(&objects).releases;
+        let namespace = &releases[0].namespace;
+        assert_eq!(namespace, "ns");
+        objects.push(service("far", "elsewhere", "q"));
+        let running = Running::of(&objects, &releases[0]);
+        let served = |selector: Value| {
+            let served = running.served_by(&object("ServiceMonitor", "m", &json!({ "selector": selector })));
+            (served.roles, served.workloads)
+        };
+        let (q, p) = (Role::QueryNode, Role::Proxy);
+        assert_eq!(served(json!({"matchLabels": {"of": "q"}})), (vec![q], 1));
+        assert_eq!(served(json!({"matchLabels": {"scrape": "yes"}})), (vec![p, q], 2));
+        assert_eq!(served(json!({"matchLabels": {"of": "etcd"}})), (vec![], 0));
+        assert_eq!(served(json!({"matchLabels": {"of": "far"}})), (vec![], 0));
     }
 }

@@ -174,9 +174,16 @@ impl Scene<'_> {
     }
 
     fn told_stage(&self, object: &Object) -> u8 {
-        let roles = self.roles(object).into_iter();
-        if let Some(stage) = roles.map(|role| of_role(self.kind, role)).max() {
-            return stage;
+        let roles = self.roles(object);
+        let stages = || roles.iter().map(|role| of_role(self.kind, *role));
+        // A monitor of many components stays useful to those that moved, and goes with all that is no workload.
+        let lasting = object.reference.kind == "ServiceMonitor" && self.known.last.holds(&object.reference);
+        if let Some(last) = stages().max() {
+            return if lasting && stages().any(|stage| stage != last) {
+                1
+            } else {
+                last
+            };
         }
         if !self.is_milvus(object) {
             return 0;

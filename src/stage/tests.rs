@@ -665,3 +665,70 @@ fn what_is_brought_back_keeps_the_template_it_came_from() {
     let text = held.text().unwrap();
     assert!(text.contains(own), "{text}");
 }
+
+/// A ServiceMonitor of the Services of some roles.
+fn monitor(name: &str, interval: u8, roles: &str) -> String {
+    format!(
+        "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata:\n  name: {name}\n  namespace: ns\nspec:\n  endpoints:\n    - port: metrics\n      \
+         interval: {interval}s\n  selector:\n    matchExpressions:\n      - key: component\n        operator: In\n        values: [{roles}]\n"
+    )
+}
+
+#[test]
+fn a_monitor_moves_with_the_component_whose_service_it_watches() {
+    let monitors = |interval: u8| {
+        ["indexnode", "querynode", "querynode, proxy, indexnode"]
+            .into_iter()
+            .zip(["left", "changed", "several"])
+            .map(|(roles, name)| monitor(name, interval, roles))
+            .collect::<String>()
+    };
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16")
+        .add_target(&monitors(30))
+        .add_target(&monitor("new", 30, "datanode"));
+    let mut current = cluster("v2.5.16", false) + &monitors(15);
+    let mut at = |stage: u8| {
+        let judged = start
+            .clone()
+            .with_current(current.clone())
+            .stage(Stage::At(stage))
+            .judge();
+        let text = judged.text().unwrap_or_else(|| panic!("{:?}", judged.findings));
+        let documents: Vec<&str> = text.split("---\n").collect();
+        let found = |name: &str| {
+            let named = format!("  name: {name}\n");
+            let document = documents.iter().find(|d| d.contains(&named))?;
+            Some(document.contains("interval: 30s"))
+        };
+        let all = ["left", "changed", "several", "new"].map(found);
+        current = text.clone();
+        all
+    };
+    assert_eq!(at(0), [Some(false), Some(false), Some(false), None]);
+    assert_eq!(at(1), [Some(false), Some(false), Some(true), None]);
+    assert_eq!(at(2), [Some(false), Some(true), Some(true), None]);
+    assert_eq!(at(3), [Some(false), Some(true), Some(true), Some(true)]);
+    at(4);
+    assert_eq!(at(5), [None, Some(true), Some(true), Some(true)]);
+}
+
+#[test]
+fn what_others_write_into_the_metadata_holds_no_stage() {
+    let before = cluster("v2.5.16", false);
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+    // A label of an application's tracking, on etcd and on the configuration: it comes back after each stage.
+    let mut list = crate::yaml::read(&deployed(&before, Form::Live, Drift::default()))
+        .unwrap()
+        .unwrap();
+    for item in list["items"].as_array_mut().unwrap() {
+        item["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("application");
+        item["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("application:apps/a");
+    }
+    let labelled = crate::yaml::emit(&list);
+    let target = before.replace("v2.5.16", "v2.6.16").replace(
+        "  name: rel-etcd\n  namespace: ns\n",
+        "  name: rel-etcd\n  namespace: ns\n  labels:\n    app.kubernetes.io/instance: rel\n",
+    );
+    let next = start.replace_target(&target).with_current(labelled).stage(Stage::Next);
+    assert_eq!(applied(&next.judge()), 1);
+}
