@@ -4,6 +4,7 @@ use super::case::{Case, Side};
 use super::{Check, Rule, steps};
 use crate::finding::{Finding, Severity};
 use crate::milvus::release::{Component, Release};
+use crate::milvus::role::Role;
 use crate::milvus::version::Read;
 use crate::stage::{self, Stage};
 use crate::transition::{Kind, Transition};
@@ -31,6 +32,9 @@ fn check(case: &Case) -> Vec<Finding> {
     let Some(before) = case.before else { return vec![] };
     let mut found = behind(case, before, kind, wanted);
     found.extend(backwards(case, before, kind, wanted));
+    if found.is_empty() {
+        found.extend(over(case, before, kind, wanted));
+    }
     found
 }
 
@@ -82,10 +86,7 @@ fn behind(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
         .filter(|c| case.after.release.has(c.role))
         .filter(|c| (1..wanted).contains(&stage::of_role(kind, c.role)) && !arrived(case, c))
         .collect();
-    let missing = wanted > 1
-        && kind == Kind::Streaming
-        && case.after.release.has(crate::milvus::role::Role::StreamingNode)
-        && !before.release.has(crate::milvus::role::Role::StreamingNode);
+    let missing = wanted > 1 && lacks_streamingnode(case, before, kind);
     let first = late.iter().map(|c| stage::of_role(kind, c.role)).min();
     let due = if missing { Some(1) } else { first };
     let Some(due) = due else { return vec![] };
@@ -109,6 +110,42 @@ fn behind(case: &Case, before: Side, kind: Kind, wanted: u8) -> Vec<Finding> {
         Some(component) => before.point(finding, component, &format!("{}/image", component.container)),
         None => finding,
     }]
+}
+
+/// Whether the first stage has still to bring the streaming nodes.
+fn lacks_streamingnode(case: &Case, before: Side, kind: Kind) -> bool {
+    kind == Kind::Streaming && case.after.release.has(Role::StreamingNode) && !before.release.has(Role::StreamingNode)
+}
+
+/// A stage behind which a later one is complete already.
+fn over(case: &Case, before: Side, kind: Kind, wanted: u8) -> Option<Finding> {
+    let theirs = before.running().filter(|c| case.after.release.has(c.role));
+    let staged: Vec<(u8, &Component)> = theirs.map(|c| (stage::of_role(kind, c.role), c)).collect();
+    let late = staged
+        .iter()
+        .filter(|(_, c)| !arrived(case, c))
+        .map(|(stage, _)| *stage);
+    let due = match lacks_streamingnode(case, before, kind) {
+        true => 1,
+        false => late.min().unwrap_or(stage::LAST + 1),
+    };
+    let (done, last) = staged
+        .into_iter()
+        .filter(|(stage, _)| *stage < due)
+        .max_by_key(|(stage, _)| *stage)?;
+    if done <= wanted {
+        return None;
+    }
+    let message = format!(
+        "stage {wanted} ({}) would run behind stage {done} ({}), which --current has already: {} runs {}",
+        stage::describe(kind, wanted),
+        stage::describe(kind, done),
+        last.name,
+        version(last),
+    );
+    let help = "go on with --stage next: it finds the stage that is due, also where something of an earlier one has changed since";
+    let path = format!("{}/image", last.container);
+    Some(before.point(RULE.finding(message, help), last, &path))
 }
 
 /// Components of later stages that run the target's version already, while this stage's own do not.
@@ -292,6 +329,30 @@ mod tests {
     }
 
     #[test]
+    fn a_stage_may_run_again_and_not_behind_a_later_one() {
+        let start = Scenario::upgrade("v2.5.16", "v2.6.16");
+        for done in 1..=4 {
+            // One stage after the other, as the rule wants it.
+            let after = (1..=done).fold(start.clone(), |s, stage| after_stage(&s, stage));
+            for wanted in 0..=done {
+                let found = said(&after.clone().stage(Stage::At(wanted)));
+                assert_eq!(
+                    found.len(),
+                    usize::from(wanted < done),
+                    "{wanted} after {done}: {found:?}"
+                );
+                let words = format!("would run behind stage {done} (");
+                assert!(found.iter().all(|m| m.contains(&words)), "{found:?}");
+            }
+            assert!(said(&after.clone().stage(Stage::At(done + 1))).is_empty());
+            assert!(said(&after.stage(Stage::Next)).is_empty());
+        }
+        // One that runs ahead of all others is no stage that is complete.
+        let ahead = start.edit_in_current("Deployment", "rel-milvus-proxy", "v2.5.16", "v2.6.16");
+        assert!(said(&ahead.stage(Stage::At(0))).is_empty());
+    }
+
+    #[test]
     fn what_runs_another_build_of_the_target_or_a_later_patch_has_arrived() {
         let second = after_stage(&Scenario::upgrade("v2.5.16", "v2.6.16"), 1).stage(Stage::At(2));
         for (tag, want) in [("v2.6.16-gpu", 0), ("v2.6.16", 0), ("v2.6.15", 1)] {
@@ -329,10 +390,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_may_be_run_again_half_done_or_done() {
+    fn a_stage_may_be_run_again_half_done() {
         let start = Scenario::upgrade("v2.5.16", "v2.6.16");
-        let third = after_stage(&after_stage(&after_stage(&start, 1), 2), 3);
-        assert!(said(&third.stage(Stage::At(2))).is_empty());
         let node = crate::rules::testkit::deployment("streamingnode", "\"streamingnode\"", "v2.6.15");
         let half = start
             .add_current(&node)
