@@ -6,6 +6,7 @@
 use foldhash::HashSet;
 
 use super::Scene;
+use super::config::CHECKSUM;
 use super::neutral::{CONTAINERS, map_at};
 use super::share::{NAME, common_text, share};
 use super::values::{Values, int, truthy};
@@ -121,6 +122,15 @@ fn replicas_and_strategy(w: &mut Value, values: &Values, role: Role) {
     }
 }
 
+/// The pod annotations with which the chart has a workload of that name profiled.
+pub fn profiling(name: &str) -> [(&'static str, Value); 3] {
+    [
+        ("pyroscope.io/scrape", json!("true")),
+        ("pyroscope.io/application-name", json!(name)),
+        ("pyroscope.io/port", json!("9091")),
+    ]
+}
+
 /// Profiling, the component's own (mixcoord only), checksum, the global ones: the later duplicate wins.
 fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibling]) {
     let key = values_key(role);
@@ -143,12 +153,10 @@ fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibli
     } else {
         share(&unmixed.iter().collect::<Vec<_>>()).unwrap_or(json!({}))
     };
-    let checksum = at(w).get("checksum/config").cloned();
+    let checksum = at(w).get(CHECKSUM).cloned();
     let mut all = Map::new();
     if truthy(values.get(&[key, "profiling", "enabled"])) {
-        all.insert("pyroscope.io/scrape".into(), json!("true"));
-        all.insert("pyroscope.io/application-name".into(), json!(NAME));
-        all.insert("pyroscope.io/port".into(), json!("9091"));
+        all.extend(profiling(NAME));
     }
     if role == Role::MixCoord {
         for (k, v) in values
@@ -161,10 +169,10 @@ fn pod_annotations(w: &mut Value, values: &Values, role: Role, siblings: &[Sibli
         }
     }
     if let Some(checksum) = checksum {
-        all.insert("checksum/config".into(), checksum);
+        all.insert(CHECKSUM.into(), checksum);
     }
     if let Some(global) = global.as_object_mut() {
-        global.remove("checksum/config");
+        global.remove(CHECKSUM);
         for (k, v) in std::mem::take(global) {
             all.insert(k, v);
         }

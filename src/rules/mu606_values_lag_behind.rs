@@ -2,12 +2,15 @@
 
 use super::case::Case;
 use super::{Check, Rule};
+use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::kube::Object;
+use crate::milvus::config::STREAMING_SWITCH;
 use crate::milvus::release::Component;
 use crate::milvus::role::Role;
 use crate::report::mask;
-use crate::rewrite::chart::{has_heaptrack, values_key};
+use crate::rewrite::chart::{has_heaptrack, profiling, values_key};
+use crate::rewrite::config::CHECKSUM;
 use crate::rewrite::values::truthy;
 use crate::rules::mu602_chart_image_mismatch::chart;
 use crate::value::{Map, Value, json};
@@ -56,20 +59,21 @@ fn check(case: &Case) -> Vec<Finding> {
             .target()
             .map_or_else(|| "2.6".into(), ToString::to_string),
     );
+    let guessed = case.values.is_none() && !comes.is_empty();
+    let hedge = if guessed { ", as far as the manifests show" } else { "" };
     let mut help = format!(
-        "commit these values; then the chart renders by itself what is applied now, and this can be unplugged:\n{values}"
+        "commit these values; then the chart renders by itself what is applied now{hedge}, and this can be unplugged:\n{values}"
     );
     if values.contains(mask::MASK) {
         help.push_str(&format!("\n({} stands for a secret: fill it in)", mask::MASK));
     }
-    if case.values.is_none() && !comes.is_empty() {
-        help.push_str("\n(read from the manifests alone: what your values hold for mixCoordinator and streamingNode already will apply too; with --values it does now)");
+    if guessed {
+        help.push_str(
+            "\n(read from the manifests alone, where a setting of one component and one of all look alike: what your values hold for \
+             mixCoordinator, streamingNode or all components already will apply too; with --values it does now, and these values are exact)",
+        );
     }
-    if let Some(old) = chart_without_streamingnode(case, &comes) {
-        help.push_str(&format!(
-            "\n(chart {old} has no template for streamingnode: move to a chart of 2.6 first)"
-        ));
-    }
+    help.push_str(&old_chart(case, &comes).unwrap_or_default());
     let finding = RULE.finding(message, help);
     let Some(first) = leaves.first().or(case.came.components.first().as_ref()).copied() else {
         return vec![finding];
@@ -92,10 +96,23 @@ fn roles(components: &[&Component]) -> String {
     names.join(", ")
 }
 
-fn chart_without_streamingnode(case: &Case, comes: &[&Component]) -> Option<String> {
-    let (version, _) = chart(case)?;
-    let shape = crate::facts::charts().shape(&version)?;
-    (!shape.streamingnode && comes.iter().any(|c| c.role == Role::StreamingNode)).then(|| version.to_string())
+/// What a chart of 2.5 does otherwise once a streaming node is in the values.
+fn old_chart(case: &Case, comes: &[&Component]) -> Option<String> {
+    let made = &facts::charts().marks.milvus_2_6.chart;
+    let (old, _) = chart(case).filter(|(version, _)| version < made)?;
+    if !comes.iter().any(|c| c.role == Role::StreamingNode) {
+        return None;
+    }
+    Some(match facts::charts().shape(&old) {
+        Some(shape) if !shape.streamingnode => {
+            format!("\n(chart {old} has no template for streamingnode: move to a chart of 2.6 first)")
+        }
+        _ => format!(
+            "\n(with streaming.enabled: true chart {old} also writes {STREAMING_SWITCH}=1 into every Milvus workload, which 2.6 does not need: \
+             the upgrade that first renders these values restarts all Milvus pods once. Charts from {made} on do not write it: commit the values \
+             in the same step as that move, and the pods restart once for both)"
+        ),
+    })
 }
 
 /// The smallest values that make the chart render what is applied. Where the chart's values are known, the switches are
@@ -138,6 +155,15 @@ fn described(object: &Object, component: &Component) -> Map {
         }
     }
     let container = at(&component.container);
+    let (profiled, annotations) = pod_annotations(value, component);
+    if profiled {
+        out.insert("profiling".into(), json!({"enabled": true}));
+    }
+    // The chart renders no annotations for streaming nodes alone.
+    if component.role == Role::MixCoord && !annotations.is_empty() {
+        let annotations = mask::value("Deployment", ANNOTATIONS, &Value::Object(annotations));
+        out.insert("annotations".into(), annotations);
+    }
     let heaptrack = has_heaptrack(value);
     if heaptrack {
         out.insert("heaptrack".into(), json!({"enabled": true}));
@@ -168,6 +194,30 @@ fn described(object: &Object, component: &Component) -> Map {
         }
     }
     out
+}
+
+/// Where the annotations of a workload's pods stand.
+const ANNOTATIONS: &str = "/spec/template/metadata/annotations";
+
+/// Whether a workload's pods are profiled as the chart has it, and the annotations that are the component's own: those for
+/// all components stand at the workload, too.
+fn pod_annotations(workload: &Value, component: &Component) -> (bool, Map) {
+    let mut own = Map::new();
+    let at = |pointer: &str| workload.pointer(pointer).and_then(Value::as_object);
+    let of_all = at("/metadata/annotations");
+    for (key, value) in at(ANNOTATIONS).into_iter().flatten() {
+        if key != CHECKSUM && of_all.and_then(|all| all.get(key)) != Some(value) {
+            own.insert(key.clone(), value.clone());
+        }
+    }
+    let profiling = profiling(&component.name);
+    let profiled = profiling.iter().all(|(key, value)| own.get(*key) == Some(value));
+    if profiled {
+        for (key, _) in &profiling {
+            own.remove(*key);
+        }
+    }
+    (profiled, own)
 }
 
 #[cfg(test)]
@@ -262,6 +312,89 @@ mod tests {
             values(&scenario)["streamingNode"],
             crate::value::json!({"heaptrack": {"enabled": true}, "extraEnv": [{"name": "GOGC", "value": "50"}]})
         );
+    }
+
+    #[test]
+    fn annotations_of_the_coordinators_pods_come_along_those_of_all_do_not() {
+        let sum = "        checksum/config: 0123456789abcdef\n";
+        let profiled = |role: &str| {
+            format!(
+                "{sum}        pyroscope.io/scrape: \"true\"\n        pyroscope.io/application-name: rel-milvus-{role}\n        \
+                 pyroscope.io/port: \"9091\"\n        sidecar.istio.io/inject: \"false\"\n"
+            )
+        };
+        let roles = ["rootcoord", "querycoord", "datacoord", "indexcoord"];
+        let scenario = Scenario::consolidation("v2.5.10", "v2.5.16");
+        let own = roles.into_iter().fold(scenario.clone(), |s, role| {
+            s.edit_in_target("Deployment", &format!("rel-milvus-{role}"), sum, &profiled(role))
+        });
+        let inject = crate::value::json!({"sidecar.istio.io/inject": "false"});
+        assert_eq!(
+            values(&own)["mixCoordinator"],
+            crate::value::json!({"enabled": true, "profiling": {"enabled": true}, "annotations": inject})
+        );
+        // Half of it is not what the switch gives.
+        let half = own.edit_target("        pyroscope.io/port: \"9091\"\n", "");
+        let found = &values(&half)["mixCoordinator"];
+        assert_eq!(found.get("profiling"), None);
+        assert_eq!(
+            found["annotations"]["pyroscope.io/application-name"],
+            "rel-milvus-mixcoord"
+        );
+        let of_all = scenario
+            .edit_target(
+                "  namespace: ns\n  labels:\n    helm",
+                "  namespace: ns\n  annotations:\n    team: a\n  labels:\n    helm",
+            )
+            .edit_target(sum, &format!("{sum}        team: a\n"));
+        assert_eq!(
+            values(&of_all)["mixCoordinator"],
+            crate::value::json!({"enabled": true})
+        );
+    }
+
+    #[test]
+    fn streaming_nodes_that_are_profiled_are_switched_so() {
+        let roles = ["mixcoord", "proxy", "querynode", "datanode", "indexnode"];
+        let sum = "        checksum/config: 0123456789abcdef\n";
+        let scenario = roles.into_iter().fold(Scenario::upgrade("v2.5.16", "v2.6.16"), |s, role| {
+            let with = format!(
+                "{sum}        pyroscope.io/scrape: \"true\"\n        pyroscope.io/application-name: rel-milvus-{role}\n        \
+                 pyroscope.io/port: \"9091\"\n        sidecar.istio.io/inject: \"false\"\n"
+            );
+            s.edit_in_target("Deployment", &format!("rel-milvus-{role}"), sum, &with)
+        });
+        let on = crate::value::json!({"profiling": {"enabled": true}});
+        assert_eq!(values(&scenario)["streamingNode"], on);
+    }
+
+    #[test]
+    fn an_older_chart_s_streaming_switch_restarts_all_pods_once() {
+        let at = |chart: &str, values: Option<&str>| {
+            let scenario =
+                Scenario::upgrade("v2.5.16", "v2.6.16").edit_target("milvus-4.2.58", &format!("milvus-{chart}"));
+            help(&values.map_or(scenario.clone(), |values| scenario.values(values)))
+        };
+        for values in [None, Some("{}")] {
+            let old = at("4.2.58", values);
+            assert!(
+                old.contains("chart 4.2.58 also writes MILVUS_STREAMING_SERVICE_ENABLED=1")
+                    && old.contains("Charts from 5.0.0 on"),
+                "{old}"
+            );
+        }
+        for quiet in [at("5.0.0", Some("{}")), at("4.1.33", None)] {
+            assert!(!quiet.contains("MILVUS_STREAMING_SERVICE_ENABLED"), "{quiet}");
+        }
+        let within = Scenario::consolidation("v2.5.10", "v2.5.16");
+        assert!(!help(&within).contains("MILVUS_STREAMING_SERVICE_ENABLED"));
+    }
+
+    #[test]
+    fn without_values_it_is_promised_as_far_as_the_manifests_show() {
+        let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
+        assert!(help(&scenario).contains("applied now, as far as the manifests show, and this can"));
+        assert!(help(&scenario.values("{}")).contains("applied now, and this can"));
     }
 
     #[test]
