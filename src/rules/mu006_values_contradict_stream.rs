@@ -108,11 +108,10 @@ fn at_first(case: &Case, finding: Finding) -> Finding {
 fn tag(case: &Case, values: &Values) -> Option<Finding> {
     let given = values.truthy(&["image", "all", "tag"])?;
     let text = printed(given)?;
-    let mut tagged = case
-        .came
-        .components
-        .iter()
-        .filter(|c| ImageRef::parse(&c.image).tag.is_some());
+    // `repository: milvusdb/milvus@sha256` makes a digest of the tag.
+    let pins = printed_at(values, "repository").is_some_and(|r| r.contains('@'));
+    let has_one = |c: &&Component| pins || ImageRef::parse(&c.image).tag.is_some();
+    let mut tagged = case.came.components.iter().filter(has_one);
     let same = |c: &Component| {
         let tag = ImageRef::parse(&c.image).tag.unwrap_or_default();
         tag == text || c.image.ends_with(&format!(":{text}")) || (given.is_number() && same_number(&tag, &text))
@@ -138,13 +137,23 @@ fn same_number(a: &str, b: &str) -> bool {
     matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
+/// A part of the image as the values give it.
+fn printed_at(values: &Values, part: &str) -> Option<String> {
+    printed(values.truthy(&["image", "all", part])?)
+}
+
+/// What stands before the tag in an image as the chart prints it, repository and tag with a colon between: in
+/// `milvus@sha256:0123` the repository may have been `milvus@sha256`.
+fn before_tag(image: &str) -> Option<&str> {
+    let (before, tag) = image.rsplit_once(':')?;
+    (!tag.contains('/')).then_some(before)
+}
+
 /// The repository is in none of the images, not even behind a registry's name.
 fn repository(case: &Case, values: &Values) -> Option<Finding> {
-    let text = printed(values.truthy(&["image", "all", "repository"])?)?;
-    let same = |c: &Component| {
-        let repository = ImageRef::parse(&c.image).repository;
-        repository == text || repository.ends_with(&format!("/{text}")) || text.ends_with(&format!("/{repository}"))
-    };
+    let text = printed_at(values, "repository")?;
+    let names = |r: &str| r == text || r.ends_with(&format!("/{text}")) || text.ends_with(&format!("/{r}"));
+    let same = |c: &Component| names(&ImageRef::parse(&c.image).repository) || before_tag(&c.image).is_some_and(names);
     if case.came.components.iter().any(same) {
         return None;
     }
@@ -358,6 +367,36 @@ mod tests {
         assert_eq!(given(&printed, "20260723"), 0);
         assert_eq!(given(&printed, "20260724"), 1);
         assert_eq!(given(&printed, "\"20260723\""), 1, "a text is printed as it is");
+    }
+
+    #[test]
+    fn a_digest_may_be_given_as_the_tag_of_a_repository() {
+        let of = |image: &str| {
+            Scenario::upgrade("v2.5.22", "v2.6.16")
+                .edit_target("milvusdb/milvus:v2.6.16", image)
+                .assume("target-version=2.6.16")
+        };
+        let given = |scenario: &Scenario, repository: &str, tag: &str| {
+            let values = format!("image:\n  all:\n    repository: {repository}\n    tag: \"{tag}\"\n");
+            let found = scenario.clone().values(&values).of_rule("MU006");
+            found
+                .iter()
+                .map(|f| f.message.split(':').next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let (tag, repository) = ("the values say image.all.tag", "the values say image.all.repository");
+        let digest = of("milvusdb/milvus@sha256:0123");
+        assert!(given(&digest, "milvusdb/milvus@sha256", "0123").is_empty());
+        assert_eq!(given(&digest, "milvusdb/milvus@sha256", "0124"), [tag]);
+        assert_eq!(given(&digest, "milvusdb/milvus@sha512", "0123"), [repository]);
+        assert_eq!(given(&digest, "other/milvus@sha256", "0123"), [repository]);
+        let both = of("milvusdb/milvus:v2.6.16@sha256:0123");
+        assert!(given(&both, "milvusdb/milvus:v2.6.16@sha256", "0123").is_empty());
+        assert_eq!(given(&both, "milvusdb/milvus:v2.6.15@sha256", "0123"), [repository]);
+        // Behind a registry's name, whose port is no tag.
+        let mirror = of("corp.example:5000/milvusdb/milvus@sha256:0123");
+        assert!(given(&mirror, "milvusdb/milvus@sha256", "0123").is_empty());
+        assert_eq!(given(&mirror, "corp.example", "0123"), [repository]);
     }
 
     #[test]
