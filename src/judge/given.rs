@@ -1,10 +1,11 @@
 //! The values files, merged once for all releases; and how much of them the releases read together.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::rewrite::values::{Values, merged};
+use crate::milvus::release::Release;
+use crate::rewrite::values::{Values, merged, places};
 use crate::value::Value;
 
 /// What the releases may read of the values together, beside what the size allows: seconds.
@@ -19,19 +20,36 @@ pub(super) struct Given {
     whole: Rc<Value>,
     /// How much stands below each path that was asked for.
     weights: RefCell<HashMap<Vec<String>, usize>>,
+    /// Below which keys values of the Milvus chart stand.
+    places: OnceCell<Vec<Vec<String>>>,
 }
 
 impl Given {
     /// Merges the files; `None` where none was given.
     pub(super) fn of(files: &[Value]) -> Option<Rc<Given>> {
         let whole = merged(files)?;
-        let weights = RefCell::default();
-        Some(Rc::new(Given { whole, weights }))
+        Some(Rc::new(Given {
+            whole,
+            weights: RefCell::default(),
+            places: OnceCell::new(),
+        }))
     }
 
     /// Those of a chart.
     pub(super) fn within(&self, path: Vec<String>) -> Values {
         Values::within(Rc::clone(&self.whole), path)
+    }
+
+    /// Those of a release of which nothing tells how its chart is rooted: below the only key where they have the tag of its
+    /// images, else at the root.
+    pub(super) fn fitting(&self, release: &Release) -> Values {
+        let places = self.places.get_or_init(|| places(&self.whole));
+        let tags = |values: &Values| release.components.iter().any(|c| values.tags(&c.image) == Some(true));
+        let mut fitting = places.iter().map(|path| self.within(path.clone())).filter(tags);
+        match (fitting.next(), fitting.next()) {
+            (Some(only), None) => only,
+            _ => self.within(vec![]),
+        }
     }
 
     /// How much a release reads of them: bytes, in about.

@@ -227,7 +227,10 @@ impl Whole<'_> {
         let given = self.values.as_ref()?;
         let mut documents = release.components.iter().map(|c| stream.objects[c.object].document);
         let template = documents.find_map(|document| host::template_of(self.target, document));
-        Some(given.within(template.map(|t| host::values_path(&t)).unwrap_or_default()))
+        Some(match template {
+            Some(template) => given.within(host::values_path(&template)),
+            None => given.fitting(release),
+        })
     }
 
     /// What refuses to read the values again and again for releases that share them.

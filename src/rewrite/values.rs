@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::milvus::image::ImageRef;
 use crate::value::{Map, Value};
 
 /// The values of the Milvus chart, defaults not included: what was not given is absent, what was nulled is null.
@@ -15,6 +16,55 @@ pub struct Values {
 
 /// What a chart has that was given nothing.
 static NOTHING: Value = Value::Object(Map::new());
+
+/// Keys of the Milvus chart that no other chart is likely to have.
+const OWN_KEYS: [&str; 10] = [
+    "mixCoordinator",
+    "rootCoordinator",
+    "queryCoordinator",
+    "dataCoordinator",
+    "indexCoordinator",
+    "queryNode",
+    "dataNode",
+    "indexNode",
+    "streamingNode",
+    "extraConfigFiles",
+];
+
+/// Whether these are values of the Milvus chart itself, by their keys.
+pub fn holds_own_keys(values: &Value) -> bool {
+    let all = values.pointer("/image/all").is_some_and(Value::is_object);
+    all || OWN_KEYS.iter().any(|key| values.get(key).is_some_and(Value::is_object))
+}
+
+/// How deep subcharts are looked for in each other.
+const DEPTH: usize = 3;
+
+/// How many places are told at most.
+const PLACES: usize = 8;
+
+/// The keys below which values of the Milvus chart stand: the root where it has them, else those of subcharts, of many the
+/// first.
+pub fn places(whole: &Value) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    search(whole, &mut Vec::new(), &mut found);
+    found
+}
+
+fn search(values: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    if holds_own_keys(values) {
+        found.push(path.clone());
+        return;
+    }
+    for (key, below) in values.as_object().into_iter().flatten() {
+        if path.len() == DEPTH || found.len() == PLACES {
+            return;
+        }
+        path.push(key.to_string());
+        search(below, path, found);
+        path.pop();
+    }
+}
 
 /// Merges `over` into `base`: maps key by key, everything else replaced; a null stays as a null, which deletes the
 /// chart's default later (helm pkg/chart/common/util coalesce).
@@ -96,6 +146,15 @@ impl Values {
         self.get(path).filter(|v| truthy(Some(v)))
     }
 
+    /// Whether an image has the tag that was given, as the template prints it; `None` where none was given.
+    pub fn tags(&self, image: &str) -> Option<bool> {
+        let given = self.truthy(&["image", "all", "tag"])?;
+        let text = printed(given)?;
+        let tag = ImageRef::parse(image).tag.unwrap_or_default();
+        let as_number = || given.is_number() && same_number(&tag, &text);
+        Some(tag == text || image.ends_with(&format!(":{text}")) || as_number())
+    }
+
     /// The value at a path as text, the way a template prints it; `None` where absent or null.
     pub fn text(&self, path: &[&str]) -> Option<String> {
         printed(self.get(path)?)
@@ -110,6 +169,11 @@ pub fn printed(value: &Value) -> Option<String> {
         Value::Bool(b) => Some(b.to_string()),
         _ => None,
     }
+}
+
+/// Templates print large numbers with an exponent.
+fn same_number(a: &str, b: &str) -> bool {
+    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Sprig's `int`: numbers truncated, numeric texts read, everything else zero.
@@ -136,6 +200,19 @@ mod tests {
         assert_eq!([a.get(&["x"]), b.get(&["x"])], [Some(&json!(1)), Some(&json!(2))]);
         assert_eq!([text.scoped(), none.scoped()], [&json!({}), &json!({})]);
         assert!(std::ptr::eq(a.whole(), b.whole()));
+    }
+
+    #[test]
+    fn places_of_the_chart_s_values_are_found_below_others() {
+        let milvus = json!({"queryNode": {"replicas": 1}});
+        assert_eq!(places(&milvus), [vec![]; 1] as [Vec<String>; 1]);
+        let nested = json!({"a": {"tag": 1}, "b": {"c": milvus.clone()}, "d": {"image": {"all": {}}}});
+        assert_eq!(places(&nested), [vec!["b", "c"], vec!["d"]]);
+        // What stands below values of Milvus is no chart of its own; what stands too deep is not looked for.
+        assert_eq!(places(&json!({"a": {"indexNode": {"queryNode": {}}}})), [["a"]]);
+        assert!(places(&json!({"a": {"b": {"c": {"d": milvus.clone()}}}})).is_empty());
+        let many: Map = (0..20).map(|i| (format!("k{i:02}"), milvus.clone())).collect();
+        assert_eq!(places(&Value::Object(many)).len(), PLACES);
     }
 
     #[test]

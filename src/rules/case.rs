@@ -195,12 +195,20 @@ impl Case<'_> {
         self.stage.is_some_and(|s| s.applied < s.last)
     }
 
-    /// The keys under which the chart's values stand in an umbrella chart.
-    pub fn values_path(&self) -> Vec<String> {
+    /// The chart's template that a workload of the release was rendered from, where anything tells.
+    pub fn template(&self) -> Option<String> {
         let document = |c: &Component| self.target.objects[c.object].document;
         let mut components = self.came.components.iter();
-        let template = components.find_map(|c| host::template_of(self.target, document(c)));
-        template.map(|t| host::values_path(&t)).unwrap_or_default()
+        components.find_map(|c| host::template_of(self.target, document(c)))
+    }
+
+    /// The keys under which the chart's values stand in an umbrella chart: as its template tells, else where the values
+    /// that were given were found to fit.
+    pub fn values_path(&self) -> Vec<String> {
+        match self.template() {
+            Some(template) => host::values_path(&template),
+            None => self.values.map(|values| values.path().to_vec()).unwrap_or_default(),
+        }
     }
 
     /// Values of the Milvus chart as a file for Helm: below the subchart's key where the chart is part of an umbrella.

@@ -7,7 +7,7 @@ use crate::kube::selector;
 use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
-use crate::rewrite::values::{Values, printed};
+use crate::rewrite::values::{Values, holds_own_keys, places, printed};
 use crate::value::Value;
 
 /// The rule.
@@ -19,20 +19,6 @@ pub static RULE: Rule = Rule {
     page: include_str!("../../docs/rules/MU006.md"),
     check: Check::Release(check),
 };
-
-/// Keys of the Milvus chart that no other chart is likely to have.
-const OWN_KEYS: [&str; 10] = [
-    "mixCoordinator",
-    "rootCoordinator",
-    "queryCoordinator",
-    "dataCoordinator",
-    "indexCoordinator",
-    "queryNode",
-    "dataNode",
-    "indexNode",
-    "streamingNode",
-    "extraConfigFiles",
-];
 
 fn check(case: &Case) -> Vec<Finding> {
     let Some(values) = case.values else { return vec![] };
@@ -59,6 +45,9 @@ fn help(case: &Case) -> String {
 fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
     if holds_own_keys(values.scoped()) {
         return None;
+    }
+    if case.template().is_none() {
+        return untold(case, values);
     }
     let path = case.values_path();
     let place = if path.is_empty() {
@@ -87,9 +76,25 @@ fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
     Some(at_first(case, RULE.finding(message, help)))
 }
 
-fn holds_own_keys(values: &Value) -> bool {
-    let all = values.pointer("/image/all").is_some_and(Value::is_object);
-    all || OWN_KEYS.iter().any(|key| values.get(key).is_some_and(Value::is_object))
+/// Values that stand below the keys of subcharts, where nothing in the stream tells which of these its chart is.
+fn untold(case: &Case, values: &Values) -> Option<Finding> {
+    let places: Vec<String> = places(values.whole()).iter().map(|path| path.join(".")).collect();
+    let first = places.first()?;
+    let keys: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
+    let message = format!(
+        "the values have the keys of the Milvus chart under {} and not at their root, and nothing in this stream tells that its chart reads \
+         them there: Helm's `# Source:` comments are gone, and the images do not have the tag of {}",
+        keys.join(" and "),
+        match places.len() {
+            1 => "these values",
+            _ => "one of these alone",
+        }
+    );
+    let help = format!(
+        "give what stands under the right key alone: yq '.{first}' values.yaml > milvus.yaml, then --values milvus.yaml; or give behind it a \
+         --values FILE with the tag of this call under that key, or the stream as Helm renders it, with its comments"
+    );
+    Some(at_first(case, RULE.finding(message, help)))
 }
 
 fn at_first(case: &Case, finding: Finding) -> Finding {
@@ -106,16 +111,12 @@ fn at_first(case: &Case, finding: Finding) -> Finding {
 
 /// The tag, as the template prints it, is in none of the images: another one would have rendered some.
 fn tag(case: &Case, values: &Values) -> Option<Finding> {
-    let given = values.truthy(&["image", "all", "tag"])?;
-    let text = printed(given)?;
+    let text = printed_at(values, "tag")?;
     // `repository: milvusdb/milvus@sha256` makes a digest of the tag.
     let pins = printed_at(values, "repository").is_some_and(|r| r.contains('@'));
     let has_one = |c: &&Component| pins || ImageRef::parse(&c.image).tag.is_some();
     let mut tagged = case.came.components.iter().filter(has_one);
-    let same = |c: &Component| {
-        let tag = ImageRef::parse(&c.image).tag.unwrap_or_default();
-        tag == text || c.image.ends_with(&format!(":{text}")) || (given.is_number() && same_number(&tag, &text))
-    };
+    let same = |c: &Component| values.tags(&c.image) == Some(true);
     let first = tagged.next()?;
     if same(first) || tagged.any(same) {
         return None;
@@ -130,11 +131,6 @@ fn tag(case: &Case, values: &Values) -> Option<Finding> {
         Input::Target,
         first,
     ))
-}
-
-/// Templates print large numbers with an exponent.
-fn same_number(a: &str, b: &str) -> bool {
-    matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// A part of the image as the values give it.
@@ -345,6 +341,79 @@ mod tests {
             "web:\n  image:\n    tag: x\n",
         ] {
             assert!(scenario.clone().values(right).of_rule("MU006").is_empty(), "{right}");
+        }
+    }
+
+    /// A stream as kustomize or kpt hand it on: without Helm's comments.
+    fn untold() -> Scenario {
+        let bare = |tag: &str| {
+            let text = testkit::cluster(tag, false);
+            let lines = text.lines().filter(|line| !line.starts_with("# Source"));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        Scenario::of(&bare("v2.5.22"), &bare("v2.6.16"))
+    }
+
+    #[test]
+    fn where_nothing_tells_how_the_chart_is_rooted_the_only_key_with_the_images_tag_is_taken() {
+        let values = |replicas: u8| {
+            format!(
+                "other:\n  a: 1\nvectors:\n  image:\n    all:\n      tag: v2.6.16\n  queryNode:\n    replicas: {replicas}\n  \
+                 streamingNode:\n    replicas: 3\n"
+            )
+        };
+        let scenario = untold().values(&values(1));
+        assert!(scenario.of_rule("MU006").is_empty(), "{:?}", scenario.of_rule("MU006"));
+        let node = testkit::brought(&scenario.judge(), "Deployment", "streamingnode").expect("it comes");
+        assert_eq!(node["spec"]["replicas"], 3);
+        // What is given for Helm goes there, too.
+        let help = &scenario.of_rule("MU606")[0].help;
+        assert!(help.contains("\nvectors:\n  streaming:\n    enabled: true"), "{help}");
+        // They are held to the stream as any.
+        let found = untold().values(&values(4)).of_rule("MU006");
+        assert!(found[0].message.contains("queryNode.replicas: 4"), "{found:?}");
+        let two = format!("{}old:\n  image:\n    all:\n      tag: v2.5.22\n", values(1));
+        assert!(untold().values(&two).of_rule("MU006").is_empty());
+        let nested = values(1).replace('\n', "\n  ");
+        assert!(
+            untold()
+                .values(&format!("stack:\n  {nested}"))
+                .of_rule("MU006")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn where_no_key_or_several_have_the_images_tag_it_is_told_so() {
+        let at = |key: &str, tag: &str| format!("{key}:\n  image:\n    all:\n      tag: {tag}\n");
+        let message = |values: &str| {
+            let found = untold().values(values).of_rule("MU006");
+            assert_eq!(found.len(), 1, "{values}: {found:?}");
+            assert!(found[0].help.contains("yq '.a' values.yaml"), "{}", found[0].help);
+            found[0].message.clone()
+        };
+        let several = message(&(at("a", "v2.6.16") + &at("b", "v2.6.16")));
+        assert!(
+            several.contains("under `a` and `b` and not at their root, and nothing in this stream tells"),
+            "{several}"
+        );
+        for values in [at("a", "v2.6.15"), "a:\n  queryNode:\n    replicas: 1\n".to_owned()] {
+            let one = message(&values);
+            assert!(
+                one.contains("under `a` and not") && one.contains("do not have the tag of these values"),
+                "{one}"
+            );
+        }
+        for right in [
+            &at("image", "x")[..],
+            "{}",
+            "etcd:\n  image:\n    tag: x\n",
+            "queryNode:\n  replicas: 1\n",
+        ] {
+            let right = right
+                .replace("image:\n  image:", "image:")
+                .replace("tag: x", "tag: v2.6.16");
+            assert!(untold().values(&right).of_rule("MU006").is_empty(), "{right}");
         }
     }
 
