@@ -344,6 +344,65 @@ fn json_stays_json() {
     assert!(names.contains(&"Deployment/my-release-milvus-streamingnode".to_owned()));
 }
 
+/// JSON with the escapes that go-yaml does not read: as PHP writes a slash and Python a character beyond 16 bits.
+fn escaped(json: &str) -> String {
+    json.replace('/', "\\/").replace('😀', "\\ud83d\\ude00")
+}
+
+#[test]
+fn json_may_escape_as_json_does() {
+    let mut item = read(&plain_items()[0]);
+    item["metadata"]["annotations"]["owner"] = json!("team 😀");
+    let mut input = read(&list(&config("current.yaml")));
+    input["items"][0] = item;
+    let input = serde_json::to_string(&input).unwrap();
+    let (want, _, _) = run(&[], &input);
+    let (out, err, status) = run(&[], &escaped(&input));
+    assert_eq!(status, 0, "{err}");
+    let after = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert_eq!(after(&out), after(&want));
+    assert_eq!(after(&out)["items"][0]["metadata"]["annotations"]["owner"], "team 😀");
+    // Without a Milvus in it there is nothing to say, and it goes back as it came.
+    let other = escaped(r#"{"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": []}"#);
+    assert_eq!(run(&["--current", "none"], &other).0, other);
+    let half = input.replace("team 😀", "team \\ud83d");
+    let (_, err, status) = run(&[], &half);
+    assert!(status == 1 && err.contains("MU001"), "{err}");
+}
+
+#[test]
+fn what_is_deployed_may_be_json_with_escapes_what_helm_reads_may_not() {
+    let text = example("current.yaml");
+    let bodies = yaml::split(&text).unwrap().into_iter().map(|d| text[d.body].to_owned());
+    let objects: Vec<Value> = bodies.filter_map(|body| yaml::read(&body).unwrap()).collect();
+    let mut all = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    all["items"][0]["metadata"]["annotations"] = json!({"owner": "team 😀"});
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let current = at("current.json", &escaped(&serde_json::to_string(&all).unwrap()));
+    let target = example("target.yaml");
+    let (out, err, status) = run(&["--current", &current], &target);
+    assert_eq!(
+        (out, status),
+        (run(&["--current", "current.yaml"], &target).0, 0),
+        "{err}"
+    );
+    for command in [&["inspect", &current][..], &["diff", &current, &current]] {
+        let (_, err, status) = run(command, "");
+        assert_eq!(status, 0, "{command:?}: {err}");
+    }
+    let values = at("values.json", &escaped(r#"{"annotations": {"owner": "😀"}}"#));
+    let (_, err, status) = run(&["--current", "current.yaml", "--values", &values], &target);
+    assert!(
+        status == 1 && err.contains("MU001") && err.contains("values.json"),
+        "{err}"
+    );
+}
+
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 
 fn waves(text: &str) -> BTreeMap<String, String> {

@@ -19,7 +19,7 @@ use crate::milvus::release::inventory;
 use crate::options::Options;
 use crate::report::{self, text};
 use crate::state::{self, Form, Source};
-use crate::stream::Stream;
+use crate::stream::{Bytes, Stream};
 use crate::value::json;
 
 /// What is compared, and what is known beside it.
@@ -253,11 +253,12 @@ fn objects(bytes: &[u8]) -> Result<Vec<Object>, Unfit> {
     if state::file::recognise(&text).is_some() {
         return Err(Unfit::StateFile);
     }
-    let unreadable = match Stream::read(bytes, Input::Target) {
+    let bytes = Bytes::from(bytes).or_json();
+    let unreadable = match Stream::read(bytes.clone(), Input::Target) {
         Ok(stream) => return Ok(stream.objects),
         Err(all) => all,
     };
-    match state::read(&Current::Manifests(bytes.into()), None) {
+    match state::read(&Current::Manifests(bytes), None) {
         Ok(Some(source)) if source.form == Form::Record => Ok(source.stream.objects),
         _ => {
             let place = |u: &crate::stream::Unreadable| {

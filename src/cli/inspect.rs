@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::report::text;
 use crate::rules::mu007_role_undecidable;
 use crate::state::{self, file, view};
+use crate::stream::Bytes;
 use crate::yaml;
 
 pub fn run(
@@ -23,9 +24,9 @@ pub fn run(
     io: &mut Io,
 ) -> anyhow::Result<u8> {
     let given = match (from, context.current.as_deref()) {
-        (Some(path), _) if path != Path::new("-") => Current::Manifests(read_file(path)?.into()),
+        (Some(path), _) if path != Path::new("-") => Current::Manifests(Bytes::from(read_file(path)?).or_json()),
         (None, Some(source)) if source != "none" => current(context)?,
-        _ => Current::Manifests(read_stdin(io)?.into()),
+        _ => Current::Manifests(Bytes::from(read_stdin(io)?).or_json()),
     };
     let mut source = match state::read(&given, None) {
         Ok(Some(source)) => source,

@@ -12,7 +12,7 @@ use crate::finding::Input;
 use crate::host::{krm, parent};
 use crate::judge::{Current, Judgement, Request, ValuesFile, judge};
 use crate::report::{krm as report, text};
-use crate::stream::Stream;
+use crate::stream::{Bytes, Stream};
 use crate::value::{Map, Value};
 use crate::yaml::{self, Op, PatchOp};
 
@@ -38,6 +38,8 @@ const OPTIONS: [(&str, &str, bool); 12] = [
 
 /// A ResourceList that came in.
 pub struct List {
+    came: String,
+    /// The same as YAML: escapes that only JSON knows are spelled.
     text: String,
     config: Value,
 }
@@ -46,15 +48,17 @@ impl List {
     /// Where the input is one ResourceList and nothing else; what else it may be is judged as a stream.
     pub fn read(bytes: &[u8]) -> Option<List> {
         memmem::find(bytes, krm::KIND.as_bytes())?;
-        let text = std::str::from_utf8(bytes).ok()?;
+        let came = std::str::from_utf8(bytes).ok()?;
+        let text = yaml::without_json_escapes(came).unwrap_or_else(|| came.to_owned());
         let mut values = Vec::new();
-        for document in yaml::split(text).ok()? {
+        for document in yaml::split(&text).ok()? {
             values.extend(yaml::read(&text[document.body]).ok()?);
         }
         let [value] = &values[..] else { return None };
         krm::is_envelope(value).then(|| List {
-            text: text.to_owned(),
             config: value["functionConfig"].clone(),
+            came: came.to_owned(),
+            text,
         })
     }
 }
@@ -78,6 +82,7 @@ pub fn run(list: &List, matches: &clap::ArgMatches, args: &[OsString], io: &mut 
     };
     // A refused list goes back as it came.
     let answer = with_results(text.as_deref().unwrap_or(&list.text), results)?;
+    let answer = if answer == list.text { &list.came } else { &answer };
     put(io.stdout, answer.as_bytes())?;
     Ok(status)
 }
@@ -124,7 +129,7 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
     Ok(
         request(&context, options, list.text.clone().into_bytes()).and_then(|mut request| {
             if let Some(text) = inline_current {
-                request.current = Current::Manifests(text.into());
+                request.current = Current::Manifests(Bytes::from(text).or_json());
             }
             inline_values(&mut request, inline);
             request.host_command = parent::command_line();

@@ -27,6 +27,7 @@ use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
 use crate::order::Order;
 use crate::state::helm;
+use crate::stream::Bytes;
 use args::{Cli, Command, Context, OrderBy, Rewrite};
 
 /// Nothing to object to.
@@ -274,7 +275,7 @@ fn current(context: &Context) -> anyhow::Result<Current> {
             }
             None => {
                 let bytes = read_file(Path::new(source)).with_context(|| format!("--current {source}"))?;
-                Current::Manifests(bytes.into())
+                Current::Manifests(Bytes::from(bytes).or_json())
             }
         },
     })

@@ -116,7 +116,7 @@ pub fn is_plain(object: &Object) -> bool {
 /// # Errors
 /// MU001; it points into the manifests, as what is looked at.
 pub fn live(bytes: &[u8]) -> Result<Source, Vec<Finding>> {
-    let stream = Stream::read(bytes, Input::Target).map_err(|all| {
+    let stream = Stream::read(Bytes::from(bytes).or_json(), Input::Target).map_err(|all| {
         let each = all
             .iter()
             .map(|u| mu001_unreadable_input::finding(u, Input::Target, None));

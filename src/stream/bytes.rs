@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::yaml;
+
 /// The bytes of an input, read once and shared by all who keep its text.
 #[derive(Clone, Debug)]
 pub struct Bytes(Held);
@@ -19,6 +21,15 @@ impl Bytes {
         match &self.0 {
             Held::Text(text) => Some(text),
             Held::Other(_) => None,
+        }
+    }
+
+    /// The same as YAML, where it is one JSON document with escapes that only JSON knows: for inputs that may be JSON.
+    #[must_use]
+    pub fn or_json(self) -> Bytes {
+        match self.text().and_then(|text| yaml::without_json_escapes(text)) {
+            Some(text) => text.into(),
+            None => self,
         }
     }
 }

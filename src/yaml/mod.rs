@@ -7,6 +7,7 @@
 //! * [`read`] turns one document into a [`Value`], [`excerpt`] some keys of one; [`Tree`] also knows where each value stands.
 //! * [`patch`] applies RFC 6902 operations to the text, [`patch_value`] the same to the value.
 //! * [`emit`] and [`scalar`] write new YAML that every reader takes for the same value.
+//! * [`without_json_escapes`] makes YAML of JSON that go-yaml would refuse, for readers that take JSON.
 //! * [`restyle_folded`] protects folded scalars from a second pass through Helm 4, where [`folds_unstably`] finds any.
 
 mod block_edit;
@@ -16,6 +17,7 @@ mod emit;
 mod flow_edit;
 mod folded;
 mod guard;
+mod json;
 mod layout;
 mod limits;
 mod plain_blocks;
@@ -38,6 +40,7 @@ pub use compose::{excerpt, read, read_among};
 pub use edit::{EditError, Op, PatchOp, patch};
 pub use emit::{emit, inline, scalar};
 pub use folded::{folds_unstably, restyle_folded};
+pub use json::without_json_escapes;
 pub use limits::{Copies, MAX_DEPTH};
 pub use plain_blocks::Wanted;
 pub use split::{Document, split};
