@@ -211,14 +211,15 @@ impl Case<'_> {
         }
     }
 
-    /// Values of the Milvus chart as a file for Helm: below the subchart's key where the chart is part of an umbrella.
+    /// Values of the Milvus chart as Helm is given them: below the subchart's key where the chart is part of an umbrella.
+    pub fn placed_values(&self, values: Value) -> Value {
+        let keys = self.values_path().into_iter().rev();
+        keys.fold(values, |inner, key| Value::Object([(key, inner)].into_iter().collect()))
+    }
+
+    /// The same as a file for Helm.
     pub fn values_text(&self, values: Value) -> String {
-        let nested = self
-            .values_path()
-            .into_iter()
-            .rev()
-            .fold(values, |inner, key| Value::Object([(key, inner)].into_iter().collect()));
-        crate::yaml::emit(&nested).trim_end().to_owned()
+        crate::yaml::emit(&self.placed_values(values)).trim_end().to_owned()
     }
 
     /// Milvus configuration to add to `user.yaml` in the values, as a file for Helm.

@@ -8,7 +8,8 @@ use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
 use crate::rewrite::values::{Values, holds_own_keys, places, printed};
-use crate::value::Value;
+use crate::value::{Value, json};
+use crate::yaml;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -125,12 +126,23 @@ fn tag(case: &Case, values: &Values) -> Option<Finding> {
         "the values say image.all.tag: {text}, and {} runs `{}`: these values did not render this stream, and what comes would not fit it",
         first.name, first.image
     );
-    Some(steps::at_image(
-        case,
-        RULE.finding(message, help(case)),
-        Input::Target,
-        first,
-    ))
+    let added = tag_of(values, &first.image).map(|tag| {
+        let file = case.placed_values(json!({"image": {"all": {"tag": tag}}}));
+        format!(
+            "\nwhere they are the values of before and this call sets the tag: echo '{}' > tag.yaml, then --values tag.yaml behind the others",
+            yaml::inline(&file)
+        )
+    });
+    let help = help(case) + &added.unwrap_or_default();
+    Some(steps::at_image(case, RULE.finding(message, help), Input::Target, first))
+}
+
+/// The tag with which the chart prints an image, behind the repository that was given.
+fn tag_of(values: &Values, image: &str) -> Option<String> {
+    let behind = |repository: String| Some(image.strip_prefix(&repository)?.strip_prefix(':')?.to_owned());
+    printed_at(values, "repository")
+        .and_then(behind)
+        .or_else(|| ImageRef::parse(image).tag)
 }
 
 /// A part of the image as the values give it.
@@ -234,6 +246,26 @@ mod tests {
                 .iter()
                 .all(|f| f.location.is_some() && f.help.contains("helm get values rel --namespace ns"))
         );
+    }
+
+    #[test]
+    fn the_tag_of_this_call_is_given_ready_to_paste() {
+        let help = |scenario: Scenario, values: &str| scenario.values(values).of_rule("MU006")[0].help.clone();
+        let plain = || Scenario::upgrade("v2.5.22", "v2.6.16");
+        let old = "image:\n  all:\n    tag: v2.5.22\n";
+        let text = help(plain(), old);
+        assert!(
+            text.contains("echo '{image: {all: {tag: v2.6.16}}}' > tag.yaml, then --values tag.yaml"),
+            "{text}"
+        );
+        let pinned = plain()
+            .edit_target("milvusdb/milvus:v2.6.16", "milvusdb/milvus@sha256:0123")
+            .assume("target-version=2.6.16");
+        let text = help(pinned, &format!("{old}    repository: milvusdb/milvus@sha256\n"));
+        assert!(text.contains("{tag: \"0123\"}"), "{text}");
+        let umbrella = plain().edit_target("# Source: milvus/templates", "# Source: stack/charts/vectors/templates");
+        let text = help(umbrella, "vectors:\n  image:\n    all:\n      tag: v2.5.22\n");
+        assert!(text.contains("vectors: {image: {all: {tag: v2.6.16}}}"), "{text}");
     }
 
     #[test]
