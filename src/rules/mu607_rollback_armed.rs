@@ -113,10 +113,16 @@ fn no_way_back(case: &Case) -> bool {
     }
 }
 
-/// The flag by which a Helm command line asks for a rollback, where it does. Of one flag the last counts.
+/// The flag by which a Helm command line asks for a rollback, where it does.
 #[must_use]
 pub fn armed(command: &[String]) -> Option<&'static str> {
-    let mut state = [false; ARMED.len()];
+    switched_on(command, ARMED)
+}
+
+/// The first of these flags that a `helm upgrade` or `helm install` was called with. Of one flag the last counts.
+#[must_use]
+pub fn switched_on<const N: usize>(command: &[String], flags: [&'static str; N]) -> Option<&'static str> {
+    let mut state = [false; N];
     let mut verb = None;
     let mut words = command.iter().skip(1);
     while let Some(word) = words.next() {
@@ -131,7 +137,7 @@ pub fn armed(command: &[String]) -> Option<&'static str> {
             Some((name, value)) => (name, Some(value)),
             None => (word.as_str(), None),
         };
-        if let Some(i) = ARMED.iter().position(|f| *f == name) {
+        if let Some(i) = flags.iter().position(|f| *f == name) {
             // strconv.ParseBool; what it cannot read makes Helm stop by itself.
             state[i] = value.is_none_or(|v| matches!(v, "1" | "t" | "T" | "true" | "TRUE" | "True"));
         } else if value.is_none() && VALUED.contains(&name) {
@@ -140,11 +146,8 @@ pub fn armed(command: &[String]) -> Option<&'static str> {
     }
     // `helm template` takes the flag and applies nothing.
     let applies = matches!(verb, Some("upgrade" | "install"));
-    ARMED
-        .iter()
-        .zip(state)
-        .find(|(_, on)| *on && applies)
-        .map(|(flag, _)| *flag)
+    let mut each = flags.into_iter().zip(state);
+    each.find(|(_, on)| *on && applies).map(|(flag, _)| flag)
 }
 
 #[cfg(test)]
