@@ -37,7 +37,8 @@ fn stop(site: &Site, leg: &Leg, order: &Order, folder: &str) -> Step {
     }
     shell.push(scale(site, site.workloads.iter().map(|w| (w, 0))));
     shell.push(site.kubectl(&[
-        format!("wait --for=delete pod --selector {}", site.selector()),
+        "wait --for=delete pod".to_owned(),
+        format!("--selector {}", site.pods()),
         "--timeout=10m".to_owned(),
     ]));
     shell.push(format!("sleep {SESSION_SECONDS}"));

@@ -1,5 +1,6 @@
 //! What the commands of a plan need to know of the release: names, places, queue, stores.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -35,6 +36,8 @@ pub struct Workload {
     pub container: String,
     /// `spec.replicas`.
     pub replicas: Option<i64>,
+    /// The labels by which it selects its pods, where they are known.
+    pub selects: BTreeMap<String, String>,
 }
 
 impl Workload {
@@ -323,6 +326,34 @@ impl Site {
         quote(&format!("app.kubernetes.io/instance={}{app}", self.instance))
     }
 
+    /// A selector of the pods of its workloads: the labels that all select by, each with all of their values. What shares
+    /// the release's labels and is not Milvus (attu) has another `component`.
+    pub fn pods(&self) -> String {
+        let Some((first, rest)) = self.workloads.split_first() else {
+            return self.selector();
+        };
+        let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (key, value) in &first.selects {
+            all.entry(key).or_default().insert(value);
+        }
+        for workload in rest {
+            all.retain(|key, values| {
+                let value = workload.selects.get(*key);
+                values.extend(value.map(String::as_str));
+                value.is_some()
+            });
+        }
+        let each = all.into_iter().map(|(key, values)| match values.len() {
+            1 => format!("{key}={}", values.first().copied().unwrap_or_default()),
+            _ => format!("{key} in ({})", values.into_iter().collect::<Vec<_>>().join(",")),
+        });
+        let each: Vec<String> = each.collect();
+        match each.is_empty() {
+            true => self.selector(),
+            false => quote(&each.join(",")),
+        }
+    }
+
     /// One more revision is there, of this chart.
     pub fn upgraded(&mut self, chart: Option<&semver::Version>) {
         self.revision = self.revision.map(|n| n + 1);
@@ -348,6 +379,7 @@ impl Site {
                 role: c.role,
                 container: known.map_or_else(|| c.role.as_str().to_owned(), |w| w.container.clone()),
                 replicas: c.replicas,
+                selects: known.map(|w| w.selects.clone()).unwrap_or_default(),
             }
         };
         self.workloads = release.components.iter().map(moved).collect();
@@ -373,6 +405,11 @@ fn workloads(source: &Source, release: &Release) -> Vec<Workload> {
     let each = release.components.iter().map(|c| {
         let object = &objects[c.object];
         let container = object.value.pointer(&c.container);
+        let labels = object
+            .at(&["spec", "selector", "matchLabels"])
+            .and_then(Value::as_object);
+        let labels = labels.into_iter().flatten();
+        let labels = labels.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())));
         Workload {
             kind: object.reference.kind.to_ascii_lowercase(),
             name: c.name.clone(),
@@ -382,6 +419,7 @@ fn workloads(source: &Source, release: &Release) -> Vec<Workload> {
                 .unwrap_or(c.role.as_str())
                 .to_owned(),
             replicas: c.replicas,
+            selects: labels.map(|(key, value)| (key.to_string(), value)).collect(),
         }
     });
     each.collect()
