@@ -237,6 +237,16 @@ fn pull_policy(image: Option<&Value>) -> &'static str {
     }
 }
 
+/// Whether a default is one that people look for: a volume without a source looks broken, a workload without a number of
+/// replicas like one that is scaled by something else.
+fn is_expected(path: &[String], value: &Value) -> bool {
+    match path {
+        [spec, replicas] => spec == "spec" && replicas == "replicas" && !value.is_null(),
+        [.., volumes, source] => volumes == "volumes" && source == "emptyDir",
+        _ => false,
+    }
+}
+
 /// A value that only one side has, without bookkeeping, and on a live side without what nobody asked for.
 pub fn asked_for(kind: &str, path: &mut Vec<String>, value: &Value, live: bool) -> Value {
     match value {
@@ -245,7 +255,7 @@ pub fn asked_for(kind: &str, path: &mut Vec<String>, value: &Value, live: bool) 
             for (key, inner) in map {
                 path.push(key.to_string());
                 let leaves = match live {
-                    true => is_nothing(kind, path, inner, Some(map), live),
+                    true => is_nothing(kind, path, inner, Some(map), live) && !is_expected(path, inner),
                     false => is_bookkeeping(path, inner),
                 };
                 if !leaves {
@@ -319,6 +329,18 @@ mod tests {
         ));
         assert!(!is_dropped(&path("data.value"), &json!("")));
         assert!(!nothing("Service", "spec.clusterIP", json!("None"), true));
+    }
+
+    #[test]
+    fn what_is_written_whole_is_as_people_write_it() {
+        let spec = |value: Value| asked_for("Deployment", &mut vec!["spec".into()], &value, true);
+        let pod = json!({"dnsPolicy": "ClusterFirst", "volumes": [{"name": "tools", "emptyDir": {}}]});
+        let live = json!({"replicas": 1, "revisionHistoryLimit": 10, "template": {"spec": pod}});
+        assert_eq!(
+            spec(live),
+            json!({"replicas": 1, "template": {"spec": {"volumes": [{"name": "tools", "emptyDir": {}}]}}})
+        );
+        assert_eq!(spec(json!({"replicas": null, "template": {}})), json!({"template": {}}));
     }
 
     #[test]

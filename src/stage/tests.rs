@@ -4,7 +4,7 @@ use crate::judge::{Current, Judgement};
 use crate::kube::workload;
 use crate::milvus::role::Role;
 use crate::rewrite::ChangeOp;
-use crate::rules::testkit::{Scenario, autoscaler, cluster, cluster26, config, deployment, served};
+use crate::rules::testkit::{Scenario, autoscaler, brought, cluster, cluster26, config, deployment, served};
 use crate::stage::{LAST, Stage, of_role};
 use crate::transition::Kind;
 use crate::value::json;
@@ -196,6 +196,23 @@ fn a_live_object_that_is_held_back_is_changed_only_where_it_differs() {
         let paths: Vec<_> = change.patch.iter().map(|p| &*p.path).collect();
         assert_eq!(paths, ["/spec/template/spec/containers/0/image"]);
     }
+}
+
+#[test]
+fn a_live_object_that_is_written_back_is_as_people_write_it() {
+    let tools = "        - name: tools\n          emptyDir: {}\n";
+    let node = deployment("indexnode", "\"indexnode\"", "v2.5.16").replace("          env:\n", "") + tools;
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16").drop_current("Deployment", "rel-milvus-indexnode");
+    let current = start.add_current(&node);
+    let Current::Manifests(before) = current.request().current else {
+        panic!("manifests");
+    };
+    let live = deployed(before.text().unwrap(), Form::Live, Drift::default());
+    let start = current
+        .with_current(live)
+        .drop_target("Deployment", "rel-milvus-indexnode");
+    let back = brought(&start.stage(Stage::At(1)).judge(), "Deployment", "indexnode").expect("it is kept");
+    assert_eq!(back["spec"], crate::yaml::read(&node).unwrap().unwrap()["spec"]);
 }
 
 #[test]
