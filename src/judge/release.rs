@@ -42,7 +42,8 @@ impl Whole<'_> {
         if applied.components.is_empty() {
             // Such as a state that holds an object twice, of which a stage keeps the other.
             let deployed = one.before.zip(one.current);
-            findings.extend(deployed.map(|(before, current)| rules::mu113_component_lost::none_left(current, before)));
+            let lost = deployed.map(|(before, current)| rules::mu113_component_lost::none_left(current, before));
+            findings.extend(lost.map(|finding| self.allowed_for(one, finding)));
             return;
         }
         let line = one.transition.target_line().unwrap_or_else(facts::streaming_line);
@@ -85,7 +86,7 @@ impl Whole<'_> {
             values: one.values.as_ref(),
             options: self.options,
             stage,
-            leads: one.leads,
+            leads: !one.leads.is_empty(),
             texts: &one.texts,
             user_keys: OnceCell::new(),
             pairs: OnceCell::new(),
@@ -95,15 +96,25 @@ impl Whole<'_> {
         findings.extend(rules::keys::too_many(&case));
         for rule in RULES {
             if let Check::Release(check) = rule.check {
-                let mut found = check(&case);
-                for finding in &mut found {
+                findings.extend(check(&case).into_iter().map(|mut finding| {
                     finding.help = umbrella::placed(&path, std::mem::take(&mut finding.help));
-                    finding.allowed = self.options.allow.allows(rule.code, one.transition.target());
-                }
-                findings.append(&mut found);
+                    self.allowed_for(one, finding)
+                }));
             }
         }
         releases.push(release_report(&case, one));
+    }
+
+    /// What is found of a release passes where that is allowed towards its own target; what it says for all objects of its
+    /// circle, where that is allowed towards the target of each release in there.
+    pub(super) fn allowed_for(&self, one: &Judged, mut finding: Finding) -> Finding {
+        let allows = |target| self.options.allow.allows(finding.code, target);
+        let for_all = finding.code == rules::mu114_immutable_field_changed::RULE.code;
+        finding.allowed = match for_all {
+            true => one.leads.iter().all(|target| allows(target.as_ref())),
+            false => allows(one.transition.target()),
+        };
+        finding
     }
 }
 

@@ -16,6 +16,7 @@ use crate::kube::ObjectRef;
 use crate::kube::circles::{Circles, Node};
 use crate::milvus::effective::Texts;
 use crate::milvus::release::{ByName, ByNames, Inventory, Mode, Release};
+use crate::milvus::version::Version;
 use crate::options::{Options, RewriteMode};
 use crate::overlay::{self, Overlay};
 use crate::report::StageReport;
@@ -59,8 +60,8 @@ pub(super) struct Judged<'a> {
     /// The configuration texts that were read for it.
     pub texts: Texts,
     pub values: Option<Values>,
-    /// Whether it speaks for what is no release's own in its circle.
-    pub leads: bool,
+    /// The targets of all releases of its circle, where it speaks for what is no release's own in there; else nothing.
+    pub leads: Vec<Option<Version>>,
     /// The stream as far as it has to do with the release.
     pub target: &'a Stream,
     /// What is deployed, likewise.
@@ -124,10 +125,14 @@ impl Whole<'_> {
         }
         let each = scopes.iter().zip(values);
         let mut judged: Vec<Judged> = each.map(|(s, values)| self.decide(s, values, &deployed)).collect();
-        let mut led: HashSet<Option<Node>> = HashSet::new();
+        let mut led: HashMap<Option<Node>, Vec<Option<Version>>> = HashMap::new();
+        for one in &judged {
+            let target = one.transition.target().cloned();
+            led.entry(one.circle).or_default().push(target);
+        }
         let (known, new): (Vec<_>, Vec<_>) = judged.iter_mut().partition(|one| one.before.is_some());
         for one in known.into_iter().chain(new) {
-            one.leads = led.insert(one.circle);
+            one.leads = led.remove(&one.circle).unwrap_or_default();
         }
         self.clock.lap("take the inventory, tell the transition");
         let agreed = self.agreed(&nears, &judged, [came, before], findings);
@@ -267,7 +272,7 @@ impl Whole<'_> {
         let mut of_object: HashMap<(usize, &str, &ObjectRef), Vec<usize>> = HashMap::new();
         for one in judged {
             let unbuilt = rules::mu007_role_undecidable::unbuilt(one.target, one.came, &one.rewrite);
-            findings.extend(unbuilt);
+            findings.extend(unbuilt.into_iter().map(|finding| self.allowed_for(one, finding)));
             for change in &one.rewrite.changes {
                 // A policy or monitor of two releases is decided twice and changed once.
                 let twin = |c: &Change| c.op == change.op && c.patch == change.patch;
@@ -406,7 +411,7 @@ impl Whole<'_> {
             rewrite,
             texts: self.texts.clone(),
             values,
-            leads: false,
+            leads: vec![],
             target: scope.target,
             current: scope.current,
             circle: scope.circle,
