@@ -1,5 +1,7 @@
 //! MU113: something that is deployed is nowhere in the target.
 
+mod foundation;
+
 use foldhash::HashSet;
 
 use super::case::{Case, Side};
@@ -86,6 +88,7 @@ fn check(case: &Case) -> Vec<Finding> {
         let mut told: HashSet<ObjectRef> = found.iter().filter_map(|f| f.object.clone()).collect();
         mounted(case, before, &mut told, &mut found);
         dependencies(case, before, &mut told, &mut found);
+        foundation::check(case, before, &mut told, &mut found);
     }
     if case.after.release.mode() == Mode::Cluster && found.is_empty() {
         found.extend(uncoordinated(case));
@@ -226,7 +229,9 @@ fn dependencies(case: &Case, before: Side, told: &mut HashSet<ObjectRef>, found:
                     "{} is deployed, Milvus still uses it ({key}: {address}), and the manifests do not hold it: Helm would delete it",
                     deployed.reference
                 );
-                found.push(lost(deployed, message));
+                let mut finding = lost(deployed, message);
+                foundation::HELP.clone_into(&mut finding.help);
+                found.push(finding);
             }
         }
     }

@@ -3,7 +3,7 @@
 use foldhash::{HashMap, HashSet};
 
 use super::alike::Alike;
-use super::case::Case;
+use super::case::{Case, Side};
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
 use crate::host;
@@ -11,7 +11,7 @@ use crate::kube::labelled::Labelled;
 use crate::kube::named::Named;
 use crate::kube::object::{at, escape, namespaces_agree};
 use crate::kube::quantity::Quantity;
-use crate::kube::{Object, ObjectRef, workload};
+use crate::kube::{Object, ObjectRef, selector, workload};
 use crate::milvus::identity::{Address, Field, FieldValue};
 use crate::transition::Kind;
 use crate::value::{Map, Value};
@@ -51,12 +51,22 @@ fn check(case: &Case) -> Vec<Finding> {
         let Some(deployed) = known.same(&object.reference).next() else {
             continue;
         };
-        if let Some(what) = change(deployed, object) {
+        let scaled = (!dependencies.scaled.contains(&named(object))).then(|| replicas(deployed, object));
+        let what: Vec<String> = scaled.flatten().into_iter().chain(change(deployed, object)).collect();
+        if !what.is_empty() {
+            let what = what.join(", ");
             said.push(format!("{} {} ({what})", object.reference.kind, object.reference.name));
             first = first.or(Some(object));
         }
     }
-    let Some(first) = first else { return vec![] };
+    let mut gone = None;
+    for object in leaving(case, before) {
+        said.push(format!("{} {} (leaves)", object.reference.kind, object.reference.name));
+        gone = gone.or(Some(object));
+    }
+    if said.is_empty() {
+        return vec![];
+    }
     let rest = said.len().saturating_sub(SHOWN);
     said.truncate(SHOWN);
     let more = if rest > 0 {
@@ -65,7 +75,7 @@ fn check(case: &Case) -> Vec<Finding> {
         String::new()
     };
     let message = format!(
-        "what Milvus stands on is restarted in the same step as Milvus goes {from} -> {to}: {}{more}; a fault of either then looks like \
+        "what Milvus stands on changes in the same step as Milvus goes {from} -> {to}: {}{more}; a fault of either then looks like \
          one of the other, and the new pods start against stores that are going down",
         said.join(", ")
     );
@@ -77,8 +87,40 @@ fn check(case: &Case) -> Vec<Finding> {
         "take it in two steps: first this chart with Milvus as it is (--set image.all.tag={}), then, once all is ready, the image{staged}",
         deployed_tag(case).unwrap_or_else(|| from.to_string())
     );
-    let pointer = workload::template_pointer(&first.reference.kind).unwrap_or_default();
-    vec![case.point(RULE.finding(message, help), first, pointer)]
+    let finding = RULE.finding(message, help);
+    vec![match (first, gone) {
+        (Some(first), _) => {
+            let pointer = workload::template_pointer(&first.reference.kind).unwrap_or_default();
+            case.point(finding, first, pointer)
+        }
+        (None, Some(gone)) => finding
+            .on(&gone.reference)
+            .at(before.input, gone.document, gone.pointer.clone()),
+        (None, None) => finding,
+    }]
+}
+
+fn named(object: &Object) -> (&str, &str) {
+    (&object.reference.kind, &object.reference.name)
+}
+
+/// How many pods there are now and would be, where these are fewer: more of them restart none of those that are there.
+/// Absent is one, as the server has it.
+fn replicas(deployed: &Object, proposed: &Object) -> Option<String> {
+    let (was, is) = (workload::replicas(deployed).unwrap_or(1), workload::replicas(proposed)?);
+    (is < was).then(|| format!("replicas {was} -> {is}"))
+}
+
+/// The deployed dependencies that the target does not hold, by their labels: what Helm would delete.
+fn leaving<'a>(case: &Case, before: &Side<'a>) -> impl Iterator<Item = &'a Object> {
+    let milvus = before.release.components.iter();
+    let milvus: HashSet<*const Object> = milvus.map(|c| std::ptr::from_ref(before.object(c))).collect();
+    before.objects.iter().filter(move |o| {
+        let ours = namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
+        let stays = || case.after.named.holds(&o.reference) || o.is_kept() || o.is_hook() || workload::is_made(o);
+        let meant = || workload::pod_labels(o).is_some_and(|labels| labelled(case, labels));
+        ours && serves(o) && !milvus.contains(&std::ptr::from_ref(*o)) && meant() && !stays()
+    })
 }
 
 fn deployed_tag(case: &Case) -> Option<String> {
@@ -94,6 +136,8 @@ struct Dependencies<'a> {
     served: HashSet<*const Object>,
     /// The workloads that are Milvus.
     milvus: HashSet<*const Object>,
+    /// The kinds and names of the workloads whose replicas an autoscaler sets.
+    scaled: HashSet<(&'a str, &'a str)>,
     /// The workloads that came in: what the rewrite brings is Milvus, of this release or of another in the stream.
     came: HashSet<&'a ObjectRef>,
 }
@@ -123,6 +167,12 @@ impl<'a> Dependencies<'a> {
         Dependencies {
             charts,
             served: served(case, services),
+            scaled: case
+                .after
+                .objects
+                .iter()
+                .filter_map(|o| selector::scale_target(&o.reference.kind, &o.value))
+                .collect(),
             milvus: components.map(|c| std::ptr::from_ref(case.after.object(c))).collect(),
             came: case
                 .target
@@ -380,6 +430,56 @@ mod tests {
         let ordinary =
             Scenario::upgrade("v2.6.6", "v2.6.6").edit_in_target("StatefulSet", "rel-etcd", "other:1", "other:2");
         assert!(ordinary.of_rule("MU604").is_empty());
+    }
+
+    #[test]
+    fn fewer_replicas_are_told_but_where_an_autoscaler_sets_them() {
+        let from = "  serviceName: rel-etcd\n";
+        let scaled = |was: &str, is: &str| {
+            etcd(from, &format!("{from}{is}")).edit_in_current("StatefulSet", "rel-etcd", from, &format!("{from}{was}"))
+        };
+        for (was, is, told) in [
+            ("  replicas: 3\n", "  replicas: 1\n", Some("replicas 3 -> 1")),
+            ("  replicas: 3\n", "  replicas: 5\n", None),
+            ("  replicas: 1\n", "  replicas: 1\n", None),
+            ("", "  replicas: 1\n", None),
+            ("  replicas: 3\n", "", None),
+        ] {
+            let found = scaled(was, is).of_rule("MU604");
+            let message = found.first().map(|f| &f.message[..]);
+            assert_eq!(message.is_some(), told.is_some(), "{was} -> {is}: {message:?}");
+            assert!(message.is_none_or(|m| m.contains(&format!("StatefulSet rel-etcd ({})", told.unwrap()))));
+        }
+        let hpa = crate::rules::testkit::autoscaler("x", 1, 3)
+            .replace("kind: Deployment", "kind: StatefulSet")
+            .replace("name: rel-milvus-x\n", "name: rel-etcd\n");
+        let autoscaled = scaled("  replicas: 3\n", "  replicas: 1\n")
+            .add_target(&hpa)
+            .add_current(&hpa);
+        assert!(autoscaled.of_rule("MU604").is_empty());
+    }
+
+    #[test]
+    fn what_leaves_is_told_where_its_labels_say_it_is_the_release_s() {
+        let own = "release: rel, app: pulsarv3, component: recovery";
+        for (metadata, labels, told) in [
+            ("name: x, namespace: ns", own, true),
+            ("name: x, namespace: ns", "release: two, app: pulsarv3", false),
+            ("name: x, namespace: ns", "release: rel, app: attu", false),
+            ("name: x, namespace: other", own, false),
+            (
+                "name: x, namespace: ns, annotations: {helm.sh/resource-policy: keep}",
+                own,
+                false,
+            ),
+        ] {
+            let scenario = Scenario::upgrade("v2.5.16", "v2.6.16");
+            let found = scenario
+                .add_current(&workload("", "StatefulSet", metadata, labels))
+                .of_rule("MU604");
+            assert_eq!(found.len(), usize::from(told), "{metadata} {labels}");
+            assert!(found.iter().all(|f| f.message.contains("StatefulSet x (leaves)")));
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod behind;
 mod differences;
 
-pub use behind::{came, chosen_alike, service_behind, workloads_of};
+pub use behind::{came, chosen_alike, service_behind, service_named, workloads_of};
 pub use differences::{Difference, Gathered, differences};
 
 use std::cell::OnceCell;

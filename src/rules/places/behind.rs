@@ -36,6 +36,23 @@ fn service_names(address: &str) -> Vec<(String, String)> {
 /// The Service behind an address, if one of these objects is it and finds pods of its own. An object without a namespace
 /// is in the release's.
 pub fn service_behind<'a>(address: &str, namespace: &str, named: &Named<'a>) -> Option<&'a Object> {
+    service_where(address, namespace, named, |o| {
+        let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
+        selector.is_some_and(|s| !s.is_empty())
+    })
+}
+
+/// The Service that an address names, also one that finds no pods of its own (an external name).
+pub fn service_named<'a>(address: &str, namespace: &str, named: &Named<'a>) -> Option<&'a Object> {
+    service_where(address, namespace, named, |_| true)
+}
+
+fn service_where<'a>(
+    address: &str,
+    namespace: &str,
+    named: &Named<'a>,
+    fits: impl Fn(&Object) -> bool,
+) -> Option<&'a Object> {
     service_names(address).into_iter().find_map(|(name, space)| {
         let space = if space.is_empty() { namespace } else { &space };
         named.within("Service", &name, space).find(|o| {
@@ -43,8 +60,7 @@ pub fn service_behind<'a>(address: &str, namespace: &str, named: &Named<'a>) -> 
                 "" => namespace,
                 own => own,
             };
-            let selector = o.at(&["spec", "selector"]).and_then(Value::as_object);
-            own == space && selector.is_some_and(|s| !s.is_empty())
+            own == space && fits(o)
         })
     })
 }
