@@ -45,16 +45,36 @@ pub fn lost_releases(target: &Stream, came: &Inventory, current: Option<&Stream>
     if !came.releases.is_empty() && !before.releases.iter().any(|b| coming.holds(b)) {
         return vec![];
     }
-    let judged = before.releases.iter().filter(|b| coming.holds(b));
-    let judged: HashSet<&str> = judged.filter_map(|b| helm_release(current, b)).collect();
+    let judged = Judged::of(current, before.releases.iter().filter(|b| coming.holds(b)));
     let mut gone = Vec::new();
     for release in before.releases.iter().filter(|b| !coming.holds(b)) {
         // What the operator keeps is not for Helm to delete.
-        if super::operated::keeper(current, release).is_none() && !is_neighbour(current, &judged, release) {
-            gone.push(none_left(current, release));
+        if super::operated::keeper(current, release).is_none() && !judged.is_beside(current, release) {
+            let mut finding = none_left(current, release);
+            let beside = live_instance(current, release).filter(|own| !judged.instances.contains(own));
+            finding.help.extend(beside.map(|instance| apart(instance, release)));
+            gone.push(finding);
         }
     }
     gone
+}
+
+/// What mends a stream without a release that it should hold.
+const WHOLE: &str = "check that the stream is whole (`set -o pipefail`, no `head`, no `-s`) and rendered with this release's values (in an \
+    umbrella chart: the condition of each Milvus in it); where the release is to go for good, and its data with it, --allow MU113 lets it";
+
+/// What else mends it where the release may be none of this stream's, and only stands beside it in the cluster.
+fn apart(instance: &str, release: &Release) -> String {
+    let namespace = match release.namespace.as_str() {
+        "" => "NAMESPACE",
+        said => said,
+    };
+    format!(
+        "\nwhere {instance} is another release, let it run and leave it out of --current (what has no such label stays in; \
+         -l app.kubernetes.io/instance={instance} shows what is left out):\n\
+         kubectl get deployments,statefulsets,services,configmaps,persistentvolumeclaims --namespace {namespace} \
+         -l 'app.kubernetes.io/instance!={instance}' --output yaml > current.yaml"
+    )
 }
 
 /// A deployed release of which the stream, as it would be applied, holds no workload.
@@ -65,7 +85,9 @@ pub fn none_left(current: &Stream, release: &Release) -> Finding {
         release.name,
         release.components.len()
     );
-    lost(first, message)
+    let mut finding = lost(first, message);
+    WHOLE.clone_into(&mut finding.help);
+    finding
 }
 
 /// The release of Helm that a release of a live List belongs to.
@@ -74,11 +96,43 @@ fn helm_release<'s>(current: &'s Stream, release: &Release) -> Option<&'s str> {
     objects.filter(|o| is_live(o)).find_map(|o| o.annotation(HELM_RELEASE))
 }
 
-/// Whether a release of a live List belongs to another Helm release than those (`judged`) of the stream: a namespace holds
-/// more than one, and an upgrade of one deletes nothing of the others.
-fn is_neighbour(current: &Stream, judged: &HashSet<&str>, release: &Release) -> bool {
-    let own = helm_release(current, release);
-    own.is_some_and(|own| !judged.is_empty() && !judged.contains(own))
+/// The instance that a release of a live List names: what one chart renders, or several of an umbrella chart, has the same.
+fn live_instance<'s>(current: &'s Stream, release: &Release) -> Option<&'s str> {
+    let mut objects = release.components.iter().map(|c| &current.objects[c.object]);
+    let first = objects.next().filter(|o| is_live(o))?;
+    objects.all(is_live).then(|| instance(first)).flatten()
+}
+
+/// What names the deployed releases that the stream holds, too.
+struct Judged<'s> {
+    helm: HashSet<&'s str>,
+    instances: HashSet<&'s str>,
+}
+
+impl<'s> Judged<'s> {
+    fn of<'r>(current: &'s Stream, releases: impl Iterator<Item = &'r Release>) -> Judged<'s> {
+        let mut found = Judged {
+            helm: HashSet::default(),
+            instances: HashSet::default(),
+        };
+        for release in releases {
+            found.helm.extend(helm_release(current, release));
+            found.instances.extend(live_instance(current, release));
+        }
+        found
+    }
+
+    /// Whether a release of a live List stands beside these: a namespace holds more than one, and an upgrade of one deletes
+    /// nothing of the others. Helm's annotation tells; where one side has none (Argo CD, `kubectl apply`) the instance does.
+    fn is_beside(&self, current: &Stream, release: &Release) -> bool {
+        match helm_release(current, release) {
+            Some(own) if !self.helm.is_empty() => !self.helm.contains(own),
+            _ => {
+                let own = live_instance(current, release);
+                own.is_some_and(|own| !self.instances.is_empty() && !self.instances.contains(own))
+            }
+        }
+    }
 }
 
 fn check(case: &Case) -> Vec<Finding> {
@@ -501,6 +555,40 @@ mod tests {
         let beside = |release: &str| lost(upgrade.clone().with_current(own.clone() + &live(&other, release)));
         assert!(beside("two").is_empty());
         assert_eq!(beside("rel").len(), 1);
+    }
+
+    #[test]
+    fn where_nothing_of_helm_is_in_a_live_list_the_instance_tells_releases_apart() {
+        let live = |text: &str| text.replace("  labels:\n    helm.sh/chart", "  uid: a\n  labels:\n    helm.sh/chart");
+        let other = |instance: &str, app: &str| {
+            deployment("proxy", "\"proxy\"", "v2.6.4")
+                .replace("rel-milvus", "two-milvus")
+                .replace("instance: rel", &format!("instance: {instance}"))
+                .replace("name: milvus", &format!("name: {app}"))
+        };
+        let upgrade = Scenario::upgrade("v2.5.16", "v2.6.16");
+        let own = cluster("v2.5.16", false);
+        let beside = |other: &str| upgrade.clone().with_current(live(&own) + &live(other));
+        assert!(lost(beside(&other("two", "milvus"))).is_empty());
+        // A second Milvus of an umbrella chart has the same instance.
+        let second = beside(&other("rel", "archive"));
+        assert_eq!(lost(second.clone()).len(), 1);
+        assert!(!second.of_rule("MU113")[0].help.contains("scale"));
+        // Manifests are this release's own.
+        let manifests = upgrade.clone().with_current(own.clone() + &other("two", "milvus"));
+        assert_eq!(lost(manifests).len(), 1);
+        // A stream of neither.
+        let foreign = beside(&other("two", "milvus"))
+            .replace_target("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");
+        let all = foreign.of_rule("MU113");
+        assert_eq!(all.len(), 2);
+        for finding in all {
+            assert!(
+                finding.help.contains("-l 'app.kubernetes.io/instance!=") && !finding.help.contains("scale"),
+                "{}",
+                finding.help
+            );
+        }
     }
 
     #[test]
