@@ -110,24 +110,31 @@ fn too_early(case: &Case) -> Finding {
     tell(case, message, help, &Mq::Woodpecker)
 }
 
+/// Says that all pods share one file system.
+const FORCE: &str = "woodpecker.storage.forceLocalStorage";
+
 /// Components of a cluster whose woodpecker would write to the disk of their own pod.
 fn local(case: &Case) -> Vec<Finding> {
     let configs: Vec<Config> = case.after.effective.configs.iter().map(Config::as_seen).collect();
     let all = &case.after.release.components;
+    let mark = &facts::versions().marks.woodpecker_local_refused.version;
+    // Before that version nothing reads the switch, and nobody knows what it was meant to say.
+    let read = case.transition.target().filter(|v| *v >= mark);
+    let forced = |i: usize| configs[i].value(FORCE).is_some_and(is_true);
     let affected: Vec<usize> = (0..all.len())
         .filter(|i| all[*i].role != Role::IndexNode && configs[*i].value("woodpecker.storage.type") == Some("local"))
-        .filter(|i| {
-            !configs[*i]
-                .value("woodpecker.storage.forceLocalStorage")
-                .is_some_and(is_true)
-        })
+        .filter(|i| read.is_none() || !forced(*i))
         .collect();
     let Some(first) = affected.first().copied() else {
         return vec![];
     };
-    let mark = &facts::versions().marks.woodpecker_local_refused.version;
-    let outcome = match case.transition.target() {
-        Some(v) if v >= mark => format!("Milvus {v} refuses to start with it (from {mark} on)"),
+    let outcome = match (read, case.transition.target()) {
+        (Some(v), _) => format!("Milvus {v} refuses to start with it (from {mark} on)"),
+        (None, Some(v)) if affected.iter().any(|i| forced(*i)) => {
+            format!(
+                "what one pod writes no other can read, and it is lost with the pod; Milvus {v} does not read {FORCE} (from {mark} on)"
+            )
+        }
         _ => "what one pod writes no other can read, and it is lost with the pod".to_owned(),
     };
     let message = format!(
@@ -135,7 +142,7 @@ fn local(case: &Case) -> Vec<Finding> {
         places::whose(case, &affected)
     );
     let help = format!(
-        "keep the log in the object store:\n{}\nif all pods share one file system there, say so with woodpecker.storage.forceLocalStorage: true (read from {mark} on)",
+        "keep the log in the object store:\n{}\nif all pods share one file system there, say so with {FORCE}: true, towards {mark} or later, which reads it",
         pins::user_yaml("woodpecker.storage.type", "minio")
     );
     let origin = configs[first].get("woodpecker.storage.type").map(|s| s.origin.clone());
@@ -215,6 +222,19 @@ mod tests {
         assert!(unsafe_then.message.contains("lost with the pod"));
         assert!(
             !cluster("v2.6.16", &format!("{LOCAL}        forceLocalStorage: true\n"))
+                .codes()
+                .contains(&"MU305")
+        );
+        for before in ["v2.6.8", "v2.6.14"] {
+            let forced = cluster(before, &format!("{LOCAL}        forceLocalStorage: true\n")).of_rule("MU305");
+            assert!(
+                forced[0]
+                    .message
+                    .contains("does not read woodpecker.storage.forceLocalStorage (from 2.6.15 on)")
+            );
+        }
+        assert!(
+            !cluster("v2.6.15", &format!("{LOCAL}        forceLocalStorage: true\n"))
                 .codes()
                 .contains(&"MU305")
         );
