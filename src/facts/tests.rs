@@ -127,6 +127,8 @@ fn ways_back_are_known() {
     assert_eq!(allowed("3.0.1", "2.6.22"), Some(true));
     assert_eq!(allowed("3.0.0", "2.6.19"), Some(false));
     assert_eq!(allowed("2.6.0", "2.5.27"), Some(false));
+    assert_eq!(allowed("2.6.0", "2.6.0-rc1"), None);
+    assert_eq!(allowed("2.6.6", "2.6.0-rc1"), Some(false));
     assert_eq!(allowed("2.6.6", "2.6.5"), Some(false));
     assert_eq!(allowed("2.6.7", "2.6.6"), None);
     assert_eq!(allowed("2.5.22", "2.5.16"), None);

@@ -252,9 +252,11 @@ impl Hops {
     }
 
     /// What is known of a downgrade from one version to another; `None`: nothing. That of a lower minor is a no, that
-    /// of a lower patch a warning.
+    /// of a lower patch a warning. A pre-release of a line's first release is of that line: no way to the line below.
     #[must_use]
     pub fn back(&self, from: &Version, to: &Version) -> Option<&Back> {
+        let first = Version::new(to.major, to.minor, 0);
+        let to = to.max(&first);
         self.back.iter().find(|b| b.from.contains(from) && b.to.contains(to))
     }
 }

@@ -135,6 +135,9 @@ mod tests {
             ("v3.0.0-beta", "v2.6.20", true),
             ("v3.1.0", "v2.6.22", true),
             ("v3.1.0", "v3.0.4", true),
+            ("v2.6.0", "v2.6.0-rc1", false),
+            ("v2.6.5", "v2.6.0-rc1", false),
+            ("v2.6.6", "v2.6.0-rc1", true),
             ("v2.6.8", "v2.6.5", true),
             ("v2.6.6", "v2.6.5-hotfix", true),
             ("v2.6.8", "v2.6.6", false),
@@ -179,6 +182,20 @@ mod tests {
         assert_eq!(
             found[0].location.as_ref().map(|l| l.stream),
             Some(crate::finding::Input::Target)
+        );
+    }
+
+    #[test]
+    fn a_pre_release_of_2_6_is_no_2_5() {
+        for tag in ["v2.6.0", "v2.6.5"] {
+            let codes = Scenario::upgrade(tag, "v2.6.0-rc1").codes();
+            assert!(codes.contains(&"MU102") && codes.contains(&"MU112"), "{tag}: {codes:?}");
+        }
+        let found = Scenario::upgrade("v2.6.8", "v2.6.0-rc1").of_rule("MU104");
+        assert!(
+            found[0].message.contains("definitions travel in the log"),
+            "{}",
+            found[0].message
         );
     }
 
