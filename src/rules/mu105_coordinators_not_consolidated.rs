@@ -23,7 +23,10 @@ fn check(case: &Case) -> Vec<Finding> {
     if !case.transition.to_26() || case.standalone() || before.release.mode() == Mode::Standalone {
         return vec![];
     }
-    let separate: Vec<&Component> = before.running().filter(|c| may_hold_a_session(case, c)).collect();
+    // To delete those that are marked ends them, too.
+    let marked = |c: &Component| never_starts(case, c) && before.object(c).is_kept() && leaves(case, c);
+    let separate = before.running().filter(|c| may_hold_a_session(case, c) && !marked(c));
+    let separate: Vec<&Component> = separate.collect();
     let kept = kept(case, before, &separate);
     let mut found = Vec::new();
     if !separate.is_empty() {
@@ -35,12 +38,17 @@ fn check(case: &Case) -> Vec<Finding> {
     found
 }
 
-/// Whether a component is a coordinator of its own that started: one on a 2.6 image ended at once, and the rewrite can
-/// take it away.
+/// Whether a component is a coordinator of its own. On a 2.6 image its pods end at once, and those of 2.5 may run on: a
+/// rolling update waits for new ones to be ready. A mixture of some starts nothing on it and looks ready, which ends them.
 fn may_hold_a_session(case: &Case, component: &Component) -> bool {
     let partial = component.run.spelled == Spelling::Mixture && !component.run.mixture_is_complete();
-    let started = since_streaming(component, case.options.assume.current_version.as_ref()) != Some(true);
-    started && (component.role.is_legacy_coordinator() || (component.role == Role::MixCoord && partial))
+    let mixture = component.role == Role::MixCoord && partial && !never_starts(case, component);
+    component.role.is_legacy_coordinator() || mixture
+}
+
+/// Whether it is on a 2.6 image, which knows no such role.
+fn never_starts(case: &Case, component: &Component) -> bool {
+    since_streaming(component, case.options.assume.current_version.as_ref()) == Some(true)
 }
 
 /// Whether what is deployed is below 2.6, as far as its images tell; where they do not, it may be.
@@ -59,8 +67,16 @@ fn running(case: &Case, before: Side, separate: &[&Component]) -> Finding {
             None => format!("{} ({})", c.name, spelled(c, assumed)),
         })
         .collect();
+    let (why, help) = match separate.iter().all(|c| never_starts(case, c)) {
+        true => (
+            ": their images know no such role and end at once, and a rolling update keeps the pods of before until new ones are ready, \
+             so that a coordinator of 2.5 may still run",
+            scaled_down(case, before, separate),
+        ),
+        false => ("", help(case)),
+    };
     let message = format!(
-        "{} {} deployed and the target is Milvus {}, whose mixcoord would write the same metadata as a coordinator that still runs",
+        "{} {} deployed and the target is Milvus {}, whose mixcoord would write the same metadata as a coordinator that still runs{why}",
         list(&each),
         are(each.len()),
         target(case),
@@ -68,8 +84,24 @@ fn running(case: &Case, before: Side, separate: &[&Component]) -> Finding {
     let first = separate[0];
     let replicas = first.replicas.map_or(crate::value::Value::Null, Into::into);
     before
-        .point(RULE.finding(message, help(case)), first, "/spec/replicas")
+        .point(RULE.finding(message, help), first, "/spec/replicas")
         .field("/spec/replicas", replicas, 0)
+}
+
+/// The way on where the step to 2.6 was taken without the consolidation: there is none back to 2.5.
+fn scaled_down(case: &Case, before: Side, separate: &[&Component]) -> String {
+    let kind = |c: &Component| before.object(c).reference.kind.to_lowercase();
+    let each: Vec<String> = separate.iter().map(|c| format!("{}/{}", kind(c), c.name)).collect();
+    let namespace = namespace_flag(case);
+    format!(
+        "none of them does any work on this image: scale them to 0, wait until none of their pods is left, then come back with what the \
+         cluster shows (--current current.yaml):\n\
+         kubectl scale {}{namespace} --replicas 0\n\
+         kubectl get pods{namespace} --watch\n\
+         kubectl get deployments,statefulsets,services,configmaps,persistentvolumeclaims{namespace} --output yaml > current.yaml\n\
+         the rewrite takes them away and brings mixcoord; back to 2.5 there is no way (MU104)",
+        each.join(" ")
+    )
 }
 
 fn no_mixcoord(case: &Case, before: Side) -> Finding {
@@ -103,11 +135,15 @@ fn target(case: &Case) -> String {
     }
 }
 
+/// Whether it is a separate coordinator that would not be there any more.
+fn leaves(case: &Case, component: &Component) -> bool {
+    let mut after = case.after.release.components.iter();
+    component.role.is_legacy_coordinator() && !after.any(|a| a.name == component.name)
+}
+
 /// Coordinators that the upgrade would take away and that stay all the same: told to be kept.
 fn kept(case: &Case, before: Side, told: &[&Component]) -> Option<Finding> {
-    let dropped = |c: &&Component| {
-        c.role.is_legacy_coordinator() && !case.after.release.components.iter().any(|a| a.name == c.name)
-    };
+    let dropped = |c: &&Component| leaves(case, c);
     let live = before.objects.iter().any(|o| o.at(&["metadata", "uid"]).is_some());
     let mut found: Vec<(&Component, bool)> = Vec::new();
     let deployed = before.release.components.iter().filter(dropped);
@@ -259,10 +295,61 @@ mod tests {
     }
 
     #[test]
-    fn what_never_started_passes() {
+    fn what_2_6_cannot_start_may_have_left_its_pods_of_before() {
         let before = cluster26("v2.6.4") + &crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.4");
         let after = cluster26("v2.6.15") + &crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.15");
-        assert!(found(Scenario::of(&before, &after)).is_empty());
+        let all = found(Scenario::of(&before, &after));
+        assert_eq!(all.len(), 1);
+        assert!(
+            all[0].message.contains("a coordinator of 2.5 may still run"),
+            "{}",
+            all[0].message
+        );
+        for words in [
+            "kubectl scale deployment/rel-milvus-rootcoord --namespace ns --replicas 0",
+            "--output yaml > current.yaml",
+        ] {
+            assert!(all[0].help.contains(words), "{}", all[0].help);
+        }
+        assert!(
+            !all[0].help.contains("image.all.tag"),
+            "2.5 is no way out: {}",
+            all[0].help
+        );
+        // Which is what the way out leads to.
+        let (head, tail) = before.rsplit_once("replicas: 1").unwrap();
+        let scaled = Scenario::of(&format!("{head}replicas: 0{tail}"), &after);
+        assert!(found(scaled.clone()).is_empty());
+        assert!(!scaled.judge().refused());
+        // No mixcoord at all: four separate ones, each on 2.6.
+        let four = |tag: &str| {
+            ["rootcoord", "querycoord", "datacoord", "indexcoord"]
+                .map(|role| crate::rules::testkit::deployment(role, &format!("\"{role}\""), tag))
+                .concat()
+        };
+        let unconsolidated = Scenario::of(
+            &(cluster26("v2.6.4") + &four("v2.6.4")),
+            &(cluster26("v2.6.15") + &four("v2.6.15")),
+        )
+        .drop_current("Deployment", "rel-milvus-mixcoord")
+        .drop_target("Deployment", "rel-milvus-mixcoord");
+        assert_eq!(found(unconsolidated.clone()).len(), 1);
+        let rested = ["rootcoord", "querycoord", "datacoord", "indexcoord"]
+            .iter()
+            .fold(unconsolidated, |s, role| {
+                s.edit_in_current(
+                    "Deployment",
+                    &format!("rel-milvus-{role}"),
+                    "replicas: 1",
+                    "replicas: 0",
+                )
+            });
+        assert!(!rested.judge().refused(), "{:?}", rested.codes());
+        let partial = Scenario::upgrade("v2.6.4", "v2.6.16").edit_current("\"-querycoord\", ", "");
+        assert!(
+            found(partial).is_empty(),
+            "it looks ready, and has ended those of before"
+        );
         assert!(
             found(Scenario::of(
                 &before.replace(
