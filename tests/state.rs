@@ -299,7 +299,7 @@ esac"#;
         assert!(state["highest"].as_str().is_some_and(|v| v.starts_with("2.6.")));
         let calls = std::fs::read_to_string(scratch.path().join("calls")).expect("calls");
         assert!(
-            calls.lines().count() == 4 && calls.lines().all(|l| l.ends_with("--namespace ns --kube-context c")),
+            calls.lines().count() == 3 && calls.lines().all(|l| l.ends_with("--namespace ns --kube-context c")),
             "{calls}"
         );
         let env = std::fs::read_to_string(scratch.path().join("calls.env")).expect("env");
@@ -307,6 +307,31 @@ esac"#;
             !env.contains("HELM_PLUGIN_NAME") && !env.contains("MILVUS_UPLIFT_"),
             "{env}"
         );
+    }
+
+    #[test]
+    fn is_asked_for_values_where_they_are_used() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        fake(
+            scratch.path(),
+            &KNOWS.replace("echo null", "echo 'Error: forbidden' >&2; exit 1"),
+        );
+        let release = ["--current", "release:rel", "--namespace", "ns", "--kube-context", "c"];
+        let target = root().join(EXAMPLE).join("target.yaml");
+        let file = target.to_str().expect("a path");
+        for (command, values) in [
+            (&["check", file, "--allow", "MU104"][..], false),
+            (&["check", file, "--allow", "MU104", "--values", "current"], true),
+            (&["plan", "--to", "2.6.16"], true),
+        ] {
+            let _ = std::fs::remove_file(scratch.path().join("calls"));
+            let output = ask(scratch.path(), &[command, &release].concat());
+            let said = text(&output.stdout) + &text(&output.stderr);
+            assert_eq!(said.contains("Error: forbidden"), values, "{command:?}: {said}");
+            assert_eq!(said.contains("MU003"), values, "{command:?}: {said}");
+            let calls = std::fs::read_to_string(scratch.path().join("calls")).expect("calls");
+            assert_eq!(calls.contains("get values"), values, "{command:?}: {calls}");
+        }
     }
 
     #[test]

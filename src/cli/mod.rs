@@ -225,7 +225,7 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
     let mut values = Vec::new();
     let mut stored_values = None;
     for path in context.values.iter().filter(|p| !is_blank(p)) {
-        if path == Path::new("current") {
+        if is_stored(path) {
             stored_values = Some(values.len());
             continue;
         }
@@ -254,8 +254,19 @@ fn request(context: &Context, options: Options, target: Vec<u8>) -> anyhow::Resu
     })
 }
 
-/// What `--current` names.
+/// Whether `--values` asks for those of the release record.
+fn is_stored(path: &Path) -> bool {
+    path == Path::new("current")
+}
+
+/// What `--current` names, with the values of the release where they are asked for.
 fn current(context: &Context) -> anyhow::Result<Current> {
+    current_with(context, context.values.iter().any(|path| is_stored(path)))
+}
+
+/// What `--current` names. Helm is asked for the values of the release as well where they are `wanted`: each question is one
+/// more that can fail.
+fn current_with(context: &Context, wanted: bool) -> anyhow::Result<Current> {
     Ok(match context.current.as_deref() {
         None => Current::Unsaid,
         Some("none") => Current::Nothing,
@@ -267,6 +278,7 @@ fn current(context: &Context) -> anyhow::Result<Current> {
                     name,
                     namespace: namespace.as_deref(),
                     context: kube_context.as_deref(),
+                    values: wanted,
                     limit: Duration::from_secs(context.helm_timeout),
                 };
                 helm::ask(&query).map_or_else(Current::Unavailable, |records| {

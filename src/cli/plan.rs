@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{Context, Format, PlanArgs};
-use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current, out_file, put};
+use super::{EXIT_OK, EXIT_REFUSED, Io, Usage, current_with, out_file, put};
 use crate::milvus::version::Version;
 use crate::options::Options;
 use crate::plan::{self, Order, Plans, Verdict, write};
@@ -23,7 +23,8 @@ pub fn run(
     args: &PlanArgs,
     io: &mut Io,
 ) -> anyhow::Result<u8> {
-    let current = current(context)?;
+    // The commands of a plan say what the stored values do not.
+    let current = current_with(context, true)?;
     let said = |option: &Option<String>| option.clone().filter(|s| !s.is_empty());
     let (namespace, kube_context) = (said(&context.namespace), said(&context.kube_context));
     let stated = stated(context);

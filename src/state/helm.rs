@@ -29,6 +29,8 @@ pub struct Query<'a> {
     pub namespace: Option<&'a str>,
     /// `--kube-context`.
     pub context: Option<&'a str>,
+    /// Whether the values of the deployed revision are asked for.
+    pub values: bool,
     /// The time for all of it.
     pub limit: Duration,
 }
@@ -125,7 +127,7 @@ impl<'a> Asking<'a> {
         let number = revision.to_string();
         let manifest = self.run(&["get", "manifest", name, "--revision", &number])?;
         let values = match status {
-            "deployed" => Some(self.values(name, &number)?),
+            "deployed" if self.query.values => Some(self.values(name, &number)?),
             _ => None,
         };
         Ok(Record {
@@ -228,6 +230,7 @@ mod tests {
             name: "rel",
             namespace: None,
             context: None,
+            values: true,
             limit: Duration::from_secs(1),
         };
         let why = ask(&query).unwrap_err();
