@@ -23,27 +23,20 @@ const PARTS: [&str; 4] = ["bookie", "zookeeper", "broker", "recovery"];
 
 /// A release with all of a bundled Pulsar, whose proxy is what Milvus talks to.
 fn pulsar() -> Scenario {
-    let label = |text: String| {
-        text.replace(
-            "component: pulsar-proxy",
-            "component: proxy\n      app: pulsarv3\n      release: rel",
-        )
-    };
     let parts = PARTS.map(|p| {
         let labels = format!("app: pulsarv3, release: rel, component: {p}");
         part(&format!("rel-pulsarv3-{p}"), &labels, "")
     });
     let [current, target] = ["v2.5.16", "v2.6.16"].map(|tag| {
-        let text = crate::rules::testkit::cluster(tag, false);
-        let services = text.replace(
-            "  selector:\n    component: pulsar-proxy",
-            "  selector:\n    component: proxy\n    app: pulsarv3\n    release: rel",
-        );
-        let templates = services.replace(
-            "      labels:\n        component: pulsar-proxy",
-            "      labels:\n        component: proxy\n        app: pulsarv3\n        release: rel",
-        );
-        label(templates) + &parts.concat()
+        let mut text = crate::rules::testkit::cluster(tag, false);
+        for indent in ["    ", "      ", "        "] {
+            let labels = ["component: proxy", "app: pulsarv3", "release: rel"].map(|l| format!("{indent}{l}\n"));
+            text = text.replace(
+                &format!("\n{indent}component: pulsar-proxy\n"),
+                &format!("\n{}", labels.concat()),
+            );
+        }
+        text + &parts.concat()
     });
     Scenario::of(&current, &target)
 }
