@@ -462,6 +462,10 @@ fn ours(command: &str, step: &Value) -> Checked {
             .try_get_matches_from(&words)
             .map_err(|e| format!("{command}\n{e}"))?;
     }
+    // Without the version `verify` cannot tell what was done where it stays as it is.
+    if words[1] == "verify" && !words.iter().any(|w| w == "--to") {
+        return Err(format!("no --to in\n{command}"));
+    }
     let at = words.iter().position(|w| w == "--stage");
     match (at.and_then(|i| words.get(i + 1)), step["stage"].as_u64()) {
         (Some(given), stage) if stage.is_none_or(|n| n.to_string() != *given) => {

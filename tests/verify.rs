@@ -94,7 +94,62 @@ fn main() {
             check().map_err(Failed::from)
         }));
     }
+    trials.push(Trial::test("printed-by-plan", || printed().map_err(Failed::from)));
     libtest_mimic::run(&args, trials).exit();
+}
+
+/// The command that a plan prints behind a step passes once the step is done, also where the version stays or goes down.
+fn printed() -> Result<(), String> {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/verify");
+    let read = |file: &str| std::fs::read_to_string(scenes.join(file)).map_err(|e| format!("{file}: {e}"));
+    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let consolidated = applied(&scenes.join("separate"), "all", scratch.path())?;
+    let (cluster, streaming) = (
+        read("cluster/before.yaml")?,
+        applied(&scenes.join("cluster"), "all", scratch.path())?,
+    );
+    let on = |version: &str| streaming.replace("v2.6.16", version);
+    for (step, before, to, after) in [
+        ("2.6.16-stage-0", cluster.clone(), "2.6.16", cluster),
+        (
+            "2.5.22-consolidate",
+            read("separate/before.yaml")?.replace("v2.5.10", "v2.5.22"),
+            "2.6.16",
+            consolidated,
+        ),
+        ("2.6.16-upgrade", on("v2.6.20"), "2.6.16", on("v2.6.16")),
+        ("2.6.20-upgrade", on("v3.0.0"), "2.6.20", on("v2.6.20")),
+        ("2.6.16-stage-5", on("v2.6.6"), "2.6.16", on("v2.6.16")),
+    ] {
+        let write = |name: &str, text: &str| std::fs::write(scratch.path().join(name), text).map_err(|e| e.to_string());
+        write("before.yaml", &before)?;
+        let live = json!({"apiVersion": "v1", "kind": "List", "items": settled(&after)?});
+        write("live.json", &live.to_string())?;
+        let plan = program(scratch.path())
+            .args(["plan", "--current", "before.yaml", "--to", to, "--format", "json"])
+            .output()
+            .map_err(|e| e.to_string())?;
+        let plan: Value = serde_json::from_slice(&plan.stdout).map_err(|e| format!("{e}: {}", text(&plan.stderr)))?;
+        let steps = plan["plans"][0]["steps"].as_array().cloned().unwrap_or_default();
+        let check = steps.iter().find(|s| s["id"] == step).map(|s| &s["check"]["commands"]);
+        let commands = check.and_then(Value::as_array).filter(|all| !all.is_empty());
+        for command in commands.ok_or(format!("{step}: no command\n{plan:#}"))? {
+            let line = command.as_str().unwrap_or_default();
+            let mut words = line.split_whitespace().skip(2).map(|w| match w.ends_with(".yaml") {
+                true => "before.yaml",
+                false => w,
+            });
+            let out = program(scratch.path())
+                .args(["verify", "live.json"])
+                .args(words.by_ref())
+                .output()
+                .map_err(|e| e.to_string())?;
+            if !out.status.success() {
+                return Err(format!("{step}: {line}\n{}{}", text(&out.stdout), text(&out.stderr)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Prints a manifest as the live objects it becomes; with `STRAGGLER` a pod of before is still on its way out.

@@ -116,8 +116,7 @@ impl Way<'_> {
     }
 
     fn verify(&self, site: &Site, stage: Option<u8>) -> String {
-        let stage = stage.map(|n| format!(" --stage {n}")).unwrap_or_default();
-        site.uplift(&format!("verify --current {}{stage}", self.before_file(site)))
+        site.verify(&self.before_file(site), &self.leg.to, stage)
     }
 
     /// One `helm upgrade` for all of it.

@@ -98,7 +98,7 @@ fn rolling(site: &mut Site, leg: &Leg) -> Step {
         commands,
         unavailable: vec!["short interruptions while each component is replaced".into()],
         check: Check {
-            commands: vec![site.uplift(&format!("verify --current {}", before_file(site, leg)))],
+            commands: vec![site.verify(&before_file(site, leg), &leg.to, None)],
             expect: vec![
                 format!(
                     "every pod runs {}; then the last command tells Helm what the script did",
@@ -150,7 +150,7 @@ fn by_helm(site: &mut Site, leg: &Leg, why: Option<String>) -> Step {
         None => stop(leg),
     };
     let mut check = Check {
-        commands: vec![site.uplift(&format!("verify --current {}", before_file(site, leg)))],
+        commands: vec![site.verify(&before_file(site, leg), &leg.to, None)],
         expect: vec![format!(
             "no pod of Milvus {} is left, terminating ones included",
             leg.from

@@ -297,6 +297,14 @@ impl Site {
         command(&all)
     }
 
+    /// The `verify` of a step. It says the version: where that stays as it is, or goes down, the cluster alone cannot tell
+    /// what was done from what is still to do.
+    pub fn verify(&self, before: &str, to: &Version, stage: Option<u8>) -> String {
+        let variant = to.variant.as_deref().map(|v| format!("-{v}")).unwrap_or_default();
+        let stage = stage.map(|n| format!(" --stage {n}")).unwrap_or_default();
+        self.uplift(&format!("verify --current {before} --to {to}{variant}{stage}"))
+    }
+
     /// What the post-renderer is given: what is deployed, in which place, what was stated.
     pub fn post_renderer_args(&self, stage: Option<u8>) -> Vec<String> {
         let mut all = vec![

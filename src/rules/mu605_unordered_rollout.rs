@@ -44,9 +44,12 @@ fn check(case: &Case) -> Vec<Finding> {
     let help = format!(
         "announce the windows, or go stage by stage ({}):\n\
          helm upgrade ... --wait --post-renderer-args --stage --post-renderer-args 0   (then 1 to {})\n\
-         milvus-uplift verify --stage 0 --current current.yaml   proves each before the next: --wait is no proof that the old pods are gone",
+         milvus-uplift verify --stage 0 --current current.yaml --to {}   proves each before the next: --wait is no proof that the old pods are gone",
         stages.join("; "),
         stage::LAST,
+        case.transition
+            .target()
+            .map_or_else(|| "VERSION".into(), ToString::to_string),
     );
     vec![RULE.finding(message, help)]
 }
@@ -72,7 +75,7 @@ mod tests {
             "2 querynode",
             "3 datanode",
             "5 indexnode leaves",
-            "verify --stage",
+            "verify --stage 0 --current current.yaml --to 2.6.16",
         ] {
             assert!(finding.help.contains(words), "{}", finding.help);
         }
