@@ -119,6 +119,12 @@ fn printed() -> Result<(), String> {
         ),
         ("2.6.16-upgrade", on("v2.6.20"), "2.6.16", on("v2.6.16")),
         ("2.6.20-upgrade", on("v3.0.0"), "2.6.20", on("v2.6.20")),
+        (
+            "2.6.16-mend",
+            on("v2.6.16").replace("streamingnode", "indexnode"),
+            "2.6.16",
+            on("v2.6.16"),
+        ),
         ("2.6.16-stage-5", on("v2.6.6"), "2.6.16", on("v2.6.16")),
     ] {
         let write = |name: &str, text: &str| std::fs::write(scratch.path().join(name), text).map_err(|e| e.to_string());

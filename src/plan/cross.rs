@@ -40,12 +40,23 @@ pub fn steps(site: &mut Site, leg: &Leg, order: &Order, before: &State, outcome:
 /// The flags of a leg: the image, the guide's switches, what keeps the queue, and what new components take over.
 fn sets(site: &Site, leg: &Leg, overlay: Option<&Value>) -> Vec<String> {
     let mut sets = vec![chart::image(site, &leg.to)];
+    match leg.kind {
+        Kind::Consolidate | Kind::Streaming => sets.extend(switches(site, leg, overlay)),
+        _ => sets.extend(chart::pins(site)),
+    }
+    sets
+}
+
+/// The guide's switches for the topology at the end of a leg, what new components take over, and what keeps the queue.
+pub fn switches(site: &Site, leg: &Leg, overlay: Option<&Value>) -> Vec<String> {
+    let mut sets = Vec::new();
     let cluster = site.mode == Mode::Cluster;
-    if leg.kind == Kind::Consolidate || (leg.kind == Kind::Streaming && cluster && old_values(site)) {
+    let streaming = leg.to.line() >= facts::streaming_line();
+    if leg.kind == Kind::Consolidate || (streaming && cluster && (site.separate || old_values(site))) {
         sets.extend(chart::consolidate(site));
         sets.extend(chart::flags_of(site, overlay, "mixCoordinator").0);
     }
-    if leg.kind == Kind::Streaming && cluster {
+    if streaming && cluster {
         sets.push(site.set("streaming.enabled=true"));
         sets.push(site.set("indexNode.enabled=false"));
         sets.extend(chart::flags_of(site, overlay, "streamingNode").0);
@@ -68,7 +79,7 @@ fn old_values(site: &Site) -> bool {
 }
 
 /// What to know of a leg beside its windows.
-fn notes(site: &Site, leg: &Leg, chart: &Chart, overlay: Option<&Value>) -> Vec<String> {
+pub fn notes(site: &Site, leg: &Leg, chart: &Chart, overlay: Option<&Value>) -> Vec<String> {
     let mut notes = chart.notes(site);
     for key in ["mixCoordinator", "streamingNode"] {
         for field in chart::flags_of(site, overlay, key).1 {

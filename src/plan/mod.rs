@@ -11,6 +11,7 @@ mod cross;
 mod etcd;
 mod finish;
 mod fresh;
+mod mend;
 mod migrate;
 pub mod migration;
 mod much;
@@ -329,10 +330,34 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
             plan.steps
                 .push(blocked(order.to, &[mu306_mq_unknown::to_plan(&site.service)]));
         }
-        Ok(legs) if legs.is_empty() => plan.steps.push(finish::there(&site, order.to)),
+        Ok(legs) if legs.is_empty() => stay(order, &mut plan, site, &from),
         Ok(legs) => walk(order, &mut plan, site, &legs),
     }
     plan.closed()
+}
+
+/// The steps where the version stays: none, unless its topology is not the one that runs.
+fn stay(order: &Order, plan: &mut Plan, mut site: Site, from: &Version) {
+    let state = State::first(order.current, site.stream_text());
+    let outcome = simulate::again(&state, &site, order);
+    if !outcome.blocked.is_empty() {
+        plan.steps.push(blocked(order.to, &outcome.blocked));
+        return;
+    }
+    let (before, after) = (state.inventory(), outcome.state.inventory());
+    let mine = |releases: &[Release]| releases.iter().find(|r| site.is(r)).cloned();
+    let after = mine(&after);
+    let Some(mend) = mend::Mend::of(mine(&before).as_ref(), after.as_ref()) else {
+        plan.steps.push(finish::there(&site, order.to));
+        return;
+    };
+    plan.steps = prepare::steps(&mend.without_leaving(&site), Some(from), order.to);
+    let mut step = mend.step(&mut site, order, &state, &outcome);
+    step.warnings = outcome.warnings.iter().map(Reason::of).collect();
+    plan.steps.push(step);
+    plan.topologies
+        .extend(after.map(|release| Topology::of("after", &order.to.to_string(), &release, site.mq.as_ref())));
+    plan.steps.extend(finish::steps(&site, order, &state.text, &outcome));
 }
 
 /// The steps of all legs, each on what the one before leaves.

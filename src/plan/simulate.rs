@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Order;
 use super::route::{Kind, Leg};
 use super::site::Site;
 use crate::apply;
@@ -101,6 +102,24 @@ const SETTLED: [&str; 7] = ["MU602", "MU603", "MU604", "MU605", "MU606", "MU607"
 /// Walks one leg.
 pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome {
     let target = retagged(&state.text, site, &site.image(&leg.to));
+    let mut outcome = applied(state, site, target, options);
+    // The migration is what MU110 asks for.
+    outcome
+        .blocked
+        .retain(|f| !(leg.kind == Kind::Migration && f.code == "MU110"));
+    outcome
+}
+
+/// Applies what is deployed once more, images as they are.
+pub fn again(state: &State, site: &Site, order: &Order) -> Outcome {
+    let mut options = order.options.clone();
+    // Of images that say no version it was stated, and they stay.
+    options.assume.target_version.get_or_insert_with(|| order.to.clone());
+    applied(state, site, state.text.clone(), &options)
+}
+
+/// What comes of these manifests where that is deployed.
+fn applied(state: &State, site: &Site, target: String, options: &Options) -> Outcome {
     let request = Request {
         target: target.clone().into(),
         current: state.as_current(),
@@ -113,11 +132,7 @@ pub fn walk(state: &State, site: &Site, leg: &Leg, options: &Options) -> Outcome
     let judgement = judge(&request);
     let mine = |f: &&Finding| f.object.as_ref().is_none_or(|o| !site.of_another_release(&o.name));
     let blocked = judgement.findings.iter().filter(|f| f.refuses()).filter(mine);
-    // The migration is what MU110 asks for.
-    let blocked: Vec<Finding> = blocked
-        .filter(|f| !(leg.kind == Kind::Migration && f.code == "MU110"))
-        .cloned()
-        .collect();
+    let blocked: Vec<Finding> = blocked.cloned().collect();
     // What else is wrong with a way back does not matter, and its advice would lead further down.
     let down: Vec<Finding> = blocked.iter().filter(|f| f.code == "MU104").cloned().collect();
     let blocked = if down.is_empty() { blocked } else { down };
