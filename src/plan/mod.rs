@@ -324,7 +324,8 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
             return plan.closed();
         }
     };
-    match route::route(&from, known.highest.as_ref(), order.to, site.separate) {
+    let way = route::route(&from, known.highest.as_ref(), order.to, site.separate);
+    match way.or_else(|why| route::beyond(&from, order.to, &order.options.allow).ok_or(why)) {
         Err(finding) => plan.steps.push(blocked(order.to, &[*finding])),
         Ok(legs) if site.mode == Mode::Standalone && site.mq.is_none() && !legs.is_empty() => {
             plan.steps

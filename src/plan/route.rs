@@ -3,6 +3,7 @@
 use crate::facts::{self, Hop, How};
 use crate::finding::Finding;
 use crate::milvus::version::Version;
+use crate::options::Allowances;
 use crate::rules::mu103_minor_skipped;
 
 /// What is done on a leg.
@@ -84,6 +85,18 @@ pub fn route(
         push(&mut at, &landing);
     }
     Ok(legs)
+}
+
+/// The one leg to a line of which nothing is known, where that is allowed.
+pub fn beyond(from: &Version, to: &Version, allow: &Allowances) -> Option<Vec<Leg>> {
+    let allowed = to_26(from) && allow.allows(mu103_minor_skipped::RULE.code, Some(to));
+    allowed.then(|| {
+        vec![Leg {
+            from: from.clone(),
+            to: to.clone(),
+            kind: kind(from, to, false),
+        }]
+    })
 }
 
 fn first_line() -> (u64, u64) {

@@ -5,6 +5,7 @@ use super::{Check, Rule, mu101_source_too_old as mu101, steps};
 use crate::facts;
 use crate::finding::{Finding, Severity};
 use crate::milvus::version::Version;
+use crate::transition::Transition;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -31,8 +32,14 @@ pub fn no_way(from: &str, to: &str, first: (u64, u64)) -> Finding {
                 .iter()
                 .map(|h| format!("{}.{}", h.to.0, h.to.1))
                 .collect();
+            // Beyond the tables the topology is that of 2.6, as far as anybody knows.
+            let beyond = Version::parse(from).is_ok_and(|v| v.line() >= facts::streaming_line());
+            let without = match beyond {
+                true => format!("; or read its upgrade guide and go on without this check: --allow MU103@{to}"),
+                false => String::new(),
+            };
             format!(
-                "plan to a version of a line that is known: {}; `milvus-uplift rules --facts` shows the ways, a newer milvus-uplift may know more",
+                "plan to a version of a line that is known: {}; `milvus-uplift rules --facts` shows the ways, a newer milvus-uplift may know more{without}",
                 lines.join(", ")
             )
         }
@@ -48,6 +55,13 @@ fn check(case: &Case) -> Vec<Finding> {
         return vec![];
     }
     let message = match between(from, to) {
+        _ if next(from, to) => format!(
+            "no upgrade from Milvus {} to {} is known, nor anything of Milvus {}.{}: its roles, its configuration and what it writes cannot be checked",
+            steps::source_name(case),
+            steps::target_name(case),
+            to.0,
+            to.1
+        ),
         skipped if skipped.is_empty() => format!(
             "no upgrade from Milvus {} to {} is known: the versions between them, if there are any, cannot be checked",
             steps::source_name(case),
@@ -61,6 +75,7 @@ fn check(case: &Case) -> Vec<Finding> {
         ),
     };
     let help = match steps::way_in_short(case) {
+        _ if next(from, to) => take_a_newer_one(&case.transition),
         way if way.is_empty() => "see the upgrade guide of the target version".into(),
         way if mu101::applies(case) => format!("by these stops: {way}"),
         _ => steps::way(case),
@@ -72,9 +87,32 @@ fn check(case: &Case) -> Vec<Finding> {
     }]
 }
 
-/// Whether a line follows another: by the table of ways; behind its end the next minor version does.
+/// Whether a line follows another: by the table of ways; before its begin the next minor version does.
 fn leads(from: (u64, u64), to: (u64, u64)) -> bool {
-    facts::hops().direct(from, to).is_some() || (from.0 == to.0 && to.1 == from.1 + 1)
+    facts::hops().direct(from, to).is_some() || (next(from, to) && !unknown(to))
+}
+
+/// Whether a line is the next minor version of another.
+fn next(from: (u64, u64), to: (u64, u64)) -> bool {
+    from.0 == to.0 && to.1 == from.1 + 1
+}
+
+/// Whether a line came after the tables.
+fn unknown(line: (u64, u64)) -> bool {
+    let hops = &facts::hops().hops;
+    hops.first().is_some_and(|h| line > h.from) && !hops.iter().any(|h| h.to == line)
+}
+
+fn take_a_newer_one(transition: &Transition) -> String {
+    let stated = match transition.target().filter(|_| transition.to.undecidable.is_empty()) {
+        Some(target) => format!("--allow MU103@{target}"),
+        None => "--allow MU103".into(),
+    };
+    format!(
+        "take a newer milvus-uplift, which may know it (this is {}, `milvus-uplift rules --facts` shows what it knows); or read the upgrade \
+         guide of that version, look for each role and setting of yours, and go on without this check: {stated}",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// The lines between two, as far as they are known.
@@ -144,14 +182,16 @@ mod tests {
     }
 
     #[test]
-    fn one_minor_at_a_time_is_quiet_also_where_no_table_reaches() {
+    fn one_minor_at_a_time_is_quiet() {
         for (from, to) in [
             ("v2.5.16", "v2.6.16"),
             ("v2.4.23", "v2.5.16"),
             ("v2.6.20", "v3.0.0"),
             ("v2.6.20", "v2.6.22"),
             ("v3.0.1", "v2.6.22"),
-            ("v3.0.1", "v3.1.0"),
+            ("v3.0.1", "v3.0.2"),
+            ("v3.1.0", "v3.1.2"),
+            ("v2.0.2", "v2.1.4"),
         ] {
             assert!(
                 Scenario::upgrade(from, to).of_rule("MU103").is_empty(),
@@ -165,6 +205,27 @@ mod tests {
                 .is_empty()
         );
         assert!(!leads((3, 0), (4, 0)) && between((3, 0), (4, 0)).is_empty());
+    }
+
+    #[test]
+    fn a_minor_that_no_table_knows_is_unknown() {
+        for (from, to) in [("v3.0.0", "v3.1.0"), ("v2.6.20", "v2.7.0"), ("v3.1.0", "v3.2.0")] {
+            let found = Scenario::upgrade(from, to).of_rule("MU103");
+            assert_eq!(found.len(), 1, "{from} -> {to}");
+            assert!(
+                found[0].message.contains("is known, nor anything of Milvus"),
+                "{}",
+                found[0].message
+            );
+            let allow = format!("--allow MU103@{}", &to[1..]);
+            assert!(
+                found[0].help.contains("a newer milvus-uplift") && found[0].help.ends_with(&allow),
+                "{}",
+                found[0].help
+            );
+        }
+        let dated = Scenario::upgrade("v3.0.0", "3.1-20270101-d73c8e53").of_rule("MU103");
+        assert!(dated[0].help.ends_with("--allow MU103"), "{}", dated[0].help);
     }
 
     #[test]
