@@ -140,6 +140,25 @@ impl Version {
         matches!(self.stage, Stage::Pre(_))
     }
 
+    /// Its text with the build variant: `2.6.16-gpu`.
+    #[must_use]
+    pub fn with_variant(&self) -> String {
+        let variant = self.variant.as_deref().map(|v| format!("-{v}")).unwrap_or_default();
+        format!("{self}{variant}")
+    }
+
+    /// Whether it is of the same build variant, in whatever order its words stand.
+    #[must_use]
+    pub fn is_built_as(&self, other: &Version) -> bool {
+        let words = |version: &Version| {
+            let variant = version.variant.clone().unwrap_or_default();
+            let mut words: Vec<String> = variant.split('-').map(str::to_owned).collect();
+            words.sort();
+            words
+        };
+        words(self) == words(other)
+    }
+
     /// Whether it is at or after the release `major.minor.patch`; pre-releases of exactly that one are before it.
     #[must_use]
     pub fn at_least(&self, major: u64, minor: u64, patch: u64) -> bool {

@@ -157,12 +157,12 @@ impl Way<'_> {
                 ],
             ),
             (false, false) => (
-                format!("Milvus {}", leg.to),
+                format!("Milvus {}", leg.to.with_variant()),
                 standalone_why(site, leg),
                 vec!["everything, from the end of the old pod to the readiness of the new one".to_owned()],
             ),
             (false, true) => (
-                format!("Milvus {}", leg.to),
+                format!("Milvus {}", leg.to.with_variant()),
                 "the version that was asked for".to_owned(),
                 vec!["Helm replaces all Deployments at once: some requests fail until they are ready".to_owned()],
             ),
@@ -171,11 +171,8 @@ impl Way<'_> {
             commands: vec![self.verify(site, None)],
             expect: vec![],
         };
-        if leg.from != leg.to {
-            check.expect.push(format!(
-                "no pod of Milvus {} is left, terminating ones included",
-                leg.from
-            ));
+        if !consolidates || leg.from != leg.to {
+            check.expect.push(none_left(site, leg));
         }
         if consolidates {
             check
@@ -313,6 +310,17 @@ impl Way<'_> {
             });
         }
         windows
+    }
+}
+
+/// What is left of no pod afterwards.
+pub fn none_left(site: &Site, leg: &Leg) -> String {
+    match leg.from == leg.to {
+        true => format!(
+            "every pod runs {}, none of the image before is left, terminating ones included",
+            site.image(&leg.to)
+        ),
+        false => format!("no pod of Milvus {} is left, terminating ones included", leg.from),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::yaml;
 pub fn there(site: &Site, to: &Version) -> Step {
     Step {
         id: "there".into(),
-        title: format!("nothing to do: Milvus {to} is deployed already"),
+        title: format!("nothing to do: Milvus {} is deployed already", to.with_variant()),
         why: "version and topology are what was asked for".into(),
         to: Some(to.to_string()),
         check: Check {

@@ -29,8 +29,8 @@ use serde::Serialize;
 
 use crate::finding::Finding;
 use crate::judge::Current;
-use crate::milvus::release::{Mode, Release};
-use crate::milvus::version::Version;
+use crate::milvus::release::{Component, Mode, Release};
+use crate::milvus::version::{Read, Version};
 use crate::options::Options;
 use crate::report::mask;
 use crate::rules::{mu003_state_unknown, mu005_version_undecidable, mu007_role_undecidable, mu306_mq_unknown};
@@ -300,7 +300,7 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
             mq: site.mq.as_ref().map(ToString::to_string),
         },
         to: Place {
-            version: Some(order.to.to_string()),
+            version: Some(order.to.with_variant()),
             mq: site.mq.as_ref().map(ToString::to_string),
         },
         verdict: Verdict::Go,
@@ -331,10 +331,24 @@ fn of_release(order: &Order, source: &Source, release: &Release) -> Plan {
             plan.steps
                 .push(blocked(order.to, &[mu306_mq_unknown::to_plan(&site.service)]));
         }
+        Ok(legs) if legs.is_empty() && built_otherwise(order, release) => {
+            let leg = route::same_version(&from, order.to, site.separate);
+            walk(order, &mut plan, site, &[leg]);
+        }
         Ok(legs) if legs.is_empty() => stay(order, &mut plan, site, &from),
         Ok(legs) => walk(order, &mut plan, site, &legs),
     }
     plan.closed()
+}
+
+/// Whether another build variant was asked for than some workload runs.
+fn built_otherwise(order: &Order, release: &Release) -> bool {
+    let runs = |c: &Component| match &c.version {
+        Read::Known(v) => Some(v.clone()),
+        Read::Undecidable(_) => order.options.assume.current_version.clone(),
+    };
+    let other = |v: Version| !v.is_built_as(order.to);
+    order.to.variant.is_some() && release.components.iter().filter_map(runs).any(other)
 }
 
 /// The steps where the version stays: none, unless its topology is not the one that runs.

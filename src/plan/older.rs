@@ -6,7 +6,7 @@ use super::chart::{self, Chart};
 use super::route::Leg;
 use super::shell::{command, quote};
 use super::site::Site;
-use super::{Check, Step};
+use super::{Check, Step, cross};
 use crate::facts;
 use crate::milvus::queue::Mq;
 use crate::milvus::release::Mode;
@@ -151,15 +151,12 @@ fn by_helm(site: &mut Site, leg: &Leg, why: Option<String>) -> Step {
     };
     let mut check = Check {
         commands: vec![site.verify(&before_file(site, leg), &leg.to, None)],
-        expect: vec![format!(
-            "no pod of Milvus {} is left, terminating ones included",
-            leg.from
-        )],
+        expect: vec![cross::none_left(site, leg)],
     };
     check.expect.extend(chart.notes(site));
     let step = Step {
         id: format!("{}-upgrade", leg.to),
-        title: format!("Milvus {}", leg.to),
+        title: format!("Milvus {}", leg.to.with_variant()),
         why: reason,
         to: Some(leg.to.to_string()),
         commands,

@@ -87,6 +87,15 @@ pub fn route(
     Ok(legs)
 }
 
+/// The one leg to another build of the same version.
+pub fn same_version(from: &Version, to: &Version, separate: bool) -> Leg {
+    Leg {
+        from: from.clone(),
+        to: to.clone(),
+        kind: kind(from, to, separate),
+    }
+}
+
 /// The one leg to a line of which nothing is known, where that is allowed.
 pub fn beyond(from: &Version, to: &Version, allow: &Allowances) -> Option<Vec<Leg>> {
     let allowed = to_26(from) && allow.allows(mu103_minor_skipped::RULE.code, Some(to));

@@ -227,11 +227,10 @@ impl Site {
 
     /// The tag of a version, spelled and built as those in use: `v2.6.16-gpu`.
     pub fn tag(&self, version: &Version) -> String {
-        if version.variant.is_some() {
-            return version.text.clone();
-        }
-        let variant = self.variant.as_deref().map(|v| format!("-{v}")).unwrap_or_default();
-        format!("{}{version}{variant}", if self.tag_v { "v" } else { "" })
+        let variant = version.variant.as_deref().or(self.variant.as_deref());
+        let variant = variant.map(|v| format!("-{v}")).unwrap_or_default();
+        let v = self.tag_v || version.variant.is_some() && version.text.starts_with('v');
+        format!("{}{version}{variant}", if v { "v" } else { "" })
     }
 
     /// The image of a version, from the repository in use.
@@ -300,9 +299,9 @@ impl Site {
     /// The `verify` of a step. It says the version: where that stays as it is, or goes down, the cluster alone cannot tell
     /// what was done from what is still to do.
     pub fn verify(&self, before: &str, to: &Version, stage: Option<u8>) -> String {
-        let variant = to.variant.as_deref().map(|v| format!("-{v}")).unwrap_or_default();
+        let to = to.with_variant();
         let stage = stage.map(|n| format!(" --stage {n}")).unwrap_or_default();
-        self.uplift(&format!("verify --current {before} --to {to}{variant}{stage}"))
+        self.uplift(&format!("verify --current {before} --to {to}{stage}"))
     }
 
     /// What the post-renderer is given: what is deployed, in which place, what was stated.

@@ -75,7 +75,7 @@ fn check(case: &Case) -> Vec<Finding> {
         ),
     };
     let help = match steps::way_in_short(case) {
-        _ if next(from, to) => take_a_newer_one(&case.transition),
+        _ if next(from, to) => take_a_newer_one(case.transition),
         way if way.is_empty() => "see the upgrade guide of the target version".into(),
         way if mu101::applies(case) => format!("by these stops: {way}"),
         _ => steps::way(case),

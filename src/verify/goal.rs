@@ -124,7 +124,15 @@ pub fn find(
     let known = source.map(|(s, b)| s.versions(b, assume.current_version.as_ref()));
     let said = applied(inputs, release);
     let (target, known_by) = match target(request, said, live, release, before, assume) {
-        Ok(found) => found,
+        Ok((target, "--to")) => (target, "--to"),
+        // Only who asked for one wants a build variant: that of the highest workload is not that of all.
+        Ok((target, known_by)) => (
+            Version {
+                variant: None,
+                ..target
+            },
+            known_by,
+        ),
         Err(why) => {
             missing.push(*why);
             return None;
@@ -146,7 +154,7 @@ pub fn find(
     };
     let there = known
         .as_ref()
-        .is_some_and(|k| k.versions.decided() && k.versions.known.iter().all(|v| *v == target));
+        .is_some_and(|k| k.versions.decided() && k.versions.known.iter().all(|v| is(v, &target)));
     let images = match (&known, there) {
         (Some(known), true) => known.images.clone(),
         _ => vec![format!("milvus:{}", target.text)],
@@ -187,6 +195,11 @@ pub fn find(
         (Stage::All, _) => LAST,
     };
     Some(goal)
+}
+
+/// Whether a version is the target, in the build that was asked for.
+fn is(version: &Version, target: &Version) -> bool {
+    version == target && (target.variant.is_none() || version.is_built_as(target))
 }
 
 /// What the report of `--applied` says of a release.
@@ -258,6 +271,11 @@ fn target(
 }
 
 impl Goal {
+    /// Whether a version is the target, in the build that was asked for.
+    pub fn is_reached_by(&self, version: &Version) -> bool {
+        is(version, &self.target)
+    }
+
     /// The stage in which a role moves.
     pub fn stage_of(&self, role: Role) -> u8 {
         stage::of_role(self.kind, role)

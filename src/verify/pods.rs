@@ -81,10 +81,14 @@ fn one(goal: &Goal, live: &Live, pod: &Pod, owner: Option<&Component>, missing: 
             missing.push(Missing::new("old-pod-left", message, describe).on(pod.object, &image));
         }
         Expect::Target => match version(goal, live, pod, runs) {
-            Runs::Known(v) if v == goal.target => stale(live, pod, owner, &describe, missing),
+            Runs::Known(v) if goal.is_reached_by(&v) => stale(live, pod, owner, &describe, missing),
             Runs::AsBefore if goal.transition.is_ordinary() => {}
             Runs::Known(v) => {
-                let message = format!("pod {name} ({}) still runs Milvus {v}{going}", runs.role);
+                let message = format!(
+                    "pod {name} ({}) still runs Milvus {}{going}",
+                    runs.role,
+                    v.with_variant()
+                );
                 missing.push(Missing::new("old-pod-left", message, describe).on(pod.object, &image));
             }
             Runs::AsBefore => {

@@ -142,9 +142,13 @@ fn behind(goal: &Goal, component: &Component) -> Option<String> {
     let name = &component.name;
     let ordinary = goal.transition.is_ordinary();
     match goal.runs(&component.version, &component.image) {
-        Runs::Known(v) if v == goal.target => None,
+        Runs::Known(v) if goal.is_reached_by(&v) => None,
         Runs::AsBefore if ordinary => None,
-        Runs::Known(v) => Some(format!("{name} asks for Milvus {v}, not for {}", goal.target)),
+        Runs::Known(v) => Some(format!(
+            "{name} asks for Milvus {}, not for {}",
+            v.with_variant(),
+            goal.target.with_variant()
+        )),
         Runs::AsBefore => Some(format!(
             "{name} asks for the same image as before, `{}`",
             component.image

@@ -6,6 +6,7 @@ use foldhash::HashSet;
 
 use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;
+use crate::milvus::version::Version;
 use crate::report::columns::columns;
 use crate::value::{Value, json};
 
@@ -26,7 +27,7 @@ pub fn json(outcome: &Outcome) -> Value {
 }
 
 fn release(release: &ReleaseOutcome, complete: bool) -> Value {
-    let text = |v: &Option<crate::milvus::version::Version>| v.as_ref().map(ToString::to_string);
+    let text = |v: &Option<Version>| v.as_ref().map(Version::with_variant);
     json!({
         "namespace": release.namespace,
         "name": release.name,
@@ -96,11 +97,11 @@ fn helm(release: &ReleaseOutcome) -> String {
 
 /// `2.5.22 -> 2.6.16, stage 2 of 5 (querynode)`.
 fn way(release: &ReleaseOutcome) -> String {
-    let text =
-        |v: &Option<crate::milvus::version::Version>| v.as_ref().map_or("unknown".to_owned(), ToString::to_string);
+    let unknown = || "unknown".to_owned();
+    let text = |v: &Option<Version>| v.as_ref().map_or_else(unknown, Version::with_variant);
     let from = match (&release.before, release.kind) {
         (None, Some(crate::transition::Kind::Fresh)) => "nothing".to_owned(),
-        (before, _) => text(before),
+        (before, _) => before.as_ref().map_or_else(unknown, ToString::to_string),
     };
     let stage = match release.stage {
         Some((stage, last)) if stage < last => format!(", stage {stage} of {last} ({})", release.doing),
