@@ -360,6 +360,29 @@ fn no_format_shows_a_secret() {
 }
 
 #[test]
+fn an_input_without_objects_does_not_read_as_green() {
+    let place = Place::new();
+    for (args, exit) in [
+        (&["check"][..], 0),
+        (&["check", "--strict"], 1),
+        (&["check", "--strict", "--current", "none"], 1),
+    ] {
+        for input in ["", "# Source: milvus/templates/nothing.yaml\n"] {
+            let output = place.run(args, input, &[]);
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(output.status.code(), Some(exit), "{args:?} {input:?}\n{said}");
+            assert!(
+                said.contains("WARN MU002") && said.contains("set -o pipefail"),
+                "{said}"
+            );
+        }
+    }
+    // Helm calls a post-renderer without input, too.
+    let rendered = place.run(&[], "", &[]);
+    assert!(rendered.status.success() && rendered.stdout.is_empty());
+}
+
+#[test]
 fn an_empty_line_of_a_variable_names_no_file() {
     let place = Place::new();
     std::fs::write(place.path("values.yaml"), "image: {all: {tag: v2.6.16}}\n").unwrap();

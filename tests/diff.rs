@@ -435,10 +435,12 @@ fn stdin_is_a_file_too() {
     assert_eq!(run(&[&["diff", "-"], rest].concat(), &target), (1, wanted));
     assert_eq!(run(&["diff", "-", "target.yaml"], &target).0, 0);
     assert_eq!(run(&["diff", "stdout.yaml", "-"], &target).0, 1);
-    // No input: render makes nothing of it; as the whole of a release it would take everything away.
+    // No input is what a rendering that failed leaves in a pipe: the deployed release is not in it (MU113).
     let nothing = run(&[&["diff"], rest].concat(), b"");
+    assert_eq!(nothing.0, 1);
+    assert!(nothing.1.starts_with("REFUSED"), "{}", nothing.1);
     assert_eq!(
-        nothing,
+        run(&["diff"], b""),
         (0, "milvus-uplift: no difference, 0 objects the same\n".into())
     );
     let all = run(&["diff", "--current", "current.yaml", "--against", "current"], b"");

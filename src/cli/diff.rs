@@ -75,18 +75,6 @@ fn one_stream(
         Ok(request) => request,
         Err(e) => return Ok(Err(e)),
     };
-    if request.target.is_empty() && args.against.is_none() {
-        // As `render`, which makes nothing of nothing.
-        return Ok(say(
-            args,
-            format,
-            &Compared {
-                diff: Some(Diff::default()),
-                judgement: None,
-            },
-            io,
-        ));
-    }
     let judgement = judge(&request);
     let stream = Stream::read(&request.target, Input::Target).ok();
     let came = stream.as_ref().map(|s| inventory(&s.objects));

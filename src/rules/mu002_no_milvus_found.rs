@@ -2,6 +2,7 @@
 
 use super::{Check, Rule};
 use crate::finding::{Finding, Severity};
+use crate::host::Host;
 use crate::milvus::release::Inventory;
 use crate::stream::Stream;
 
@@ -15,14 +16,21 @@ pub static RULE: Rule = Rule {
     check: Check::Reading,
 };
 
-/// Warns where neither side runs Milvus and the stream holds objects. A stream of hooks alone is one that Helm's SDK
-/// hands over on its own (hosts.md 2.13).
+/// Warns where neither side runs Milvus. A stream of hooks alone is one that Helm's SDK hands over on its own
+/// (hosts.md 2.13); one without any object is what a rendering that failed leaves in a pipe.
 pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Finding> {
     let nothing =
         came.releases.is_empty() && came.strays.is_empty() && before.releases.is_empty() && before.strays.is_empty();
     // What the operator is told to run is refused, not missing (MU007).
     let operated = super::operated::resources(target).next().is_some();
-    if !nothing || operated || target.objects.iter().all(|o| o.is_hook()) {
+    if !nothing || operated {
+        return vec![];
+    }
+    // A ResourceList without items is whole, whatever came of it.
+    if target.objects.is_empty() && target.host != Host::Krm {
+        return vec![empty()];
+    }
+    if target.objects.iter().all(|o| o.is_hook()) {
         return vec![];
     }
     let message = format!(
@@ -31,6 +39,12 @@ pub fn check(target: &Stream, came: &Inventory, before: &Inventory) -> Vec<Findi
     );
     let help = "unplug the post-renderer here, or look why Milvus is missing: a component is known by `milvus run ROLE` in its container's command or args";
     vec![RULE.finding(message, help)]
+}
+
+fn empty() -> Finding {
+    let help = "look whether the rendering failed: a pipe hides the exit status of what comes before it (`set -o pipefail` shows it). \
+                In two steps: helm template RELEASE CHART --values values.yaml > rendered.yaml && milvus-uplift check rendered.yaml";
+    RULE.finding("the manifests hold no object at all, so nothing was judged", help)
 }
 
 /// `--current none` is somebody's word that no Milvus is deployed: everything that is judged by what runs is skipped
@@ -61,6 +75,23 @@ mod tests {
     fn hooks_alone_are_no_missing_milvus() {
         let hook = "---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n  annotations:\n    helm.sh/hook: pre-upgrade\n";
         assert!(Scenario::raw(hook).judge().findings.is_empty());
+    }
+
+    #[test]
+    fn a_stream_without_any_object_is_told() {
+        for text in ["", "\n", "# Source: a/b.yaml\n", "---\n---\n"] {
+            let judgement = Scenario::raw(text).judge();
+            assert_eq!(
+                judgement.findings.iter().map(|f| f.code).collect::<Vec<_>>(),
+                ["MU002"],
+                "{text:?}"
+            );
+            assert!(judgement.findings[0].message.contains("no object at all"), "{text:?}");
+            assert_eq!(judgement.text().as_deref(), Some(text));
+            assert_eq!(Scenario::raw(text).fresh().codes(), ["MU002"], "{text:?}");
+        }
+        let lost = Scenario::upgrade("v2.6.6", "v2.6.16").replace_target("").codes();
+        assert_eq!(lost, ["MU113"]);
     }
 
     #[test]
