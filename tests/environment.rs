@@ -100,3 +100,83 @@ fn a_variable_is_replaced_by_the_command_line_and_is_wrong_where_it_names_nothin
     let wrong = run(&args, &[("MILVUS_UPLIFT_REWRITE".to_owned(), " ")]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn a_line_break_at_the_end_of_a_variable_does_not_count() {
+    let words = |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+    let (target, current) = (example("target.yaml"), example("current.yaml"));
+    for (args, options) in [
+        (
+            format!("check {target}"),
+            vec![
+                ("CURRENT", current.as_str()),
+                ("STAGE", "1"),
+                ("REWRITE", "auto"),
+                ("ORDER", "none"),
+                ("FORMAT", "json"),
+                ("STRICT", "true"),
+                ("HELM_TIMEOUT", "9"),
+            ],
+        ),
+        (
+            format!("diff {target}"),
+            vec![
+                ("CURRENT", current.as_str()),
+                ("AGAINST", "current"),
+                ("UNIFIED", "1"),
+                ("COLOR", "always"),
+            ],
+        ),
+        (
+            "plan".to_owned(),
+            vec![
+                ("CURRENT", current.as_str()),
+                ("TO", "2.6.16"),
+                ("NAMESPACE", "a"),
+                ("KUBE_CONTEXT", "b"),
+            ],
+        ),
+    ] {
+        let ended = |end: &str| -> Vec<(String, String)> {
+            let each = options
+                .iter()
+                .map(|(k, v)| (format!("MILVUS_UPLIFT_{k}"), format!("{v}{end}")));
+            each.collect()
+        };
+        let ask = |variables: &[(String, String)]| {
+            let all: Vec<(String, &str)> = variables.iter().map(|(k, v)| (k.clone(), v.as_str())).collect();
+            run(&words(&args), &all)
+        };
+        let wanted = ask(&ended(""));
+        assert!(matches!(wanted.status.code(), Some(0 | 1)), "{args}: {wanted:?}");
+        for end in ["\n", "\r\n"] {
+            let got = ask(&ended(end));
+            let same = got.status.code() == wanted.status.code() && got.stdout == wanted.stdout;
+            assert!(same, "{args} {end:?}: {}", String::from_utf8_lossy(&got.stderr));
+        }
+    }
+}
+
+#[test]
+fn a_word_that_is_neither_yes_nor_no_turns_nothing_on() {
+    let target = example("target.yaml");
+    for (args, variable) in [
+        (vec!["diff".to_owned(), target.clone()], "MILVUS_UPLIFT_SHOW_SECRETS"),
+        (vec!["check".to_owned(), target.clone()], "MILVUS_UPLIFT_STRICT"),
+        (vec!["check".to_owned(), target.clone()], "MILVUS_UPLIFT_AS_IS"),
+        (vec!["check".to_owned(), target], "MILVUS_UPLIFT_TIMINGS"),
+        (vec!["rules".to_owned()], "MILVUS_UPLIFT_FACTS"),
+    ] {
+        let off = run(&args, &[]);
+        for (word, wanted) in [("nope", Some(2)), ("2", Some(2)), ("false", off.status.code())] {
+            let got = run(&args, &[(variable.to_owned(), word)]);
+            assert_eq!(got.status.code(), wanted, "{variable}={word}");
+            if wanted == Some(2) {
+                let said = String::from_utf8_lossy(&got.stderr);
+                assert!(got.stdout.is_empty() && said.contains("takes true or 1"), "{said}");
+            } else {
+                assert_eq!(got.stdout, off.stdout, "{variable}={word}");
+            }
+        }
+    }
+}

@@ -4,10 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::{
-    EnumValueParser, FalseyValueParser, NonEmptyStringValueParser, OsStringValueParser, PossibleValue, TypedValueParser,
+    EnumValueParser, NonEmptyStringValueParser, OsStringValueParser, PathBufValueParser, PossibleValue,
+    StringValueParser, TypedValueParser,
 };
 use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::parse::{OneLine, is_unset, switch};
 use crate::stage::{LAST, Stage};
 
 /// Lifts rendered Milvus manifests from the 2.5 to the 2.6 architecture, and refuses them when the transition is invalid.
@@ -65,7 +67,7 @@ pub fn to_render(args: &[OsString]) -> Option<clap::Command> {
 /// An option that its variable gives, where that is not empty.
 fn heard(arg: Arg) -> Arg {
     match arg.get_env().map(std::env::var_os) {
-        Some(Some(value)) if value.is_empty() => arg.env(None::<&'static str>),
+        Some(Some(value)) if is_unset(&value) => arg.env(None::<&'static str>),
         _ => arg,
     }
 }
@@ -75,7 +77,7 @@ fn heard(arg: Arg) -> Arg {
 pub struct Context {
     /// What is deployed now: a file (manifest stream, `kubectl get -o yaml` or `-o json` List, release records as Helm
     /// stores them, a state file of `inspect`), `release:NAME` to ask Helm, or `none` for a fresh install
-    #[arg(long, value_name = "SOURCE", global = true, env = "MILVUS_UPLIFT_CURRENT", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "SOURCE", global = true, env = "MILVUS_UPLIFT_CURRENT", hide_env = true, value_parser = OneLine(NonEmptyStringValueParser::new()))]
     pub current: Option<String>,
 
     /// The namespace of `release:NAME`, and the one that `verify` looks at
@@ -85,7 +87,7 @@ pub struct Context {
         value_name = "NAMESPACE",
         global = true,
         env = "MILVUS_UPLIFT_NAMESPACE",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(StringValueParser::new())
     )]
     pub namespace: Option<String>,
 
@@ -95,7 +97,7 @@ pub struct Context {
         value_name = "CONTEXT",
         global = true,
         env = "MILVUS_UPLIFT_KUBE_CONTEXT",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(StringValueParser::new())
     )]
     pub kube_context: Option<String>,
 
@@ -107,7 +109,7 @@ pub struct Context {
         default_value_t = 20,
         env = "MILVUS_UPLIFT_HELM_TIMEOUT",
         hide_env = true,
-        value_parser = clap::value_parser!(u64).range(1..=3600)
+        value_parser = OneLine(clap::value_parser!(u64).range(1..=3600))
     )]
     pub helm_timeout: u64,
 
@@ -138,7 +140,7 @@ pub struct Context {
     pub patch: Vec<PathBuf>,
 
     /// Tell on stderr what each step of the judgement cost
-    #[arg(long, global = true, env = "MILVUS_UPLIFT_TIMINGS", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "MILVUS_UPLIFT_TIMINGS", hide_env = true, value_parser = switch)]
     pub timings: bool,
 
     /// How much to change
@@ -148,12 +150,12 @@ pub struct Context {
         global = true,
         default_value = "auto",
         env = "MILVUS_UPLIFT_REWRITE",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(EnumValueParser::<Rewrite>::new())
     )]
     pub rewrite: Rewrite,
 
     /// Apply the upgrade up to one stage; `next` finds it by --current
-    #[arg(long, value_name = "all|next|0..5", global = true, default_value = "all", env = "MILVUS_UPLIFT_STAGE", hide_env = true, value_parser = stage)]
+    #[arg(long, value_name = "all|next|0..5", global = true, default_value = "all", env = "MILVUS_UPLIFT_STAGE", hide_env = true, value_parser = OneLine(stage))]
     pub stage: Stage,
 
     /// Who keeps the order of the upgrade: `argocd` writes the stages as sync waves, and refuses to answer with nothing
@@ -163,7 +165,7 @@ pub struct Context {
         global = true,
         default_value = "none",
         env = "MILVUS_UPLIFT_ORDER",
-        hide_env = true,
+        hide_env = true, value_parser = OneLine(EnumValueParser::<OrderBy>::new()),
         hide_possible_values = true
     )]
     pub order: OrderBy,
@@ -197,7 +199,7 @@ pub struct Context {
         value_name = "FILE",
         global = true,
         env = "MILVUS_UPLIFT_REPORT",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(PathBufValueParser::new())
     )]
     pub report: Option<PathBuf>,
 
@@ -287,6 +289,8 @@ impl TypedValueParser for FormatParser {
     type Value = Option<Format>;
 
     fn parse_ref(&self, cmd: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<Self::Value, clap::Error> {
+        let line = value.to_str().and_then(|text| text.strip_suffix('\r')).map(OsStr::new);
+        let value = line.unwrap_or(value);
         match value.is_empty() {
             true => Ok(None),
             false => EnumValueParser::<Format>::new().parse_ref(cmd, arg, value).map(Some),
@@ -306,10 +310,10 @@ pub struct CheckArgs {
     /// Where the manifests are; stdin where not given or `-`
     pub file: Option<PathBuf>,
     /// Judge the stream without rewriting it first
-    #[arg(long, env = "MILVUS_UPLIFT_AS_IS", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MILVUS_UPLIFT_AS_IS", hide_env = true, value_parser = switch)]
     pub as_is: bool,
     /// A warning counts as a refusal
-    #[arg(long, env = "MILVUS_UPLIFT_STRICT", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MILVUS_UPLIFT_STRICT", hide_env = true, value_parser = switch)]
     pub strict: bool,
     /// Write the --format in front of it to this file, not to stdout (`-`); repeatable
     #[arg(
@@ -330,13 +334,13 @@ pub struct VerifyArgs {
     pub file: Option<PathBuf>,
     /// The version the upgrade goes to; where not given, the highest one that the live workloads ask for and --current
     /// does not
-    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = OneLine(NonEmptyStringValueParser::new()))]
     pub to: Option<String>,
     /// The report that was written (--report) when Helm applied it: tells the version and the stage
-    #[arg(long, value_name = "REPORT", env = "MILVUS_UPLIFT_APPLIED", hide_env = true)]
+    #[arg(long, value_name = "REPORT", env = "MILVUS_UPLIFT_APPLIED", hide_env = true, value_parser = OneLine(PathBufValueParser::new()))]
     pub applied: Option<PathBuf>,
     /// Write the state file, once complete; over an older one the highest version seen is kept
-    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true, value_parser = OneLine(PathBufValueParser::new()))]
     pub write_state: Option<PathBuf>,
 }
 
@@ -365,7 +369,7 @@ pub struct DiffArgs {
     #[arg(value_name = "FILE", num_args = 0..=2)]
     pub files: Vec<PathBuf>,
     /// Compare what is deployed (--current) with what would be applied
-    #[arg(long, value_name = "WHAT", env = "MILVUS_UPLIFT_AGAINST", hide_env = true)]
+    #[arg(long, value_name = "WHAT", env = "MILVUS_UPLIFT_AGAINST", hide_env = true, value_parser = OneLine(EnumValueParser::<Against>::new()))]
     pub against: Option<Against>,
     /// Lines of context around what differs
     #[arg(
@@ -374,7 +378,7 @@ pub struct DiffArgs {
         value_name = "N",
         default_value_t = 3,
         env = "MILVUS_UPLIFT_UNIFIED",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(StringValueParser::new().try_map(|n| n.parse::<usize>()))
     )]
     pub unified: usize,
     /// Whether to colour the text
@@ -383,11 +387,11 @@ pub struct DiffArgs {
         value_name = "WHEN",
         default_value = "auto",
         env = "MILVUS_UPLIFT_COLOR",
-        hide_env = true
+        hide_env = true, value_parser = OneLine(EnumValueParser::<Color>::new())
     )]
     pub color: Color,
     /// Show secrets as they are
-    #[arg(long, env = "MILVUS_UPLIFT_SHOW_SECRETS", hide_env = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MILVUS_UPLIFT_SHOW_SECRETS", hide_env = true, value_parser = switch)]
     pub show_secrets: bool,
 }
 
@@ -395,13 +399,13 @@ pub struct DiffArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The version to come, such as 2.6.16
-    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "VERSION", env = "MILVUS_UPLIFT_TO", hide_env = true, value_parser = OneLine(NonEmptyStringValueParser::new()))]
     pub to: String,
     /// Write the manifests that migrate the metadata of 2.1 into this directory
-    #[arg(long, value_name = "DIR", env = "MILVUS_UPLIFT_EMIT_MIGRATION", hide_env = true)]
+    #[arg(long, value_name = "DIR", env = "MILVUS_UPLIFT_EMIT_MIGRATION", hide_env = true, value_parser = OneLine(PathBufValueParser::new()))]
     pub emit_migration: Option<PathBuf>,
     /// Write the plan to this file, not to stdout (`-`)
-    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_OUTPUT", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_OUTPUT", hide_env = true, value_parser = OneLine(PathBufValueParser::new()))]
     pub output: Option<PathBuf>,
 }
 
@@ -419,7 +423,7 @@ pub enum Command {
         /// A file as `--current` takes it; where not given what `--current` names, else stdin
         file: Option<PathBuf>,
         /// Write the state file; over an older one the highest version seen is kept
-        #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true)]
+        #[arg(long, value_name = "FILE", env = "MILVUS_UPLIFT_WRITE_STATE", hide_env = true, value_parser = OneLine(PathBufValueParser::new()))]
         write_state: Option<PathBuf>,
     },
     /// Whether the stage, or the upgrade, is complete in the cluster, against --current as it was before; exit 1 while
@@ -430,7 +434,7 @@ pub enum Command {
     /// The table of all rules
     Rules {
         /// The facts the rules stand on instead, each with where and when it was read
-        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true, value_parser = FalseyValueParser::new())]
+        #[arg(long, env = "MILVUS_UPLIFT_FACTS", hide_env = true, value_parser = switch)]
         facts: bool,
     },
     /// The page of one rule

@@ -7,6 +7,7 @@ mod inspect;
 mod krm;
 mod out_file;
 mod outputs;
+mod parse;
 mod plan;
 mod render;
 mod rules;
