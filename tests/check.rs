@@ -360,6 +360,51 @@ fn no_format_shows_a_secret() {
 }
 
 #[test]
+fn what_a_manifest_holds_does_not_steer_the_terminal() {
+    let place = Place::new();
+    let odd = |file: &str| {
+        let path = place.0.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = text.replace("      type: pulsar", "      type: \"\\x1b[31mred\"");
+        assert_ne!(text, changed, "{file}");
+        std::fs::write(path, changed).unwrap();
+    };
+    odd("out/target.yaml");
+    let mut seen = 0;
+    let mut told = |args: &[&str]| {
+        let output = place.run(args, "", &[]);
+        let all = [output.stdout, output.stderr].concat();
+        assert!(!all.contains(&0x1b), "{args:?}");
+        seen += usize::from(String::from_utf8(all).unwrap().contains("\\u{1b}[31mred"));
+    };
+    for command in ["check", "diff"] {
+        told(&[command, "out/target.yaml", "--current", "current.yaml"]);
+    }
+    told(&[
+        "check",
+        "out/target.yaml",
+        "--current",
+        "current.yaml",
+        "--format",
+        "github",
+    ]);
+    told(&["inspect", "out/target.yaml"]);
+    odd("current.yaml");
+    for format in ["text", "markdown", "mermaid"] {
+        told(&[
+            "plan",
+            "--current",
+            "current.yaml",
+            "--to",
+            "2.6.16",
+            "--format",
+            format,
+        ]);
+    }
+    assert_eq!(seen, 7);
+}
+
+#[test]
 fn an_input_without_objects_does_not_read_as_green() {
     let place = Place::new();
     for (args, exit) in [

@@ -64,11 +64,11 @@ fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
         // The last four are turned away with the command line.
         Format::Text | Format::Yaml | Format::Jsonpatch | Format::Flux | Format::Mermaid => {
-            format!("{}{}\n", text::findings(view.judgement), view.verdict())
+            text::visible(format!("{}{}\n", text::findings(view.judgement), view.verdict()))
         }
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
         Format::Sarif => sarif::render(view),
-        Format::Github => github::render(view),
+        Format::Github => text::visible(github::render(view)),
         Format::Junit => junit::render(view),
         Format::Markdown => markdown::render(view),
     })

@@ -213,7 +213,7 @@ fn two_files(context: &Context, args: &DiffArgs, format: Format, io: &mut Io) ->
                     .iter()
                     .map(|why| format!("milvus-uplift: {} {why}\n", path.display()))
                     .collect();
-                let _ = io.stderr.write_all(said.as_bytes());
+                let _ = io.stderr.write_all(text::visible(said).as_bytes());
                 return Ok(Ok(EXIT_REFUSED));
             }
         }

@@ -58,7 +58,7 @@ pub fn run(
     let said = match (format, &state) {
         (Format::Yaml, Some(state)) => yaml::emit(state),
         (Format::Json, Some(state)) => format!("{}\n", serde_json::to_string_pretty(state)?),
-        _ => view::text(&source, &releases),
+        _ => text::visible(view::text(&source, &releases)),
     };
     put(io.stdout, said.as_bytes())?;
     match strays.is_empty() {

@@ -158,6 +158,7 @@ fn clap_exit(e: &clap::Error, io: &mut Io) -> u8 {
 
 /// An error on stderr; as a Helm 4 plugin also on Helm's, which drops ours.
 fn complain(io: &mut Io, text: &str) {
+    let text = &crate::report::text::visible(text.to_owned());
     let _ = io.stderr.write_all(text.as_bytes());
     if std::env::var_os("HELM_PLUGIN_NAME").is_some_and(|name| name == "milvus-uplift") {
         parent::tell(text);

@@ -60,9 +60,9 @@ pub fn run(
     }
     let text = match format {
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&plans)?),
-        Format::Markdown => write::markdown(&plans),
-        Format::Mermaid => write::mermaid(&plans),
-        _ => write::text(&plans),
+        Format::Markdown => text::visible(write::markdown(&plans)),
+        Format::Mermaid => text::visible(write::mermaid(&plans)),
+        _ => text::visible(write::text(&plans)),
     };
     match args
         .output

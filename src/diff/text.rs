@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::lines::{self, Marked};
 use super::{Diff, ObjectDiff, Op};
+use crate::report::text::visible;
 use crate::report::view::plural;
 
 /// How the text is written.
@@ -29,7 +30,7 @@ pub fn render(diff: &Diff, style: &Style) -> String {
         out.push('\n');
     }
     for line in notes(diff) {
-        let _ = writeln!(out, "{line}");
+        let _ = writeln!(out, "{}", visible(line));
     }
     let _ = writeln!(out, "{}", total(diff));
     out
@@ -101,16 +102,18 @@ pub fn total(diff: &Diff) -> String {
     }
 }
 
+/// A line in its colour. What the objects hold must not steer the terminal.
 fn painted(style: &Style, text: &str, mark: char, bold: bool) -> String {
+    let text = visible(text.to_owned());
     let colour = match mark {
         '+' => "32",
         '-' => "31",
         '~' => "33",
         '@' => "36",
-        _ => return text.to_owned(),
+        _ => return text,
     };
     match (style.colour, bold) {
-        (false, _) => text.to_owned(),
+        (false, _) => text,
         (true, true) => format!("\u{1b}[1;{colour}m{text}\u{1b}[0m"),
         (true, false) => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
     }

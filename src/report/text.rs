@@ -15,6 +15,24 @@ pub fn findings(judgement: &Judgement) -> String {
     out
 }
 
+/// A text for a terminal: what would steer it, or turn its lines around, is shown as `\u{1b}`.
+pub fn visible(text: String) -> String {
+    let steers = |c: char| {
+        c.is_control() && c != '\n' && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// What a refused rendering says: the refusals in full, the rest in one line, so that the reason is not buried.
 pub fn refusal(judgement: &Judgement) -> String {
     let mut out = String::new();
@@ -25,11 +43,16 @@ pub fn refusal(judgement: &Judgement) -> String {
         out.push_str(&line);
         out.push('\n');
     }
-    out
+    visible(out)
 }
 
 /// One finding.
 pub fn one(out: &mut String, finding: &Finding) {
+    out.push_str(&visible(whole(finding)));
+}
+
+fn whole(finding: &Finding) -> String {
+    let mut out = String::new();
     let allowed = if finding.allowed { " (allowed)" } else { "" };
     let _ = writeln!(
         out,
@@ -47,6 +70,7 @@ pub fn one(out: &mut String, finding: &Finding) {
     for (i, line) in finding.help.lines().enumerate() {
         let _ = writeln!(out, "  {}{line}", if i == 0 { "help: " } else { "      " });
     }
+    out
 }
 
 /// Where a finding stands: object, field, line and column, and the chart's template.
@@ -169,4 +193,20 @@ pub fn warnings(judgement: &Judgement) -> Option<String> {
     }
     line.push_str(" (`milvus-uplift check`, or --report FILE, tells them in full)");
     Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown() {
+        let shown = |text: &str| visible(text.to_owned());
+        assert_eq!(
+            shown("a\u{1b}[31mb\r\u{9b}2J\u{7f}"),
+            "a\\u{1b}[31mb\\r\\u{9b}2J\\u{7f}"
+        );
+        assert_eq!(shown("x\u{202e}y\u{2066}"), "x\\u{202e}y\\u{2066}");
+        assert_eq!(shown("one\n\ttwo é 漢"), "one\n\ttwo é 漢");
+    }
 }

@@ -8,6 +8,7 @@ use super::{ComponentOutcome, Missing, Outcome, ReleaseOutcome};
 use crate::milvus::release::Mode;
 use crate::milvus::version::Version;
 use crate::report::columns::columns;
+use crate::report::text::visible;
 use crate::value::{Value, json};
 
 /// The schema's name, in every answer.
@@ -73,7 +74,7 @@ pub fn text(outcome: &Outcome) -> String {
         out.push('\n');
     }
     let _ = writeln!(out, "{}", verdict(outcome));
-    out
+    visible(out)
 }
 
 fn head(release: &ReleaseOutcome) -> String {
