@@ -203,6 +203,19 @@ fn a_state_file_never_forgets_the_highest_version() {
         );
     }
     std::fs::write(scratch.path().join("mine.yaml"), "a: b\n").expect("written");
+    // The same name elsewhere is another release.
+    let elsewhere = example("current.yaml").replace("namespace: search", "namespace: elsewhere");
+    std::fs::write(scratch.path().join("here.yaml"), example("current.yaml")).unwrap();
+    std::fs::write(scratch.path().join("elsewhere.yaml"), elsewhere).unwrap();
+    let write = |file: &str| out(program(scratch.path()).args(["inspect", file, "--write-state", "place.yaml"]));
+    assert!(write("here.yaml").status.success());
+    let output = write("elsewhere.yaml");
+    let said = text(&output.stderr);
+    assert!(
+        output.status.code() == Some(3)
+            && said.contains("of my-release in namespace search, this is that of my-release in namespace elsewhere"),
+        "{said}"
+    );
     let output = out(program(scratch.path()).args(["inspect", "manifest.yaml", "--write-state", "mine.yaml"]));
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(

@@ -197,14 +197,18 @@ pub fn remember(source: &mut Source, old: &str) -> Result<(), String> {
     };
     let now = source.inventory();
     let named = |releases: &[Release]| {
-        let mut names: Vec<_> = releases.iter().map(|r| r.name.clone()).collect();
+        let named = |r: &Release| match r.namespace.as_str() {
+            "" => r.name.clone(),
+            namespace => format!("{} in namespace {namespace}", r.name),
+        };
+        let mut names: Vec<_> = releases.iter().map(named).collect();
         names.dedup();
         names.join(", ")
     };
     let then = before.inventory();
     if !then.releases.is_empty() && !any_is(&now.releases, &then.releases) {
         return Err(format!(
-            "it is the state of {}, this is that of {}",
+            "it is the state of {}, this is that of {}: name another file, or remove it first",
             named(&then.releases),
             named(&now.releases)
         ));
