@@ -405,6 +405,91 @@ fn what_a_manifest_holds_does_not_steer_the_terminal() {
 }
 
 #[test]
+fn a_file_that_is_read_is_not_written_over() {
+    let place = Place::new();
+    std::fs::copy(place.0.path().join("current.yaml"), place.0.path().join("values.yaml")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("current.yaml", place.0.path().join("link.yaml")).unwrap();
+    #[cfg(unix)]
+    std::fs::hard_link(place.0.path().join("current.yaml"), place.0.path().join("hard.yaml")).unwrap();
+    let before = std::fs::read(place.0.path().join("current.yaml")).unwrap();
+    for (line, output, input) in [
+        ("--current current.yaml --report current.yaml", "--report", "--current"),
+        (
+            "--current current.yaml --report ./out/../current.yaml",
+            "--report",
+            "--current",
+        ),
+        (
+            "--current current.yaml --values values.yaml --report values.yaml",
+            "--report",
+            "--values",
+        ),
+        ("check out/target.yaml --output out/target.yaml", "--output", "FILE"),
+        (
+            "check out/target.yaml --current current.yaml --format sarif --output current.yaml",
+            "--output",
+            "--current",
+        ),
+        ("diff current.yaml --report current.yaml", "--report", "FILE"),
+        (
+            "plan --current current.yaml --to 2.6.16 --output current.yaml",
+            "--output",
+            "--current",
+        ),
+        (
+            "verify out/target.yaml --current current.yaml --report out/target.yaml",
+            "--report",
+            "FILE",
+        ),
+        #[cfg(unix)]
+        (
+            "check --current current.yaml --report link.yaml",
+            "--report",
+            "--current",
+        ),
+        #[cfg(unix)]
+        (
+            "check --current hard.yaml --report current.yaml",
+            "--report",
+            "--current",
+        ),
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let out = place.run(&args, "", &[]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{line}: {said}");
+        assert!(
+            said.contains(output) && said.contains(&format!("what {input} reads")),
+            "{line}: {said}"
+        );
+        assert_eq!(
+            std::fs::read(place.0.path().join("current.yaml")).unwrap(),
+            before,
+            "{line}"
+        );
+    }
+    let apart = place.run(
+        &[
+            "check",
+            "out/target.yaml",
+            "--current",
+            "current.yaml",
+            "--report",
+            "report.json",
+        ],
+        "",
+        &[],
+    );
+    assert_eq!(
+        apart.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&apart.stderr)
+    );
+}
+
+#[test]
 fn an_input_without_objects_does_not_read_as_green() {
     let place = Place::new();
     for (args, exit) in [

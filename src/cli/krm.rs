@@ -115,6 +115,7 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
     let wrong = |e: clap::Error| Usage(format!("functionConfig: {}", e.render().to_string().trim_end()));
     let matches_with = super::args::command().try_get_matches_from(&all).map_err(wrong)?;
     let mut context = Cli::from_arg_matches(&matches_with).map_err(wrong)?.context;
+    super::overwrite::none(&context, &[], &[])?;
     // What stands in a file of a repository outlives the upgrade it was meant for, as the environment does.
     let lasting = super::allow_from_env(&matches_with) || kept("allow") && given.args.iter().any(|(o, _)| o == "allow");
     let options = options(&context, lasting)?;

@@ -7,6 +7,7 @@ mod inspect;
 mod krm;
 mod out_file;
 mod outputs;
+mod overwrite;
 mod parse;
 mod plan;
 mod render;
@@ -97,6 +98,7 @@ fn dispatch(
     Ok(match cli.command.unwrap_or(Command::Render) {
         Command::Render => {
             let format = outputs::single(context, "render")?;
+            overwrite::none(context, &[], &[])?;
             let options = options(context, from_env)?;
             read_stdin(io).and_then(|stdin| match krm::List::read(&stdin) {
                 Some(list) => krm::run(&list, matches, args, io),
@@ -105,10 +107,17 @@ fn dispatch(
         }
         Command::Check(check) => {
             let sinks = outputs::pair(context, &check.output, &outputs::order(args))?;
+            let written = sinks
+                .iter()
+                .filter_map(|sink| Some(("--output", sink.file.as_deref()?)));
+            let read: Vec<_> = check.file.iter().map(|file| ("FILE", file.as_path())).collect();
+            overwrite::none(context, &written.collect::<Vec<_>>(), &read)?;
             check::run(context, options(context, from_env)?, &check, &sinks, io)
         }
         Command::Diff(args) => {
             let format = outputs::of_diff(context)?;
+            let read: Vec<_> = args.files.iter().map(|file| ("FILE", file.as_path())).collect();
+            overwrite::none(context, &[], &read)?;
             diff::run(context, options(context, from_env)?, &args, format, io)?
         }
         Command::Inspect { file, write_state } => {
@@ -119,12 +128,17 @@ fn dispatch(
         Command::Verify(args) => {
             let format = outputs::single(context, "verify")?;
             let to = verify::version(args.to.as_deref())?;
+            let file = args.file.iter().map(|file| ("FILE", file.as_path()));
+            let applied = args.applied.iter().map(|file| ("--applied", file.as_path()));
+            overwrite::none(context, &[], &file.chain(applied).collect::<Vec<_>>())?;
             verify::run(context, options(context, from_env)?, &args, to, format, io)
         }
         Command::Plan(args) => {
             let format = outputs::of_plan(context)?;
             let to = plan::target(&args)?;
             plan::source_is_said(context)?;
+            let written: Vec<_> = args.output.iter().map(|file| ("--output", file.as_path())).collect();
+            overwrite::none(context, &written, &[])?;
             plan::run(context, &options(context, from_env)?, format, &to, &args, io)
         }
         Command::Rules { facts: false } => rules::table(outputs::single(context, "rules")?, io),
