@@ -490,6 +490,45 @@ fn a_file_that_is_read_is_not_written_over() {
 }
 
 #[test]
+fn a_guard_has_no_stages() {
+    let place = Place::new();
+    let target = std::fs::read_to_string(place.0.path().join("out/target.yaml")).unwrap();
+    let run = |line: &str, env: &[(&str, &str)]| {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        let out = place.run(&args, &target, env);
+        (
+            out.status.code().unwrap(),
+            out.stdout,
+            String::from_utf8(out.stderr).unwrap(),
+        )
+    };
+    let stage = ("MILVUS_UPLIFT_STAGE", "1");
+    for (line, env) in [
+        ("--rewrite never --stage 0", vec![]),
+        ("--rewrite never --stage next", vec![]),
+        ("check --as-is --stage 1", vec![]),
+        ("diff --rewrite never --stage 1", vec![]),
+        ("--stage 1", vec![("MILVUS_UPLIFT_REWRITE", "never")]),
+        ("", vec![("MILVUS_UPLIFT_REWRITE", "never"), stage]),
+        ("check", vec![("MILVUS_UPLIFT_AS_IS", "true"), stage]),
+    ] {
+        let (code, out, said) = run(&format!("{line} --current current.yaml"), &env);
+        assert_eq!((code, out.len()), (2, 0), "{line}: {said}");
+        assert!(
+            said.contains("changes nothing, and --stage would hold back"),
+            "{line}: {said}"
+        );
+    }
+    // A stage that is set for every call is not what somebody asks of a guard.
+    for line in ["check --as-is", "check --rewrite never", "--rewrite never"] {
+        let line = format!("{line} --current current.yaml");
+        let (wanted, alone) = (run(&line, &[]), run(&line, &[stage]));
+        assert_eq!((alone.0, &alone.1), (wanted.0, &wanted.1), "{line}");
+        assert!(alone.2.contains("MILVUS_UPLIFT_STAGE does not count"), "{}", alone.2);
+    }
+}
+
+#[test]
 fn an_input_without_objects_does_not_read_as_green() {
     let place = Place::new();
     for (args, exit) in [

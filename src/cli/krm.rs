@@ -65,7 +65,7 @@ impl List {
 
 /// Runs the function. What stands on the command line replaces what the functionConfig says, and that the environment.
 pub fn run(list: &List, matches: &clap::ArgMatches, args: &[OsString], io: &mut Io) -> anyhow::Result<u8> {
-    let (status, text, results) = match attempt(list, matches, args) {
+    let (status, text, results) = match attempt(list, matches, args, io) {
         Ok(Ok(judgement)) => {
             let _ = io.stderr.write_all(said(&judgement).as_bytes());
             let items = Stream::read(list.text.as_bytes(), Input::Target).map_or_else(|_| vec![], |s| s.objects);
@@ -101,7 +101,12 @@ fn said(judgement: &Judgement) -> String {
     }
 }
 
-fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result<anyhow::Result<Judgement>, Usage> {
+fn attempt(
+    list: &List,
+    matches: &clap::ArgMatches,
+    args: &[OsString],
+    io: &mut Io,
+) -> Result<anyhow::Result<Judgement>, Usage> {
     let given = Given::read(&list.config).map_err(|why| Usage(format!("functionConfig: {why}")))?;
     let mut all = args.to_vec();
     let kept = |option: &str| !on_command_line(matches, option);
@@ -118,7 +123,8 @@ fn attempt(list: &List, matches: &clap::ArgMatches, args: &[OsString]) -> Result
     super::overwrite::none(&context, &[], &[])?;
     // What stands in a file of a repository outlives the upgrade it was meant for, as the environment does.
     let lasting = super::allow_from_env(&matches_with) || kept("allow") && given.args.iter().any(|(o, _)| o == "allow");
-    let options = options(&context, lasting)?;
+    let mut options = options(&context, lasting)?;
+    super::guard_only(&matches_with, &mut options, None, io)?;
     let inline = if kept("values") { given.values } else { vec![] };
     if !inline.is_empty() && !given.args.iter().any(|(o, _)| o == "values") {
         context.values.clear();

@@ -28,6 +28,7 @@ use crate::host::parent;
 use crate::judge::{Current, Request, ValuesFile};
 use crate::options::{Allowances, Assumptions, Options, RewriteMode};
 use crate::order::Order;
+use crate::stage::Stage;
 use crate::state::helm;
 use crate::stream::Bytes;
 use args::{Cli, Command, Context, OrderBy, Rewrite};
@@ -99,7 +100,8 @@ fn dispatch(
         Command::Render => {
             let format = outputs::single(context, "render")?;
             overwrite::none(context, &[], &[])?;
-            let options = options(context, from_env)?;
+            let mut options = options(context, from_env)?;
+            guard_only(matches, &mut options, None, io)?;
             read_stdin(io).and_then(|stdin| match krm::List::read(&stdin) {
                 Some(list) => krm::run(&list, matches, args, io),
                 None => render::run(context, options, format, stdin, io),
@@ -112,13 +114,17 @@ fn dispatch(
                 .filter_map(|sink| Some(("--output", sink.file.as_deref()?)));
             let read: Vec<_> = check.file.iter().map(|file| ("FILE", file.as_path())).collect();
             overwrite::none(context, &written.collect::<Vec<_>>(), &read)?;
-            check::run(context, options(context, from_env)?, &check, &sinks, io)
+            let mut options = options(context, from_env)?;
+            guard_only(matches, &mut options, check.as_is.then_some("as_is"), io)?;
+            check::run(context, options, &check, &sinks, io)
         }
         Command::Diff(args) => {
             let format = outputs::of_diff(context)?;
             let read: Vec<_> = args.files.iter().map(|file| ("FILE", file.as_path())).collect();
             overwrite::none(context, &[], &read)?;
-            diff::run(context, options(context, from_env)?, &args, format, io)?
+            let mut options = options(context, from_env)?;
+            guard_only(matches, &mut options, None, io)?;
+            diff::run(context, options, &args, format, io)?
         }
         Command::Inspect { file, write_state } => {
             let format = outputs::of_inspect(context)?;
@@ -185,6 +191,37 @@ fn allow_from_env(matches: &clap::ArgMatches) -> bool {
     [matches, level]
         .iter()
         .any(|m| m.value_source("allow") == Some(ValueSource::EnvVariable))
+}
+
+/// `--rewrite never` and `--as-is` (its id) only guard, and a stage is had by rewriting: what belongs to later ones is held
+/// back. A stage that is set for every call does not count where somebody asks for the guard.
+fn guard_only(
+    matches: &clap::ArgMatches,
+    options: &mut Options,
+    as_is: Option<&str>,
+    io: &mut Io,
+) -> Result<(), Usage> {
+    if options.stage == Stage::All || as_is.is_none() && options.rewrite == RewriteMode::Auto {
+        return Ok(());
+    }
+    let own = matches.subcommand().map_or(matches, |(_, own)| own);
+    let typed = |m: &clap::ArgMatches, id: &str| m.value_source(id) == Some(ValueSource::CommandLine);
+    let (guard, asked) = match as_is {
+        Some(id) => ("--as-is", typed(own, id)),
+        None => ("--rewrite never", typed(own, "rewrite") || typed(matches, "rewrite")),
+    };
+    if asked && !typed(own, "stage") && !typed(matches, "stage") {
+        let note =
+            format!("milvus-uplift: {guard} judges the manifests as they are: MILVUS_UPLIFT_STAGE does not count\n");
+        let _ = io.stderr.write_all(note.as_bytes());
+        options.stage = Stage::All;
+        return Ok(());
+    }
+    Err(Usage(format!(
+        "{guard} changes nothing, and --stage would hold back what belongs to later stages: leave {guard} out to apply that stage, or \
+         --stage to judge the manifests as they are (the environment may set either, as MILVUS_UPLIFT_REWRITE, _AS_IS, _STAGE; \
+         an empty variable is none)"
+    )))
 }
 
 /// An empty `--values` on the command line is a variable that is not set. In the environment, where there is one to a
