@@ -274,6 +274,12 @@ fn strict_counts_warnings_in_status_and_formats() {
     assert_eq!(code, 1);
     assert!(text.contains("refused by --strict"), "{text}");
     assert!(run(&["--strict", "--format", "junit"], &[]).1.contains("<failure"));
+    let verdict = |args: &[&str]| {
+        let report: serde_json::Value = serde_json::from_str(&run(args, &[]).1).unwrap();
+        report["verdict"].clone()
+    };
+    assert_eq!(verdict(&["--format", "json"]), "pass");
+    assert_eq!(verdict(&["--strict", "--format", "json"]), "refuse");
     assert!(!run(&["--format", "junit"], &[]).1.contains("<failure"));
     assert_eq!(run(&[], &[("MILVUS_UPLIFT_STRICT", "true")]).0, 1);
     assert_eq!(run(&[], &[("MILVUS_UPLIFT_STRICT", "false")]).0, 0);

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use super::args::{CheckArgs, Context, Format};
 use super::outputs::Sink;
 use super::{
-    EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, out_file, put, read_file, read_stdin, request, tell_timings, write_report,
+    EXIT_FAILED, EXIT_OK, EXIT_REFUSED, Io, out_file, put, read_file, read_stdin, request, tell_timings,
+    write_report_with,
 };
 use crate::judge::judge;
 use crate::options::{Options, RewriteMode};
 use crate::report::view::{Names, View};
 use crate::report::{self, github, junit, markdown, sarif, text};
+use crate::value::Value;
 
 pub fn run(
     context: &Context,
@@ -28,7 +30,6 @@ pub fn run(
         options.rewrite = RewriteMode::Never;
     }
     let judgement = judge(&request(context, options, target)?);
-    write_report(context, &judgement)?;
     let names = Names {
         target: file,
         current: context
@@ -42,6 +43,7 @@ pub fn run(
         strict: args.strict,
         names: &names,
     };
+    write_report_with(context, || report(&view))?;
     // Files first: what reads stdout may take its end for the end of the run.
     for sink in sinks {
         if let Some(path) = &sink.file {
@@ -60,13 +62,17 @@ pub fn run(
     })
 }
 
+fn report(view: &View) -> Value {
+    report::with_verdict(view.judgement, !view.passes())
+}
+
 fn render(view: &View, format: Format) -> anyhow::Result<String> {
     Ok(match format {
         // The last four are turned away with the command line.
         Format::Text | Format::Yaml | Format::Jsonpatch | Format::Flux | Format::Mermaid => {
             text::visible(format!("{}{}\n", text::findings(view.judgement), view.verdict()))
         }
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report::json(view.judgement))?),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report(view))?),
         Format::Sarif => sarif::render(view),
         Format::Github => text::visible(github::render(view)),
         Format::Junit => junit::render(view),

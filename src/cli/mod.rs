@@ -383,8 +383,12 @@ fn tell_timings(context: &Context, judgement: &crate::judge::Judgement, io: &mut
 
 /// Writes the report where one is wanted: before the output, so that a full disk leaves stdout empty.
 fn write_report(context: &Context, judgement: &crate::judge::Judgement) -> anyhow::Result<()> {
+    write_report_with(context, || crate::report::json(judgement))
+}
+
+fn write_report_with(context: &Context, report: impl FnOnce() -> crate::value::Value) -> anyhow::Result<()> {
     if let Some(path) = &context.report {
-        let mut text = serde_json::to_string_pretty(&crate::report::json(judgement))?;
+        let mut text = serde_json::to_string_pretty(&report())?;
         text.push('\n');
         out_file::write("--report", path, &text)?;
     }

@@ -72,9 +72,14 @@ pub struct StageReport {
 
 /// The report as JSON, secrets masked.
 pub fn json(judgement: &Judgement) -> Value {
+    with_verdict(judgement, judgement.refused())
+}
+
+/// The report where more counts than what the rules refuse (`--strict`): its verdict is that of the exit code.
+pub fn with_verdict(judgement: &Judgement, refused: bool) -> Value {
     json!({
         "schema": SCHEMA,
-        "verdict": if judgement.refused() { "refuse" } else { "pass" },
+        "verdict": if refused { "refuse" } else { "pass" },
         "releases": judgement.releases,
         "findings": judgement.findings,
         "changes": judgement.changes.iter().map(change).collect::<Vec<_>>(),
