@@ -1,11 +1,11 @@
 //! The values files, merged once for all releases; and how much of them the releases read together.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::milvus::release::Release;
-use crate::rewrite::values::{Values, merged, places};
+use crate::rewrite::values::{Values, Whole, merged};
 use crate::value::Value;
 
 /// What the releases may read of the values together, beside what the size allows: seconds.
@@ -17,11 +17,9 @@ const EACH: usize = 4;
 /// What the values files say.
 #[derive(Debug)]
 pub(super) struct Given {
-    whole: Rc<Value>,
+    whole: Rc<Whole>,
     /// How much stands below each path that was asked for.
     weights: RefCell<HashMap<Vec<String>, usize>>,
-    /// Below which keys values of the Milvus chart stand.
-    places: OnceCell<Vec<Vec<String>>>,
 }
 
 impl Given {
@@ -31,7 +29,6 @@ impl Given {
         Some(Rc::new(Given {
             whole,
             weights: RefCell::default(),
-            places: OnceCell::new(),
         }))
     }
 
@@ -43,7 +40,7 @@ impl Given {
     /// Those of a release of which nothing tells how its chart is rooted: below the only key where they have the tag of its
     /// images, else at the root.
     pub(super) fn fitting(&self, release: &Release) -> Values {
-        let places = self.places.get_or_init(|| places(&self.whole));
+        let places = self.whole.places();
         let tags = |values: &Values| release.components.iter().any(|c| values.tags(&c.image) == Some(true));
         let mut fitting = places.iter().map(|path| self.within(path.clone())).filter(tags);
         match (fitting.next(), fitting.next()) {

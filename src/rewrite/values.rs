@@ -1,5 +1,6 @@
 //! The values Helm was given: several files merged as Helm merges them, and read as its templates read them.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use crate::milvus::image::ImageRef;
@@ -9,9 +10,34 @@ use crate::value::{Map, Value};
 #[derive(Clone, Debug)]
 pub struct Values {
     /// All that was given, which the releases of a stream share.
-    whole: Rc<Value>,
+    whole: Rc<Whole>,
     /// The keys under which the values of the Milvus chart itself stand in it.
     path: Vec<String>,
+}
+
+/// All that was given, merged.
+#[derive(Debug, Default)]
+pub struct Whole {
+    value: Value,
+    /// Looked for once for all releases.
+    places: OnceCell<Vec<Vec<String>>>,
+}
+
+impl Whole {
+    fn new(value: Value) -> Whole {
+        let places = OnceCell::new();
+        Whole { value, places }
+    }
+
+    /// The keys below which values of the Milvus chart stand: the root where it has them, else those of subcharts, of many
+    /// the first.
+    pub fn places(&self) -> &[Vec<String>] {
+        self.places.get_or_init(|| {
+            let mut found = Vec::new();
+            search(&self.value, &mut Vec::new(), &mut found);
+            found
+        })
+    }
 }
 
 /// What a chart has that was given nothing.
@@ -42,14 +68,6 @@ const DEPTH: usize = 3;
 
 /// How many places are told at most.
 const PLACES: usize = 8;
-
-/// The keys below which values of the Milvus chart stand: the root where it has them, else those of subcharts, of many the
-/// first.
-pub fn places(whole: &Value) -> Vec<Vec<String>> {
-    let mut found = Vec::new();
-    search(whole, &mut Vec::new(), &mut found);
-    found
-}
 
 fn search(values: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     if holds_own_keys(values) {
@@ -97,7 +115,7 @@ pub fn truthy(value: Option<&Value>) -> bool {
 }
 
 /// The files merged in order, once for all releases of a stream; `None` where none was given.
-pub fn merged(files: &[Value]) -> Option<Rc<Value>> {
+pub fn merged(files: &[Value]) -> Option<Rc<Whole>> {
     if files.is_empty() {
         return None;
     }
@@ -105,23 +123,28 @@ pub fn merged(files: &[Value]) -> Option<Rc<Value>> {
     for file in files.iter().filter(|f| !f.is_null()) {
         merge(&mut all, file);
     }
-    Some(Rc::new(all))
+    Some(Rc::new(Whole::new(all)))
 }
 
 impl Values {
     /// Merges the files in order, then descends to the subchart's key where the chart is part of an umbrella.
     pub fn new(files: &[Value], path: &[String]) -> Values {
-        Values::within(merged(files).unwrap_or_else(|| Rc::new(NOTHING.clone())), path.to_vec())
+        Values::within(merged(files).unwrap_or_default(), path.to_vec())
     }
 
     /// Those of a chart in what was merged: below the subchart's key where it is part of an umbrella.
-    pub fn within(whole: Rc<Value>, path: Vec<String>) -> Values {
+    pub fn within(whole: Rc<Whole>, path: Vec<String>) -> Values {
         Values { whole, path }
     }
 
     /// All that was given, the values of an umbrella chart included.
     pub fn whole(&self) -> &Value {
-        &self.whole
+        &self.whole.value
+    }
+
+    /// [`Whole::places`]
+    pub fn places(&self) -> &[Vec<String>] {
+        self.whole.places()
     }
 
     /// The keys below which the values of the Milvus chart itself stand.
@@ -132,7 +155,7 @@ impl Values {
     /// The values of the Milvus chart itself.
     pub fn scoped(&self) -> &Value {
         // No longer way than the values are deep, however long the path.
-        let scoped = self.path.iter().try_fold(&*self.whole, |v, key| v.entry(key));
+        let scoped = self.path.iter().try_fold(&self.whole.value, |v, key| v.entry(key));
         scoped.filter(|v| v.is_object()).unwrap_or(&NOTHING)
     }
 
@@ -193,7 +216,7 @@ mod tests {
 
     #[test]
     fn releases_share_what_was_merged() {
-        assert_eq!(merged(&[]), None);
+        assert!(merged(&[]).is_none());
         let whole = merged(&[json!({"a": {"x": 1}, "b": {"x": 2}, "c": 3})]).expect("a file");
         let of = |path: &[&str]| Values::within(Rc::clone(&whole), path.iter().map(|key| (*key).to_owned()).collect());
         let [a, b, text, none] = [of(&["a"]), of(&["b"]), of(&["c"]), of(&["a", "x", "y"])];
@@ -205,6 +228,7 @@ mod tests {
     #[test]
     fn places_of_the_chart_s_values_are_found_below_others() {
         let milvus = json!({"queryNode": {"replicas": 1}});
+        let places = |value: &Value| Whole::new(value.clone()).places().to_vec();
         assert_eq!(places(&milvus), [vec![]; 1] as [Vec<String>; 1]);
         let nested = json!({"a": {"tag": 1}, "b": {"c": milvus.clone()}, "d": {"image": {"all": {}}}});
         assert_eq!(places(&nested), [vec!["b", "c"], vec!["d"]]);

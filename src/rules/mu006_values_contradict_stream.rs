@@ -7,7 +7,7 @@ use crate::kube::selector;
 use crate::milvus::image::ImageRef;
 use crate::milvus::release::Component;
 use crate::rewrite::chart::values_key;
-use crate::rewrite::values::{Values, holds_own_keys, places, printed};
+use crate::rewrite::values::{Values, holds_own_keys, printed};
 use crate::value::{Value, json};
 use crate::yaml;
 
@@ -79,7 +79,7 @@ fn misplaced(case: &Case, values: &Values) -> Option<Finding> {
 
 /// Values that stand below the keys of subcharts, where nothing in the stream tells which of these its chart is.
 fn untold(case: &Case, values: &Values) -> Option<Finding> {
-    let places: Vec<String> = places(values.whole()).iter().map(|path| path.join(".")).collect();
+    let places: Vec<String> = values.places().iter().map(|path| path.join(".")).collect();
     let first = places.first()?;
     let keys: Vec<String> = places.iter().map(|place| format!("`{place}`")).collect();
     let message = format!(
