@@ -364,6 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_coordinator_at_rest_holds_nothing() {
+        let kept = |replicas: u8| {
+            crate::rules::testkit::deployment("rootcoord", "\"rootcoord\"", "v2.6.4")
+                .replace(
+                    "  labels:\n    helm.sh",
+                    "  annotations: {helm.sh/resource-policy: keep}\n  labels:\n    helm.sh",
+                )
+                .replace("replicas: 1", &format!("replicas: {replicas}"))
+        };
+        for (replicas, told) in [(1, 1), (0, 0)] {
+            let scenario = Scenario::of(&(cluster26("v2.6.4") + &kept(replicas)), &cluster26("v2.6.16"));
+            assert_eq!(found(scenario).len(), told, "{replicas}");
+        }
+    }
+
+    #[test]
     fn one_mixcoord_is_what_is_wanted() {
         assert!(found(Scenario::upgrade("v2.5.16", "v2.6.16")).is_empty());
         assert!(found(separate("v2.5.10", "v2.5.16")).is_empty());

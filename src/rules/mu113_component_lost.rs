@@ -577,6 +577,16 @@ mod tests {
         // Manifests are this release's own.
         let manifests = upgrade.clone().with_current(own.clone() + &other("two", "milvus"));
         assert_eq!(lost(manifests).len(), 1);
+        // Of neither, also where Helm names both.
+        let named = |text: String, by: &str| {
+            text.replace(
+                "  uid: a\n",
+                &format!("  uid: a\n  annotations: {{meta.helm.sh/release-name: {by}}}\n"),
+            )
+        };
+        let both = named(live(&own), "rel") + &named(live(&other("two", "milvus")), "two");
+        let empty = "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
+        assert_eq!(lost(upgrade.clone().with_current(both).replace_target(empty)).len(), 2);
         // A stream of neither.
         let foreign = beside(&other("two", "milvus"))
             .replace_target("---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n");

@@ -219,7 +219,9 @@ mod tests {
             "/data/default.yaml#/woodpecker/storage/type"
         );
         let unsafe_then = cluster("v2.6.8", LOCAL).of_rule("MU305").remove(0);
-        assert!(unsafe_then.message.contains("lost with the pod"));
+        assert!(
+            unsafe_then.message.contains("lost with the pod") && !unsafe_then.message.contains("forceLocalStorage")
+        );
         assert!(
             !cluster("v2.6.16", &format!("{LOCAL}        forceLocalStorage: true\n"))
                 .codes()

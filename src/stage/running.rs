@@ -135,7 +135,7 @@ impl<'a> Running<'a> {
                 |o: &&Object| o.reference.kind == "Service" && namespaces_agree(&o.reference.namespace, namespace);
             Labelled::of(objects.iter().filter(here).filter_map(|o| {
                 let served = self.served_by(o);
-                (served.workloads > 0).then_some((o.at(&["metadata", "labels"])?, served))
+                (!served.roles.is_empty()).then_some((o.at(&["metadata", "labels"])?, served))
             }))
         })
     }

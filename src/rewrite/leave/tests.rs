@@ -108,6 +108,21 @@ fn a_rollout_leaves_with_the_deployment_whose_pods_it_runs() {
     assert!(dropped(&judgement, "Rollout", "roll-indexnode") && !dropped(&judgement, "Rollout", "roll-querynode"));
     assert!(dropped(&judgement, "HorizontalPodAutoscaler", "a"));
     assert!(!dropped(&judgement, "HorizontalPodAutoscaler", "b"));
+    // One elsewhere runs other pods, and what is no Rollout runs none.
+    for other in [
+        rollout("indexnode").replace("namespace: ns", "namespace: elsewhere"),
+        rollout("indexnode").replace("kind: Rollout", "kind: Rollback"),
+    ] {
+        let scaler = scaler.replace(
+            "kind: Rollout",
+            other.lines().find(|l| l.starts_with("kind: ")).unwrap(),
+        );
+        let scaler = document("autoscaling/v2beta2", "HorizontalPodAutoscaler", "a", &scaler);
+        assert!(
+            !dropped(&with(&[other.clone(), scaler]), "HorizontalPodAutoscaler", "a"),
+            "{other}"
+        );
+    }
     let why = |name: &str| {
         let change = judgement.changes.iter().find(|c| c.object.name == name);
         change.expect("it leaves").why.as_str()
