@@ -385,4 +385,50 @@ mod tests {
         };
         assert_eq!(patch("- b\n  \t", &[gone]).unwrap(), "[]\n");
     }
+
+    #[test]
+    fn what_is_written_anew_stands_where_the_old_did() {
+        for (text, path, value, want) in [
+            ("--- 1\n", "", json!(2), "--- 2\n"),
+            ("--- 1\n", "", json!({"x": 1}), "--- \nx: 1\n"),
+            ("--- # c\n1\n", "", json!({"x": 1}), "--- # c\nx: 1\n"),
+            ("? a\n: b\nc: d # e\n", "/a", json!([1]), "a:\n- 1\nc: d # e\n"),
+            (
+                "- - - 1\n",
+                "/0/0/0",
+                json!({"x": 1, "z": 2}),
+                "- - - x: 1\n      z: 2\n",
+            ),
+            (
+                "a:\n  b:\n    c: 1\n",
+                "/a/b/c",
+                json!({"x": 1}),
+                "a:\n  b:\n    c:\n      x: 1\n",
+            ),
+            ("-\n  # c\n  - 2\n", "/0/0", json!({"x": 1}), "-\n  # c\n  - x: 1\n"),
+            (
+                "- - 1\n  # c\n  - 2\n",
+                "/0/1",
+                json!({"x": 1}),
+                "- - 1\n  # c\n  - x: 1\n",
+            ),
+            (
+                "a:\n- 1\n\n- 2 # d\n",
+                "/a/1",
+                json!({"x": 1}),
+                "a:\n- 1\n\n- x: 1 # d\n",
+            ),
+            (
+                "# h\na: 1 # c\nb: x\t",
+                "/b",
+                json!({"x": 1}),
+                "# h\na: 1 # c\nb:\n  x: 1",
+            ),
+        ] {
+            let (op, path) = (Op::Replace, path.to_owned());
+            let value = Some(value);
+            let op = PatchOp { op, path, value };
+            assert_eq!(patch(text, &[op]).as_deref(), Ok(want), "{text:?}");
+        }
+    }
 }

@@ -296,3 +296,81 @@ impl BufRead for Chunks<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{Tree, Value, read};
+
+    #[test]
+    fn a_block_is_indented_as_its_first_written_line_is() {
+        for (source, value, want) in [
+            ("|\n    abc", "abc", 4),
+            ("|2\n    abc", "  abc", 2),
+            ("|\n\n  ab", "\nab", 2),
+            ("|\n  ab\n      ", "ab\n", 2),
+            ("|2\n     ", "   ", 2),
+            ("|\n  ", "", usize::MAX),
+        ] {
+            assert_eq!(block_indent(source, value), want, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_text_without_a_line_break_is_as_long_as_it_is_indented() {
+        for (text, want) in [
+            ("a: |\n  b\n  ", "b\n"),
+            ("a: |\n  b\n   ", "b\n "),
+            ("a: |\n  b", "b"),
+            ("a: |+\n  b\n\n", "b\n\n"),
+            ("a: |+\n  b", "b"),
+        ] {
+            let found = read(text).unwrap().unwrap();
+            assert_eq!(found["a"], Value::from(want), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn content_starts_behind_comments() {
+        for (text, want) in [
+            ("a: b\n", 0),
+            ("# one\n\n  # two\r\na: b\n", 16),
+            ("\u{feff}# one\na: b", 9),
+            ("# one\u{85}a: b\n", 0),
+            ("# one", 5),
+        ] {
+            assert_eq!(content_start(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_scalar_ends_where_its_last_line_does() {
+        for (text, want) in [
+            ("a: |  \nb: 1\n", "|"),
+            ("a: |\n  c  \n  \nb: 1\n", "|\n  c  "),
+            ("a: |+\n  c\n\nb: 1\n", "|+\n  c\n"),
+            ("a: >- # said\n  c\n  d\nb: 1\n", ">- # said\n  c\n  d"),
+        ] {
+            let tree = Tree::parse(text).unwrap().unwrap();
+            let found = crate::yaml::shape::find(tree.shape(), &["a".to_owned()]);
+            let Some(crate::yaml::shape::Found::Node { shape, .. }) = found else {
+                panic!("{text}");
+            };
+            assert_eq!(&text[shape.span.clone()], want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_character_is_told_with_its_place() {
+        let at = |text: &str| check_characters(text).err().map(|e| e.to_string());
+        assert_eq!(
+            at(&format!("{}\u{7}", "a".repeat(100))).map(|e| e.contains("U+0007")),
+            Some(true)
+        );
+        assert_eq!(at(&format!("{}\u{e9}\u{85}\t\r\n", "a".repeat(100))), None);
+        assert_eq!(at("\u{feff}a: b"), None);
+        assert_eq!(at("a: \u{feff}b"), None);
+        assert!(at("a: b\n\u{feff}c: d").is_some_and(|e| e.contains("byte order mark")));
+        assert!(at("\u{feff}\u{feff}a: b").is_some());
+    }
+}

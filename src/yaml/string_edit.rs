@@ -320,3 +320,65 @@ fn unescape(rest: &str) -> Option<(char, usize)> {
     };
     Some((character, name.len_utf8()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::Tree;
+    use crate::yaml::shape::{Found, find};
+
+    /// What becomes of the scalar under `a`, as if it were written in a style; and where its edit ends.
+    fn rewritten(text: &str, style: Style, new: &str) -> (String, usize) {
+        let tree = Tree::parse(text).unwrap().unwrap();
+        let context = Context::new(text, tree.shape());
+        let Some(Found::Node { shape, .. }) = find(tree.shape(), &["a".to_owned()]) else {
+            panic!("{text}");
+        };
+        let edits = rewrite(&context, shape, style, new).expect("an edit");
+        let [edit] = &edits[..] else { panic!("{edits:?}") };
+        (edit.text.clone(), edit.range.end)
+    }
+
+    #[test]
+    fn a_style_is_kept_where_it_can_hold_the_string() {
+        for (text, style, new, want) in [
+            ("a: b\n", Style::Plain, "c d", "c d"),
+            ("a: b\n", Style::Plain, "yes", "\"yes\""),
+            ("a: 'b'\n", Style::Single, "it's", "'it''s'"),
+            ("a: 'b'\n", Style::Single, "c\u{7}", "\"c\\u0007\""),
+            ("a: \"b\n  c\"\n", Style::Double, "d", "\"d\""),
+            ("a: >\n  b\n", Style::Folded, "c\nd\n", "|\n  c\n  d"),
+        ] {
+            let (text, _) = rewritten(text, style, new);
+            assert_eq!(text, want, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn spaces_behind_a_literal_go_with_it() {
+        let literal = "a: |\n  b\n ";
+        let (text, end) = rewritten(literal, Style::Literal, "c\n");
+        assert_eq!((text.as_str(), end), ("|\n  c\n", literal.len()));
+        // Behind a line break, or before another key, nothing is in the way.
+        for text in ["a: |\n  b\n", "a: |\n  b\nc: d\n"] {
+            assert!(rewritten(text, Style::Literal, "c\n").1 < text.len());
+        }
+    }
+
+    #[test]
+    fn a_literal_holds_what_no_reader_takes_otherwise() {
+        let tree = Tree::parse("a: b\n").unwrap().unwrap();
+        let context = Context::new("a: b\n", tree.shape());
+        for (value, want) in [
+            ("a\nb", Some("|-\n  a\n  b")),
+            ("a\tb\n", Some("|\n  a\tb")),
+            ("a\u{7}b", None),
+            (" a", None),
+            ("\ta", None),
+            ("a\n\n", None),
+            ("\n", None),
+        ] {
+            assert_eq!(literal(&context, value, 2, 0).as_deref(), want, "{value:?}");
+        }
+    }
+}
