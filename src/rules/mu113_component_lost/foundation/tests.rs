@@ -109,6 +109,24 @@ fn another_release_s_pulsar_in_a_live_list_is_nobody_s_loss() {
 }
 
 #[test]
+fn what_helm_says_to_be_another_s_is_nobody_s_loss() {
+    let live = |by: &str| format!("  uid: u\n  annotations: {{meta.helm.sh/release-name: {by}}}\n");
+    for (by, told) in [("rel", 1), ("two", 0)] {
+        let chart = "  labels:\n    helm.sh/chart";
+        let scenario = pulsar()
+            .drop_target("StatefulSet", "rel-pulsarv3-bookie")
+            .edit_current(chart, &format!("{}{chart}", live("rel")))
+            .edit_in_current(
+                "StatefulSet",
+                "rel-pulsarv3-bookie",
+                "  namespace: ns\n",
+                &format!("  namespace: ns\n{}", live(by)),
+            );
+        assert_eq!(lost(&scenario).len(), told, "{by}: {:?}", lost(&scenario));
+    }
+}
+
+#[test]
 fn kafka_needs_its_zookeeper_as_long_as_it_names_it() {
     let kafka = |connect: &str| {
         let labels = "app.kubernetes.io/name: kafka, app.kubernetes.io/instance: rel";
@@ -249,5 +267,12 @@ fn the_service_for_clients_is_not_lost() {
     );
     assert!(lost(&deployed.clone().add_target(&service("rel-milvus", door))).is_empty());
     assert!(lost(&deployed.add_target(&service("another", door))).is_empty());
-    assert!(lost(&upgrade().add_current(&service("rel-metrics", metrics))).is_empty());
+    for other in [metrics, "{name: metrics, port: 9090}", "{name: x, port: 9091}"] {
+        assert!(
+            lost(&upgrade().add_current(&service("rel-metrics", other))).is_empty(),
+            "{other}"
+        );
+    }
+    let inner = service("rel-inner", "{name: grpc, port: 21124}").replace("component: proxy", "component: datanode");
+    assert!(lost(&upgrade().add_current(&inner)).is_empty());
 }
