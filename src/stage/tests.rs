@@ -749,3 +749,22 @@ fn what_others_write_into_the_metadata_holds_no_stage() {
     let next = start.replace_target(&target).with_current(labelled).stage(Stage::Next);
     assert_eq!(applied(&next.judge()), 1);
 }
+
+#[test]
+fn a_budget_of_several_components_moves_with_the_last_of_them() {
+    let budget = |least: u8| {
+        format!(
+            "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: both\n  namespace: ns\nspec:\n  minAvailable: {least}\n  selector:\n    \
+             matchExpressions:\n      - key: component\n        operator: In\n        values: [querynode, datanode]\n"
+        )
+    };
+    let start = Scenario::upgrade("v2.5.16", "v2.6.16").add_target(&budget(2));
+    let mut current = cluster("v2.5.16", false) + &budget(1);
+    let mut moved = Vec::new();
+    for stage in 1..=3 {
+        let judged = start.clone().with_current(current).stage(Stage::At(stage)).judge();
+        current = judged.text().unwrap_or_else(|| panic!("{:?}", judged.findings));
+        moved.push(current.contains("minAvailable: 2"));
+    }
+    assert_eq!(moved, [false, false, true]);
+}
