@@ -46,17 +46,14 @@ fn is_one(one: &Path, other: &Path) -> bool {
     if !a.is_file() || !b.is_file() || one == Path::new("-") || other == Path::new("-") {
         return false;
     }
-    let path = |path: &Path| fs::canonicalize(path).ok();
-    is_one_inode(&a, &b) || path(one).is_some_and(|one| Some(one) == path(other))
-}
-
-#[cfg(unix)]
-fn is_one_inode(a: &fs::Metadata, b: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn is_one_inode(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    false
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (a.dev(), a.ino()) == (b.dev(), b.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let path = |path: &Path| fs::canonicalize(path).ok();
+        path(one).is_some_and(|one| Some(one) == path(other))
+    }
 }

@@ -15,6 +15,11 @@ pub const SERVING_KINDS: [&str; 8] = [
     "Rollout",
 ];
 
+/// Whether an object is of a kind whose pods go on running.
+pub fn serves(object: &Object) -> bool {
+    SERVING_KINDS.contains(&object.reference.kind.as_str())
+}
+
 /// The kinds whose pods do a task and end.
 pub const TASK_KINDS: [&str; 2] = ["Job", "CronJob"];
 

@@ -46,7 +46,7 @@ fn check(case: &Case) -> Vec<Finding> {
     let dependencies = Dependencies::new(case);
     let mut said = Vec::new();
     let mut first: Option<&Object> = None;
-    let known = Named::of(before.objects.iter().filter(|o| serves(o)));
+    let known = Named::of(before.objects.iter().filter(|o| workload::serves(o)));
     for object in case.after.objects.iter().filter(|o| dependencies.holds(case, o)) {
         let Some(deployed) = known.same(&object.reference).next() else {
             continue;
@@ -119,7 +119,7 @@ fn leaving<'a>(case: &Case, before: &Side<'a>) -> impl Iterator<Item = &'a Objec
         let ours = namespaces_agree(&o.reference.namespace, &case.after.release.namespace);
         let stays = || case.after.named.holds(&o.reference) || o.is_kept() || o.is_hook() || workload::is_made(o);
         let meant = || workload::pod_labels(o).is_some_and(|labels| labelled(case, labels));
-        ours && serves(o) && !milvus.contains(&std::ptr::from_ref(*o)) && meant() && !stays()
+        ours && workload::serves(o) && !milvus.contains(&std::ptr::from_ref(*o)) && meant() && !stays()
     })
 }
 
@@ -178,7 +178,7 @@ impl<'a> Dependencies<'a> {
                 .target
                 .objects
                 .iter()
-                .filter(|o| serves(o))
+                .filter(|o| workload::serves(o))
                 .map(|o| &o.reference)
                 .collect(),
         }
@@ -186,7 +186,7 @@ impl<'a> Dependencies<'a> {
 
     fn holds(&self, case: &Case, object: &Object) -> bool {
         let ours = namespaces_agree(&object.reference.namespace, &case.after.release.namespace);
-        if !ours || !serves(object) || object.is_hook() || self.milvus.contains(&std::ptr::from_ref(object)) {
+        if !ours || !workload::serves(object) || object.is_hook() || self.milvus.contains(&std::ptr::from_ref(object)) {
             return false;
         }
         let template = host::template_of(case.target, object.document);
@@ -244,15 +244,10 @@ fn served<'a>(case: &Case<'a>, services: impl Iterator<Item = &'a Object>) -> Ha
     if selectors.is_empty() {
         return HashSet::default();
     }
-    let serving = case.after.objects.iter().filter(|o| serves(o));
+    let serving = case.after.objects.iter().filter(|o| workload::serves(o));
     let labelled = Labelled::of(serving.filter_map(|o| Some((workload::pod_labels(o)?, std::ptr::from_ref(o)))));
     let chosen = selectors.into_iter().flat_map(|s| labelled.chosen(s, true));
     chosen.copied().collect()
-}
-
-/// Whether it is a workload that runs until it is stopped.
-fn serves(object: &Object) -> bool {
-    workload::SERVING_KINDS.contains(&object.reference.kind.as_str())
 }
 
 /// Whether pod labels name this release and a known dependency.

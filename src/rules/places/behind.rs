@@ -77,7 +77,7 @@ pub(super) struct Workloads(Carriers);
 
 impl Workloads {
     pub(super) fn of(objects: &[Object]) -> Workloads {
-        let all = objects.iter().enumerate().filter(|(_, o)| serves(o));
+        let all = objects.iter().enumerate().filter(|(_, o)| workload::serves(o));
         Workloads(Carriers::of(
             all.filter_map(|(i, o)| Some((i, workload::pod_labels(o)?))),
         ))
@@ -94,10 +94,6 @@ impl Workloads {
             .filter(|o| workload::pod_labels(o).is_some_and(|labels| selector::selects(chosen, true, labels)))
             .collect()
     }
-}
-
-fn serves(object: &Object) -> bool {
-    workload::SERVING_KINDS.contains(&object.reference.kind.as_str())
 }
 
 /// The workloads of a side that a Service chooses.

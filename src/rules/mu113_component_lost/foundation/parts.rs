@@ -93,7 +93,7 @@ impl<'a> Parts<'a> {
 }
 
 fn serves(object: &Object) -> bool {
-    workload::SERVING_KINDS.contains(&object.reference.kind.as_str()) && !workload::is_made(object)
+    workload::serves(object) && !workload::is_made(object)
 }
 
 pub(super) fn rests(object: &Object) -> bool {
